@@ -1,0 +1,49 @@
+//! A batch of changes: Arrow rows, each with an optional weight.
+
+use arrow::array::{Int64Array, RecordBatch};
+
+/// How the changes of an edge are to be read. Derived by the planner for every edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangelogMode {
+    /// Every change is an insert; `diffs` is absent.
+    Append,
+    /// A change with diff +1 replaces the row with the same key, -1 deletes it. `key` are column indexes; an empty key
+    /// means that there is one row at most.
+    Upsert {
+        /// Columns that identify a row.
+        key: Vec<usize>,
+    },
+    /// A change with diff -1 takes back one equal row that was inserted before.
+    Retract,
+}
+
+/// Rows and their weights. `diffs` absent means that every row is an insert (+1): the fast path.
+#[derive(Clone, Debug)]
+pub struct ChangeBatch {
+    /// The rows.
+    pub rows: RecordBatch,
+    /// One weight a row (+1 or -1), or none.
+    pub diffs: Option<Int64Array>,
+}
+
+impl ChangeBatch {
+    /// A batch of inserts.
+    pub fn append(rows: RecordBatch) -> Self {
+        ChangeBatch { rows, diffs: None }
+    }
+
+    /// The weight of row `index`.
+    pub fn diff(&self, index: usize) -> i64 {
+        self.diffs.as_ref().map_or(1, |d| d.value(index))
+    }
+
+    /// Number of changes.
+    pub fn len(&self) -> usize {
+        self.rows.num_rows()
+    }
+
+    /// True when there is no change.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

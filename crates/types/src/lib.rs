@@ -1,0 +1,25 @@
+//! The words of Sloth: ids, epochs, offsets, changes, errors, the clock, and the traits that connectors implement.
+//!
+//! Nothing here does I/O and nothing here knows SQL, timely or tokio. Every other crate may use this one.
+
+pub mod change;
+pub mod clock;
+pub mod connector;
+pub mod epoch;
+pub mod error;
+pub mod metrics;
+pub mod options;
+pub mod rng;
+pub mod sink;
+pub mod source;
+pub mod table;
+
+pub use change::{ChangeBatch, ChangelogMode};
+pub use clock::Clock;
+pub use connector::{Connector, ConnectorRegistry};
+pub use epoch::{Epoch, EpochListener, Watermark};
+pub use error::{Error, ErrorKind, Result};
+pub use options::Options;
+pub use sink::{Sink, SinkWriter};
+pub use source::{BadRecord, Offset, ReadLimit, ReadOutcome, Readiness, Rows, Source, SplitId, SplitReader, Waker};
+pub use table::TableSpec;
