@@ -1,0 +1,59 @@
+//! The sink side: writers hand batches of an epoch over by pointer.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use sloth_types::{ChangeBatch, ChangelogMode, Epoch, Result, Sink, SinkWriter};
+
+use super::{Shared, lock};
+
+/// A table of the screen as a sink. Ordered: one writer, so that the rows of an append table keep the canonical order
+/// and the changes of a key arrive one after the other.
+pub(crate) struct ScreenSink {
+    shared: Arc<Shared>,
+    slot: usize,
+}
+
+impl ScreenSink {
+    pub(crate) fn new(shared: Arc<Shared>, slot: usize) -> Self {
+        ScreenSink { shared, slot }
+    }
+}
+
+impl Sink for ScreenSink {
+    fn accepts(&self, mode: &ChangelogMode) -> bool {
+        !matches!(mode, ChangelogMode::Retract)
+    }
+
+    fn open(&self, schema: SchemaRef, mode: ChangelogMode, _writer: usize) -> Result<Box<dyn SinkWriter>> {
+        lock(&self.shared.inbox).open(self.slot, schema, mode)?;
+        self.shared.wake.notify_one();
+        Ok(Box::new(ScreenWriter { shared: Arc::clone(&self.shared), slot: self.slot, staged: Vec::new() }))
+    }
+}
+
+struct ScreenWriter {
+    shared: Arc<Shared>,
+    slot: usize,
+    staged: Vec<ChangeBatch>,
+}
+
+impl SinkWriter for ScreenWriter {
+    fn write(&mut self, _epoch: Epoch, batch: &ChangeBatch) -> Result<()> {
+        if !batch.is_empty() {
+            self.staged.push(batch.clone());
+        }
+        Ok(())
+    }
+
+    fn end_epoch(&mut self, epoch: Epoch) -> Result<()> {
+        if !self.staged.is_empty() {
+            lock(&self.shared.inbox).push(self.slot, epoch, &mut self.staged);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
