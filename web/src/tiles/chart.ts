@@ -1,0 +1,66 @@
+// ECharts, only the parts in use, and what all charts share.
+import { BarChart, EffectScatterChart, LineChart, MapChart, PieChart, ScatterChart } from "echarts/charts";
+import { AriaComponent, GeoComponent, GridComponent } from "echarts/components";
+import * as echarts from "echarts/core";
+import { CanvasRenderer } from "echarts/renderers";
+import type { EChartsCoreOption } from "echarts/core";
+import { calm, el, rem, theme } from "../dom";
+
+echarts.use([AriaComponent, BarChart, CanvasRenderer, EffectScatterChart, GeoComponent, GridComponent, LineChart, MapChart, PieChart, ScatterChart]);
+
+export { echarts };
+export type Option = EChartsCoreOption;
+
+/** Series colours after the theme's accent: told apart by hue and by lightness. */
+const PALETTE = ["#3b82f6", "#a78bfa", "#f472b6", "#fb923c", "#fde047", "#4ade80", "#94a3b8", "#e879f9", "#38bdf8", "#f87171"];
+
+/** Colours of series and slices. */
+export function palette(): string[] {
+  return [theme("--accent"), ...PALETTE];
+}
+
+/** A chart that keeps its last option, so that it can be drawn anew at another scale. */
+export class Chart {
+  private readonly chart: echarts.ECharts;
+
+  /** `option` builds the whole option; it is asked again at every change. */
+  constructor(
+    host: HTMLElement,
+    private readonly option: (unit: (px: number) => number, size: { width: number; height: number }) => Option,
+  ) {
+    const canvas = el("div", "canvas");
+    host.append(canvas);
+    this.chart = echarts.init(canvas, undefined, { renderer: "canvas" });
+    new ResizeObserver(() => this.resize()).observe(canvas);
+  }
+
+  draw(): void {
+    const scale = rem() / 16;
+    const unit = (px: number): number => px * scale;
+    const size = { width: this.chart.getWidth(), height: this.chart.getHeight() };
+    this.chart.setOption({ animation: !calm(), animationDuration: 600, animationDurationUpdate: 400, ...this.option(unit, size) });
+  }
+
+  resize(): void {
+    this.chart.resize();
+    this.draw();
+  }
+}
+
+/** `#rrggbb` with an opacity. */
+export function fade(colour: string, alpha: number): string {
+  const [r = 0, g = 0, b = 0] = channels(colour);
+  return `rgba(${r},${g},${b},${alpha})`;
+}
+
+/** The colour at `t` (0 to 1) of a row of colours. */
+export function blend(stops: string[], t: number): string {
+  const place = Math.min(Math.max(t, 0), 1) * (stops.length - 1);
+  const index = Math.min(Math.floor(place), stops.length - 2);
+  const [from, to] = [channels(stops[index] ?? "#000000"), channels(stops[index + 1] ?? "#000000")];
+  return `rgb(${from.map((c, i) => Math.round(c + ((to[i] ?? c) - c) * (place - index))).join(",")})`;
+}
+
+function channels(colour: string): number[] {
+  return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) || 0);
+}

@@ -1,0 +1,74 @@
+// Shares of a whole: a ring (or a rose) with its legend.
+import { el, setText, theme } from "../dom";
+import { toNumber } from "../format";
+import { ranked } from "../rows";
+import type { TileSpec } from "../spec";
+import type { Table } from "../store";
+import { Chart, fade, palette } from "./chart";
+import type { Context, View } from "./tile";
+
+const LIMIT = 8;
+
+interface Slice {
+  name: string;
+  value: number;
+  colour: string;
+}
+
+export function pieTile(spec: TileSpec, host: HTMLElement, { formatter, words }: Context): View {
+  const rose = spec.style === "rose";
+  const sum = el("span", "sum");
+  const centre = el("div", "centre", sum, el("span", "caption", words.total));
+  const ring = el("div", "ring", ...(rose ? [] : [centre]));
+  const legend = el("ul", "legend");
+  host.append(ring, legend);
+  // A name keeps its colour when slices change places.
+  const colours = new Map<string, string>();
+  let slices: Slice[] = [];
+  const chart = new Chart(ring, (unit) => ({
+    series: [
+      {
+        type: "pie",
+        silent: true,
+        radius: rose ? ["22%", "94%"] : ["70%", "94%"],
+        ...(rose ? { roseType: "radius" } : {}),
+        padAngle: 1.6,
+        label: { show: false },
+        data: slices.map(({ name, value, colour }) => ({
+          name,
+          value,
+          itemStyle: { color: colour, borderRadius: unit(3), shadowBlur: unit(8), shadowColor: fade(colour, 0.35) },
+        })),
+      },
+    ],
+  }));
+  return {
+    update(table: Table) {
+      slices = toSlices(spec, table, colours);
+      const total = slices.reduce((all, slice) => all + slice.value, 0);
+      setText(sum, `${spec.prefix ?? ""}${formatter.compact(total, 2)}`);
+      while (legend.children.length > slices.length) legend.lastElementChild?.remove();
+      slices.forEach((slice, index) => {
+        const item = legend.children[index] ?? legend.appendChild(el("li", "", el("i"), el("span", "name"), el("b")));
+        const [dot, name, share] = item.children as unknown as HTMLElement[];
+        if (!dot || !name || !share) return;
+        dot.style.background = slice.colour;
+        setText(name, slice.name);
+        setText(share, `${((slice.value / (total || 1)) * 100).toFixed(1)}%`);
+      });
+      chart.draw();
+    },
+    resize: () => chart.resize(),
+  };
+}
+
+function toSlices(spec: TileSpec, table: Table, colours: Map<string, string>): Slice[] {
+  const [label, value] = [table.index(spec.label ?? ""), table.index(spec.value ?? "")];
+  const all = palette();
+  return ranked({ ...spec, limit: spec.limit ?? LIMIT }, table).map((row) => {
+    const name = String(row[label]);
+    const colour = colours.get(name) ?? all[colours.size % all.length] ?? theme("--accent");
+    colours.set(name, colour);
+    return { name, value: toNumber(row[value]), colour };
+  });
+}
