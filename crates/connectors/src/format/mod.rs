@@ -1,7 +1,16 @@
 //! Formats: bytes to rows and rows to bytes.
 
+pub(crate) mod cells;
+mod csv;
+mod json;
+mod raw;
+mod shred;
+mod value;
+
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use sloth_types::{ChangeBatch, Error, Options, Result, TableSpec};
 
 /// What a decoder made of some records.
@@ -24,6 +33,7 @@ pub trait Decoder: Send {
     fn decode(&mut self, records: &[&[u8]]) -> Result<Decoded>;
 
     /// Decodes a block of newline-terminated records at full speed. The default splits it and calls `decode`.
+    /// Records are counted as non-empty lines, whether they give a row or not.
     ///
     /// # Errors
     /// As `decode`.
@@ -35,6 +45,25 @@ pub trait Decoder: Send {
             .collect();
         self.decode(&records)
     }
+
+    /// True when the first line of a file is a header for [`Decoder::set_header`].
+    fn has_header(&self) -> bool {
+        false
+    }
+
+    /// Tells the header line of the file that the next blocks come from.
+    ///
+    /// # Errors
+    /// When a column is missing there.
+    fn set_header(&mut self, line: &[u8]) -> Result<()> {
+        let _ = line;
+        Ok(())
+    }
+
+    /// True when a record may contain newlines, so that only the decoder can tell where it ends.
+    fn quotes_newlines(&self) -> bool {
+        false
+    }
 }
 
 /// Rows to bytes. One per writer.
@@ -44,6 +73,12 @@ pub trait Encoder: Send {
     /// # Errors
     /// When a value cannot be represented.
     fn encode(&mut self, batch: &ChangeBatch, emit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>;
+
+    /// The first line of a file, for formats that have one.
+    fn header(&self, schema: &SchemaRef) -> Option<Vec<u8>> {
+        let _ = schema;
+        None
+    }
 }
 
 /// The decoder of `format` (`json`, `csv`, `raw`, `debezium-json`), with options under `<format>.`; the rows have exactly
@@ -52,8 +87,15 @@ pub trait Encoder: Send {
 /// # Errors
 /// When the format is not known or an option is wrong.
 pub fn decoder(format: &str, options: &Options, table: &TableSpec, schema: SchemaRef) -> Result<Box<dyn Decoder>> {
-    let _ = (options, table, schema);
-    Err(Error::invalid(format!("format '{format}' is not known")))
+    Ok(match format {
+        "json" => {
+            json::check_options(options)?;
+            Box::new(json::JsonDecoder::new("json", options, table, schema)?)
+        }
+        "csv" => Box::new(csv::CsvDecoder::new(options, table, schema)?),
+        "raw" => Box::new(raw::RawDecoder::new(options, table, schema)?),
+        other => return Err(unknown(other)),
+    })
 }
 
 /// The encoder of `format` for rows of `schema`.
@@ -61,6 +103,50 @@ pub fn decoder(format: &str, options: &Options, table: &TableSpec, schema: Schem
 /// # Errors
 /// As [`decoder`].
 pub fn encoder(format: &str, options: &Options, table: &TableSpec, schema: SchemaRef) -> Result<Box<dyn Encoder>> {
-    let _ = (options, table, schema);
-    Err(Error::invalid(format!("format '{format}' is not known")))
+    Ok(match format {
+        "json" => Box::new(json::JsonEncoder::new(options, table, schema)?),
+        "csv" => Box::new(csv::CsvEncoder::new(options, table, schema)?),
+        "raw" => Box::new(raw::RawEncoder::new(options, table, schema)?),
+        other => return Err(unknown(other)),
+    })
+}
+
+fn unknown(format: &str) -> Error {
+    Error::invalid(format!("format '{format}' is not known")).hint("Known formats: json, csv, raw, debezium-json.")
+}
+
+/// The table's columns without the metadata columns: what a record holds.
+pub(crate) fn physical_columns(table: &TableSpec) -> SchemaRef {
+    let is_metadata = |name: &str| table.metadata.iter().any(|m| m.column == name);
+    let fields: Vec<_> = table.schema.fields().iter().filter(|f| !is_metadata(f.name())).cloned().collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// The zone for local times of the table.
+fn zone_of(table: &TableSpec) -> Result<chrono_tz::Tz> {
+    table.time_zone.parse().map_err(|_| Error::invalid(format!("'{}' is not the name of a time zone", table.time_zone)))
+}
+
+/// Refuses an option under `<format>.` that is not known.
+fn check_prefixed(format: &str, options: &Options, known: &[&str]) -> Result<()> {
+    let prefix = format!("{format}.");
+    let own = options.iter().filter(|(key, _)| key.starts_with(&prefix));
+    Options::new(own.map(|(k, v)| (k.to_owned(), v.to_owned()))).check_known(format, known, &[])
+}
+
+/// Tokens count positions in 32 bits.
+fn check_block(block: &[u8]) -> Result<()> {
+    if u32::try_from(block.len()).is_err() {
+        return Err(Error::internal("more than 4 GiB of records in one call of a decoder"));
+    }
+    Ok(())
+}
+
+/// For formats that can only say "insert".
+fn refuse_retractions(format: &str, batch: &ChangeBatch) -> Result<()> {
+    if batch.diffs.as_ref().is_some_and(|diffs| diffs.values().iter().any(|diff| *diff < 0)) {
+        return Err(Error::unsupported(format!("format '{format}' cannot write deletions"))
+            .hint("Use the format 'debezium-json', or a sink that takes changes."));
+    }
+    Ok(())
 }

@@ -1,0 +1,125 @@
+//! The `raw` format: the whole record is the value of the only column.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, SchemaRef};
+use sloth_types::{ChangeBatch, Error, Options, Result, TableSpec};
+
+use super::cells::{Cells, TimeStyle};
+use super::shred::{Child, Kind, LENGTH_MAX, Node, Rows, Text, Token, ValueStyle, finish_rows};
+use super::{Decoded, Decoder, Encoder, check_block, physical_columns, zone_of};
+
+fn check(options: &Options, table: &TableSpec) -> Result<()> {
+    super::check_prefixed("raw", options, &["raw.charset", "raw.endianness"])?;
+    if let Some(charset) = options.get("raw.charset").filter(|c| !c.eq_ignore_ascii_case("UTF-8")) {
+        return Err(Error::unsupported(format!("option 'raw.charset' = '{charset}': only UTF-8 is offered")));
+    }
+    let columns = physical_columns(table).fields().len();
+    if columns != 1 {
+        return Err(Error::invalid(format!(
+            "format 'raw' needs exactly one column, but '{}' has {columns}",
+            table.name
+        ))
+        .hint("Declare one STRING or BYTES column, or use the format 'csv' or 'json'."));
+    }
+    Ok(())
+}
+
+/// Takes records as they are: STRING and BYTES without a look inside, other scalars from their text.
+pub(super) struct RawDecoder {
+    schema: SchemaRef,
+    style: ValueStyle,
+    joined: Vec<u8>,
+}
+
+impl RawDecoder {
+    /// A decoder for the one column of the table (or none).
+    pub(super) fn new(options: &Options, table: &TableSpec, schema: SchemaRef) -> Result<Self> {
+        check(options, table)?;
+        for field in schema.fields() {
+            if !matches!(Node::of(field.data_type())?, Node::Leaf(_)) {
+                return Err(Error::unsupported(format!("format 'raw' has no type {}", field.data_type())));
+            }
+        }
+        let style = ValueStyle { errors_are_null: false, empty_is_null: false, zone: zone_of(table)? };
+        Ok(RawDecoder { schema, style, joined: Vec::new() })
+    }
+}
+
+impl Decoder for RawDecoder {
+    fn decode(&mut self, records: &[&[u8]]) -> Result<Decoded> {
+        let Some(field) = self.schema.fields().first() else {
+            let options = RecordBatchOptions::new().with_row_count(Some(records.len()));
+            let batch = RecordBatch::try_new_with_options(self.schema.clone(), Vec::new(), &options)?;
+            return Ok(Decoded { batch, record_of_row: None, bad: Vec::new() });
+        };
+        if matches!(field.data_type(), DataType::Binary | DataType::LargeBinary | DataType::BinaryView) {
+            let array: ArrayRef = Arc::new(BinaryArray::from_iter_values(records));
+            let batch = RecordBatch::try_new(self.schema.clone(), vec![cast(&array, field.data_type())?])?;
+            return Ok(Decoded { batch, record_of_row: None, bad: Vec::new() });
+        }
+        self.joined.clear();
+        let mut tokens = Vec::with_capacity(records.len());
+        let mut bad = Vec::new();
+        let mut record_of_row = Vec::new();
+        for (index, record) in (0u32..).zip(records) {
+            if record.len() > LENGTH_MAX {
+                bad.push((index, "the record is larger than 256 MiB".to_owned()));
+                continue;
+            }
+            let start = self.joined.len();
+            self.joined.extend_from_slice(record);
+            tokens.push(Token::new(start, self.joined.len(), Kind::Text));
+            record_of_row.push(index);
+        }
+        check_block(&self.joined)?;
+        let count = tokens.len();
+        let columns = [Child { field: field.clone(), node: Node::Leaf(tokens) }];
+        let record_of_row = if bad.is_empty() { Vec::new() } else { record_of_row };
+        let rows = Rows { columns: &columns, count, record_of_row, bad };
+        finish_rows(rows, Text { block: &self.joined, scratch: &[] }, &self.schema, &self.style)
+    }
+}
+
+/// Writes the value of the only column; NULL is an empty record.
+pub(super) struct RawEncoder {
+    schema: SchemaRef,
+    record: Vec<u8>,
+}
+
+impl RawEncoder {
+    /// An encoder for the one column of the table.
+    pub(super) fn new(options: &Options, table: &TableSpec, schema: SchemaRef) -> Result<Self> {
+        check(options, table)?;
+        Ok(RawEncoder { schema, record: Vec::new() })
+    }
+}
+
+impl Encoder for RawEncoder {
+    fn encode(&mut self, batch: &ChangeBatch, emit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        super::refuse_retractions("raw", batch)?;
+        let column = batch.rows.column(0);
+        match self.schema.field(0).data_type() {
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+                let column = cast(column, &DataType::Utf8)?;
+                let texts: &StringArray = column.as_string();
+                texts.iter().try_for_each(|text| emit(text.unwrap_or_default().as_bytes()))
+            }
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+                let column = cast(column, &DataType::Binary)?;
+                let bytes: &BinaryArray = column.as_binary();
+                bytes.iter().try_for_each(|bytes| emit(bytes.unwrap_or_default()))
+            }
+            _ => {
+                let cells = Cells::of(column)?;
+                (0..column.len()).try_for_each(|row| {
+                    self.record.clear();
+                    cells.write_scalar(row, TimeStyle::SQL, &mut self.record);
+                    emit(&self.record)
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! A column of tokens to an array: one tight loop per type.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, PrimitiveArray};
+use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
+use arrow::datatypes::{
+    ArrowNativeType, ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, Time32MillisecondType, Time32SecondType, Time64MicrosecondType,
+    Time64NanosecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use chrono::{Offset, TimeZone};
+use sloth_types::Result;
+
+use super::ValueStyle;
+use super::text;
+use super::token::{Kind, Text, Token};
+use crate::format::value::number::{
+    narrow, parse_bool, parse_decimal, parse_f32, parse_f64, parse_i64, parse_i64_from_number,
+};
+use crate::format::value::time::{TimestampParser, Zone, parse_date, parse_time, units_per_second};
+
+/// The index of a value that is wrong, and why.
+pub(super) type Fault = (usize, String);
+
+/// A column being converted.
+pub(super) struct Column<'a> {
+    /// The tokens.
+    pub(super) tokens: &'a [Token],
+    /// What they point into.
+    pub(super) text: Text<'a>,
+    /// Whether NULL is a value. A column that takes none gets a default in the place of NULL and a fault.
+    pub(super) nullable: bool,
+    /// False where an outer ROW is NULL: nothing is required there.
+    pub(super) required: Option<&'a [bool]>,
+    /// How values are written.
+    pub(super) style: &'a ValueStyle,
+}
+
+/// True for the types that [`Column::convert`] makes.
+pub(super) fn is_scalar(data_type: &DataType) -> bool {
+    use DataType::*;
+    match data_type {
+        Boolean | Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64 | Float32 | Float64 => true,
+        Decimal128(_, scale) => *scale >= 0,
+        Utf8 | LargeUtf8 | Utf8View | Binary | LargeBinary | BinaryView | FixedSizeBinary(_) => true,
+        Date32 | Time32(_) | Time64(_) | Timestamp(..) => true,
+        _ => false,
+    }
+}
+
+impl<'a> Column<'a> {
+    /// The array of `data_type`, and the values that are wrong. A wrong value leaves NULL or a default in its place.
+    pub(super) fn convert(&self, data_type: &DataType, faults: &mut Vec<Fault>) -> Result<ArrayRef> {
+        let mut dates = TimestampParser::default();
+        Ok(match data_type {
+            DataType::Boolean => self.booleans(faults),
+            DataType::Int8 => self.whole::<Int8Type>(faults),
+            DataType::Int16 => self.whole::<Int16Type>(faults),
+            DataType::Int32 => self.whole::<Int32Type>(faults),
+            DataType::Int64 => self.whole::<Int64Type>(faults),
+            DataType::UInt8 => self.whole::<UInt8Type>(faults),
+            DataType::UInt16 => self.whole::<UInt16Type>(faults),
+            DataType::UInt32 => self.whole::<UInt32Type>(faults),
+            DataType::UInt64 => self.whole::<UInt64Type>(faults),
+            DataType::Float32 => self.fixed::<Float32Type>("FLOAT", faults, |bytes, _| parse_f32(bytes))?,
+            DataType::Float64 => self.fixed::<Float64Type>("DOUBLE", faults, |bytes, _| parse_f64(bytes))?,
+            DataType::Decimal128(precision, scale) => {
+                let (precision, scale) = (*precision, *scale);
+                let name = format!("DECIMAL({precision}, {scale})");
+                let array = self
+                    .values::<Decimal128Type>(&name, faults, |bytes, _| parse_decimal(bytes, precision, scale))
+                    .with_precision_and_scale(precision, scale)?;
+                Arc::new(array)
+            }
+            DataType::Date32 => self.fixed::<Date32Type>("DATE", faults, |bytes, _| match bytes.first_chunk() {
+                Some(date) if bytes.len() == 10 => parse_date(date),
+                _ => dates.parse(bytes).map(|parts| parts.days),
+            })?,
+            DataType::Time32(TimeUnit::Second) => self.time::<Time32SecondType>(1_000_000_000, faults)?,
+            DataType::Time32(_) => self.time::<Time32MillisecondType>(1_000_000, faults)?,
+            DataType::Time64(TimeUnit::Microsecond) => self.time::<Time64MicrosecondType>(1_000, faults)?,
+            DataType::Time64(_) => self.time::<Time64NanosecondType>(1, faults)?,
+            DataType::Timestamp(unit, zone) => self.timestamps(*unit, zone.as_ref(), faults)?,
+            text_type => text::convert(self, text_type, faults)?,
+        })
+    }
+
+    /// Walks over the tokens; `take` gets each that is not NULL and says whether it was a value; NULLs are counted here.
+    /// Gives the validity of a nullable column.
+    #[inline]
+    pub(super) fn walk(
+        &self,
+        name: &str,
+        empty_is_null: bool,
+        faults: &mut Vec<Fault>,
+        mut take: impl FnMut(Option<&'a [u8]>, Kind) -> bool,
+    ) -> Option<NullBuffer> {
+        let mut nulls = arrow::array::NullBufferBuilder::new(self.tokens.len());
+        for (index, token) in self.tokens.iter().enumerate() {
+            let bytes = if token.is_null() { None } else { Some(self.text.of(*token)) };
+            let bytes = bytes.filter(|b| !(empty_is_null && b.is_empty()));
+            match bytes {
+                Some(value) if take(Some(value), token.kind()) => nulls.append_non_null(),
+                Some(value) => {
+                    nulls.append_null();
+                    if !self.style.errors_are_null || !self.nullable {
+                        faults.push((index, format!("{} is not a valid {name}", quote(value, token.kind()))));
+                    }
+                }
+                None => {
+                    take(None, Kind::Null);
+                    nulls.append_null();
+                    self.check_null(index, faults);
+                }
+            }
+        }
+        if self.nullable { nulls.finish() } else { None }
+    }
+
+    fn check_null(&self, index: usize, faults: &mut Vec<Fault>) {
+        if !self.nullable && self.required.is_none_or(|r| r.get(index).copied().unwrap_or(true)) {
+            faults.push((index, "is missing or NULL, but declared NOT NULL".into()));
+        }
+    }
+
+    fn values<T: ArrowPrimitiveType>(
+        &self,
+        name: &str,
+        faults: &mut Vec<Fault>,
+        mut parse: impl FnMut(&'a [u8], Kind) -> Option<T::Native>,
+    ) -> PrimitiveArray<T> {
+        let mut values: Vec<T::Native> = Vec::with_capacity(self.tokens.len());
+        let nulls = self.walk(name, self.style.empty_is_null, faults, |bytes, kind| {
+            let value = bytes.and_then(|b| parse(b, kind));
+            values.push(value.unwrap_or_default());
+            value.is_some()
+        });
+        PrimitiveArray::new(ScalarBuffer::from(values), nulls)
+    }
+
+    fn fixed<T: ArrowPrimitiveType>(
+        &self,
+        name: &str,
+        faults: &mut Vec<Fault>,
+        parse: impl FnMut(&'a [u8], Kind) -> Option<T::Native>,
+    ) -> Result<ArrayRef> {
+        Ok(Arc::new(self.values::<T>(name, faults, parse)))
+    }
+
+    fn whole<T>(&self, faults: &mut Vec<Fault>) -> ArrayRef
+    where
+        T: ArrowPrimitiveType,
+        T::Native: TryFrom<i64> + ArrowNativeType,
+    {
+        let name = match T::DATA_TYPE {
+            DataType::Int8 => "TINYINT",
+            DataType::Int16 => "SMALLINT",
+            DataType::Int32 => "INT",
+            DataType::Int64 => "BIGINT",
+            _ => "unsigned number",
+        };
+        Arc::new(self.values::<T>(name, faults, |bytes, kind| match parse_i64(bytes) {
+            Some(value) => narrow(value),
+            // Numbers may be written as 12.0; texts are trimmed as Flink does.
+            None if kind == Kind::Plain => narrow(parse_i64_from_number(bytes)?),
+            None => narrow(parse_i64(bytes.trim_ascii())?),
+        }))
+    }
+
+    fn booleans(&self, faults: &mut Vec<Fault>) -> ArrayRef {
+        let mut values = Vec::with_capacity(self.tokens.len());
+        let nulls = self.walk("BOOLEAN", self.style.empty_is_null, faults, |bytes, kind| {
+            let value = match kind {
+                Kind::True => Some(true),
+                Kind::False => Some(false),
+                _ => bytes.and_then(|b| parse_bool(b.trim_ascii())),
+            };
+            values.push(value.unwrap_or_default());
+            value.is_some()
+        });
+        Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls))
+    }
+
+    fn time<T>(&self, nanos_per_unit: i64, faults: &mut Vec<Fault>) -> Result<ArrayRef>
+    where
+        T: ArrowPrimitiveType,
+        T::Native: TryFrom<i64> + ArrowNativeType,
+    {
+        self.fixed::<T>("TIME", faults, |bytes, _| narrow(parse_time(bytes)? / nanos_per_unit))
+    }
+
+    fn timestamps(&self, unit: TimeUnit, zone: Option<&Arc<str>>, faults: &mut Vec<Fault>) -> Result<ArrayRef> {
+        let mut parser = TimestampParser::default();
+        let local = zone.is_none();
+        let reading_zone = self.style.zone;
+        let name =
+            if local { "TIMESTAMP (yyyy-MM-dd HH:mm:ss[.f])" } else { "TIMESTAMP_LTZ (yyyy-MM-dd HH:mm:ss[.f]Z)" };
+        let parse = |bytes: &'a [u8], kind: Kind| {
+            if kind == Kind::Nested {
+                return None;
+            }
+            let parts = parser.parse(bytes)?;
+            let reading = parts.to_unit(unit)?;
+            match parts.zone {
+                Zone::Local if local => Some(reading),
+                Zone::Utc => Some(reading),
+                Zone::Local => to_utc(reading, unit, reading_zone),
+                Zone::Offset(_) if local => None,
+                Zone::Offset(east) => reading.checked_sub(i64::from(east) * units_per_second(unit)),
+            }
+        };
+        let zone = zone.cloned();
+        Ok(match unit {
+            TimeUnit::Second => {
+                Arc::new(self.values::<TimestampSecondType>(name, faults, parse).with_timezone_opt(zone))
+            }
+            TimeUnit::Millisecond => {
+                Arc::new(self.values::<TimestampMillisecondType>(name, faults, parse).with_timezone_opt(zone))
+            }
+            TimeUnit::Microsecond => {
+                Arc::new(self.values::<TimestampMicrosecondType>(name, faults, parse).with_timezone_opt(zone))
+            }
+            TimeUnit::Nanosecond => {
+                Arc::new(self.values::<TimestampNanosecondType>(name, faults, parse).with_timezone_opt(zone))
+            }
+        })
+    }
+}
+
+/// A local reading as an instant. In the hour that a clock change repeats the earlier instant is taken; in the hour that it
+/// skips there is none, and the offset before the change is used, as Java does.
+fn to_utc(reading: i64, unit: TimeUnit, zone: chrono_tz::Tz) -> Option<i64> {
+    let per_second = units_per_second(unit);
+    let local = chrono::DateTime::from_timestamp(reading.div_euclid(per_second), 0)?.naive_utc();
+    let offset = match zone.offset_from_local_datetime(&local) {
+        chrono::LocalResult::Single(offset) | chrono::LocalResult::Ambiguous(offset, _) => offset,
+        chrono::LocalResult::None => zone.offset_from_utc_datetime(&(local - chrono::TimeDelta::hours(12))),
+    };
+    reading.checked_sub(i64::from(offset.fix().local_minus_utc()) * per_second)
+}
+
+/// The value as an error shows it, shortened.
+fn quote(value: &[u8], kind: Kind) -> String {
+    const SHOWN_MAX: usize = 80;
+    let text = String::from_utf8_lossy(value.get(..SHOWN_MAX).unwrap_or(value));
+    let dots = if value.len() > SHOWN_MAX { "…" } else { "" };
+    match kind {
+        Kind::Nested => format!("{text}{dots}"),
+        _ => format!("'{text}{dots}'"),
+    }
+}
