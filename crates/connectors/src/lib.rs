@@ -1,10 +1,21 @@
 //! Connectors: how tables meet the outside. One folder or file each; `format` turns bytes into rows and back.
 
+pub mod blackhole;
 pub mod format;
+pub mod memory;
+pub mod print;
+#[cfg(test)]
+mod testing;
+
+use std::sync::Arc;
 
 use sloth_types::ConnectorRegistry;
 
 /// All connectors of this installation.
 pub fn registry() -> ConnectorRegistry {
-    ConnectorRegistry::default()
+    let mut registry = ConnectorRegistry::default();
+    registry.register(Arc::new(blackhole::Blackhole));
+    registry.register(Arc::new(memory::Memory));
+    registry.register(Arc::new(print::Print));
+    registry
 }
