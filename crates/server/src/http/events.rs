@@ -21,6 +21,8 @@ use crate::hub::Counts;
 
 /// A comment after so much silence keeps proxies from closing the stream and finds dead clients.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// A page does not see comments, so there is an event too: it can tell a silent job from a dead connection.
+const BEAT: &[u8] = b": still here\nevent: beat\ndata: {}\n\n";
 /// Tells the browser how soon to connect again.
 const RETRY: &[u8] = b"retry: 1000\n\n";
 
@@ -57,7 +59,7 @@ async fn pump(app: &App, frames: &Frames) {
                 Ok(Ok(frame)) => frame,
                 Ok(Err(RecvError::Lagged(_))) => break,
                 Ok(Err(RecvError::Closed)) => return,
-                Err(_) => Bytes::from_static(b": still here\n\n"),
+                Err(_) => Bytes::from_static(BEAT),
             };
             if !send(frames, frame).await {
                 return;

@@ -39,8 +39,7 @@ pub(crate) fn run(shared: &Arc<Shared>) {
         let mut view = lock(&shared.view);
         if let Some(frame) = view.advance(delivery) {
             shared.counts.frames.fetch_add(1, Ordering::Relaxed);
-            // Fails when nobody listens, which is fine.
-            let _ = view.sender.send(frame);
+            view.send(frame);
         }
     }
 }
@@ -109,6 +108,12 @@ impl View {
         body.push_str(&deltas);
         body.push_str("}}");
         Some(frame("epoch", Some(self.epoch), &body))
+    }
+
+    /// Hands a frame to all clients.
+    pub(crate) fn send(&self, frame: Bytes) {
+        // Fails when nobody listens, which is fine.
+        let _ = self.sender.send(frame);
     }
 
     fn reshape(&mut self, shape: Vec<Shape>) {
