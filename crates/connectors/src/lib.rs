@@ -2,6 +2,7 @@
 
 pub mod blackhole;
 pub mod format;
+mod generator;
 pub mod memory;
 pub mod print;
 #[cfg(test)]
@@ -17,5 +18,6 @@ pub fn registry() -> ConnectorRegistry {
     registry.register(Arc::new(blackhole::Blackhole));
     registry.register(Arc::new(memory::Memory));
     registry.register(Arc::new(print::Print));
+    generator::register(&mut registry);
     registry
 }

@@ -10,11 +10,13 @@ const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl Rng {
     /// The stream of `seed`.
+    #[inline]
     pub fn new(seed: u64) -> Self {
         Rng { state: mix(seed.wrapping_add(GOLDEN)) }
     }
 
     /// The stream of `seed`, standing at number `index`.
+    #[inline]
     pub fn at(seed: u64, index: u64) -> Self {
         Rng { state: mix(seed.wrapping_add(GOLDEN)).wrapping_add(index.wrapping_mul(GOLDEN)) }
     }
