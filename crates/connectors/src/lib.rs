@@ -1,6 +1,7 @@
 //! Connectors: how tables meet the outside. One folder or file each; `format` turns bytes into rows and back.
 
 pub mod blackhole;
+pub mod filesystem;
 pub mod format;
 mod generator;
 pub mod memory;
@@ -16,6 +17,7 @@ use sloth_types::ConnectorRegistry;
 pub fn registry() -> ConnectorRegistry {
     let mut registry = ConnectorRegistry::default();
     registry.register(Arc::new(blackhole::Blackhole));
+    registry.register(Arc::new(filesystem::Filesystem));
     registry.register(Arc::new(memory::Memory));
     registry.register(Arc::new(print::Print));
     generator::register(&mut registry);

@@ -60,9 +60,10 @@ pub trait Decoder: Send {
         Ok(())
     }
 
-    /// True when a record may contain newlines, so that only the decoder can tell where it ends.
-    fn quotes_newlines(&self) -> bool {
-        false
+    /// Length of the first complete records of `block`, at most `records_max` of them (0 when there is none): where a
+    /// block read from a file may be cut. By default a record ends at a newline.
+    fn cut(&self, block: &[u8], records_max: usize) -> usize {
+        cut_lines(block, records_max)
     }
 }
 
@@ -134,6 +135,24 @@ fn check_prefixed(format: &str, options: &Options, known: &[&str]) -> Result<()>
     Options::new(own.map(|(k, v)| (k.to_owned(), v.to_owned()))).check_known(format, known, &[])
 }
 
+/// Length of the first `lines_max` complete lines, or of all when there are fewer.
+fn cut_lines(block: &[u8], lines_max: usize) -> usize {
+    const STEP: usize = 16 << 10;
+    // Counting is much faster than finding, so only the step in which the last line ends is searched.
+    let mut left = lines_max;
+    let mut at = 0;
+    for step in block.chunks(STEP) {
+        let lines = memchr::memchr_iter(b'\n', step).count();
+        if lines >= left {
+            let end = left.checked_sub(1).and_then(|last| memchr::memchr_iter(b'\n', step).nth(last));
+            return end.map_or(0, |end| at + end + 1);
+        }
+        left -= lines;
+        at += step.len();
+    }
+    memchr::memrchr(b'\n', block).map_or(0, |last| last + 1)
+}
+
 /// Tokens count positions in 32 bits.
 fn check_block(block: &[u8]) -> Result<()> {
     if u32::try_from(block.len()).is_err() {
@@ -143,7 +162,7 @@ fn check_block(block: &[u8]) -> Result<()> {
 }
 
 /// For formats that can only say "insert".
-fn refuse_retractions(format: &str, batch: &ChangeBatch) -> Result<()> {
+pub(crate) fn refuse_retractions(format: &str, batch: &ChangeBatch) -> Result<()> {
     if batch.diffs.as_ref().is_some_and(|diffs| diffs.values().iter().any(|diff| *diff < 0)) {
         return Err(Error::unsupported(format!("format '{format}' cannot write deletions"))
             .hint("Use the format 'debezium-json', or a sink that takes changes."));

@@ -203,8 +203,18 @@ impl Decoder for CsvDecoder {
         Ok(())
     }
 
-    fn quotes_newlines(&self) -> bool {
-        self.style.multiline && self.style.quote.is_some()
+    fn cut(&self, block: &[u8], records_max: usize) -> usize {
+        if !self.style.multiline || self.style.quote.is_none() {
+            return super::cut_lines(block, records_max);
+        }
+        let mut length = 0;
+        for _ in 0..records_max {
+            match quoted::record_end(block, length, &self.style) {
+                Some(newline) => length = newline + 1,
+                None => break,
+            }
+        }
+        length
     }
 }
 

@@ -33,8 +33,8 @@ impl CsvDecoder {
             }
             if self.style.multiline {
                 // A quoted newline does not end the record.
-                next = record_end(block, start, &self.style) + 1;
-                let end = (next - 1).min(block.len());
+                let end = record_end(block, start, &self.style).unwrap_or(block.len());
+                next = end + 1;
                 let text_end = match block.get(start..end) {
                     Some([.., b'\r']) => end - 1,
                     _ => end,
@@ -89,23 +89,21 @@ fn line_end(block: &[u8], start: usize) -> usize {
     memchr::memchr(b'\n', block.get(start..).unwrap_or_default()).map_or(block.len(), |length| start + length)
 }
 
-/// The newline that ends the record at `start`: the first that is not inside quotes. When a quote is never closed, the
-/// record is taken to end at its first newline, so that one bad line does not swallow the file.
-pub(super) fn record_end(block: &[u8], start: usize, style: &CsvStyle) -> usize {
-    let Some(quote) = style.quote else { return line_end(block, start) };
+/// The newline that ends the record at `start`: the first that is not inside quotes; `None` when there is none.
+pub(super) fn record_end(block: &[u8], start: usize, style: &CsvStyle) -> Option<usize> {
     let mut inside = false;
     let mut at = start;
     while let Some(byte) = block.get(at) {
         if Some(*byte) == style.escape {
             at += 1;
-        } else if *byte == quote {
+        } else if Some(*byte) == style.quote {
             inside = !inside;
         } else if *byte == b'\n' && !inside {
-            return at;
+            return Some(at);
         }
         at += 1;
     }
-    if inside { line_end(block, start) } else { block.len() }
+    None
 }
 
 /// The field that starts at `at` in the record that ends at `end`.

@@ -1,0 +1,143 @@
+//! Reading a row group of a Parquet file: only the leaves asked for, types adapted to the table's.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, RecordBatchReader, StructArray, new_null_array,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, FieldRef, Fields, SchemaRef};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::schema::types::SchemaDescriptor;
+use sloth_types::{Error, Result};
+
+use super::blocks::InputFile;
+use super::text_block::Batch;
+
+/// Rows decoded at once.
+const BATCH_ROWS: usize = 32 << 10;
+
+/// A row group being read; the position counts its rows.
+pub(super) struct ParquetBlock {
+    reader: ParquetRecordBatchReader,
+    schema: SchemaRef,
+    path: String,
+    rows: u64,
+    position: u64,
+    /// Decoded rows that were not returned yet.
+    left: Option<RecordBatch>,
+}
+
+impl ParquetBlock {
+    /// Opens a row group at row `position`.
+    pub(super) fn open(file: &InputFile, group: usize, schema: &SchemaRef, position: u64) -> Result<Self> {
+        let path = file.found.path.display().to_string();
+        let metadata = file.parquet.clone().ok_or_else(|| Error::internal("a Parquet file without a footer"))?;
+        let rows = metadata.metadata().row_group(group).num_rows();
+        let mask = projection(metadata.parquet_schema(), schema.fields());
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file.open()?, metadata)
+            .with_row_groups(vec![group])
+            .with_projection(mask)
+            .with_batch_size(BATCH_ROWS)
+            .with_offset(position as usize)
+            .build()
+            .map_err(|e| Error::data(format!("file '{path}': {e}")))?;
+        let rows = u64::try_from(rows).unwrap_or(0);
+        Ok(ParquetBlock { reader, schema: schema.clone(), path, rows, position, left: None })
+    }
+
+    /// Rows returned so far.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// True when there is nothing more.
+    pub(super) fn is_finished(&self) -> bool {
+        self.position >= self.rows
+    }
+
+    /// Reads up to `rows` rows, none at `stop` or later.
+    pub(super) fn read(&mut self, rows: usize, stop: Option<u64>) -> Result<Batch> {
+        let allowed = stop.unwrap_or(u64::MAX).min(self.rows).saturating_sub(self.position);
+        let allowed = usize::try_from(allowed).unwrap_or(usize::MAX).min(rows);
+        if allowed == 0 {
+            return Ok(None);
+        }
+        let batch = match self.left.take() {
+            Some(batch) => batch,
+            None => match self.reader.next() {
+                Some(batch) => {
+                    let file_batch = batch.map_err(|e| Error::data(format!("file '{}': {e}", self.path)))?;
+                    self.adapt(&file_batch).map_err(|e| e.context(format_args!("file '{}'", self.path)))?
+                }
+                None => {
+                    return Err(Error::data(format!("file '{}' has fewer rows than its footer says", self.path)));
+                }
+            },
+        };
+        let taken = batch.num_rows().min(allowed);
+        self.position += taken as u64;
+        if taken == batch.num_rows() {
+            return Ok(Some((batch, Vec::new())));
+        }
+        self.left = Some(batch.slice(taken, batch.num_rows() - taken));
+        Ok(Some((batch.slice(0, taken), Vec::new())))
+    }
+
+    fn adapt(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let rows = batch.num_rows();
+        let schema = self.reader.schema();
+        let columns = adapt_fields(self.schema.fields(), schema.fields(), batch.columns(), rows)?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
+            .map_err(|e| Error::data(format!("the columns do not fit the table: {e}")))
+    }
+}
+
+/// The leaves that lie under the columns asked for.
+fn projection(file: &SchemaDescriptor, asked: &Fields) -> ProjectionMask {
+    let wanted = file.columns().iter().enumerate().filter(|(_, leaf)| is_asked(asked, leaf.path().parts()));
+    ProjectionMask::leaves(file, wanted.map(|(index, _)| index))
+}
+
+fn is_asked(fields: &Fields, path: &[String]) -> bool {
+    let Some((name, rest)) = path.split_first() else { return true };
+    match fields.iter().find(|field| field.name() == name).map(|field| field.data_type()) {
+        Some(DataType::Struct(children)) if !rest.is_empty() => {
+            // A ROW of which nothing but its being NULL is asked still needs a leaf.
+            children.is_empty() || is_asked(children, rest)
+        }
+        Some(_) => true,
+        None => false,
+    }
+}
+
+/// Columns by name, in the types asked for; those that the file does not have are NULL.
+fn adapt_fields(asked: &Fields, have: &Fields, columns: &[ArrayRef], rows: usize) -> Result<Vec<ArrayRef>> {
+    let adapt_field = |field: &FieldRef| {
+        let found = have.iter().zip(columns).find(|(have, _)| have.name() == field.name());
+        match found {
+            Some((_, column)) => adapt(column, field.data_type()),
+            None if field.is_nullable() => Ok(new_null_array(field.data_type(), rows)),
+            None => Err(Error::data("the column is missing, but declared NOT NULL")),
+        }
+        .map_err(|e| e.context(format_args!("column '{}'", field.name())))
+    };
+    asked.iter().map(adapt_field).collect()
+}
+
+fn adapt(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
+    if column.data_type() == wanted {
+        return Ok(column.clone());
+    }
+    if let (DataType::Struct(have), DataType::Struct(asked)) = (column.data_type(), wanted) {
+        let row = column.as_struct();
+        let children = adapt_fields(asked, have, row.columns(), row.len())?;
+        let nulls = row.nulls().cloned();
+        let adapted = StructArray::try_new_with_length(asked.clone(), children, nulls, row.len());
+        return Ok(Arc::new(adapted.map_err(|e| Error::data(e.to_string()))?));
+    }
+    // Files often say INT96 or microseconds where the table says TIMESTAMP(3), and so on.
+    cast(column, wanted).map_err(|e| Error::data(format!("cannot be read as {wanted}: {e}")))
+}

@@ -1,0 +1,179 @@
+//! The sink: rolling files that appear whole.
+//!
+//! Rows go to a file with a hidden name (`.part-…`), which gets its visible name when it is full, old enough, or the job
+//! ends. So a reader of the directory never sees half a file, and a crash leaves hidden files only.
+
+mod part;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use sloth_types::clock::Mono;
+use sloth_types::{ChangeBatch, ChangelogMode, Clock, Epoch, Error, Result, Sink, SinkWriter, TableSpec};
+
+use self::part::{Part, PartFormat};
+use super::{FORMAT_PREFIXES, KNOWN, local_path};
+
+/// A directory that files are written to.
+#[derive(Debug)]
+pub(super) struct FileSink {
+    table: TableSpec,
+    directory: PathBuf,
+    rolling: Rolling,
+}
+
+/// When a file is finished and the next begun.
+#[derive(Clone, Copy, Debug)]
+struct Rolling {
+    bytes_max: u64,
+    age_max: Duration,
+    /// Age is looked at so often.
+    check_every: Duration,
+}
+
+impl FileSink {
+    /// Checks the options; writes nothing yet.
+    pub(super) fn new(table: &TableSpec) -> Result<Self> {
+        let options = &table.options;
+        options.check_known("filesystem", &KNOWN, &FORMAT_PREFIXES)?;
+        let directory = PathBuf::from(local_path(options.require("path")?)?);
+        if directory.is_file() {
+            return Err(Error::invalid(format!("option 'path' = '{}' is a file", directory.display()))
+                .hint("A sink writes several files: give a directory."));
+        }
+        let minutes = |n: u64| Duration::from_secs(60 * n);
+        let rolling = Rolling {
+            bytes_max: options.bytes("sink.rolling-policy.file-size")?.unwrap_or(128 << 20).max(1),
+            age_max: options.duration("sink.rolling-policy.rollover-interval")?.unwrap_or(minutes(30)),
+            check_every: options.duration("sink.rolling-policy.check-interval")?.unwrap_or(minutes(1)),
+        };
+        PartFormat::new(table, &table.schema)?;
+        Ok(FileSink { table: table.clone(), directory, rolling })
+    }
+}
+
+impl Sink for FileSink {
+    fn accepts(&self, mode: &ChangelogMode) -> bool {
+        *mode == ChangelogMode::Append || self.table.options.get("format") == Some("debezium-json")
+    }
+
+    fn blocking(&self) -> bool {
+        true
+    }
+
+    fn open(&self, schema: SchemaRef, _: ChangelogMode, writer: usize) -> Result<Box<dyn SinkWriter>> {
+        fs::create_dir_all(&self.directory)
+            .map_err(|e| Error::unavailable(format!("'{}' cannot be created: {e}", self.directory.display())))?;
+        let format = PartFormat::new(&self.table, &schema)?;
+        let start_ms = Clock::System.now_ms();
+        let (directory, rolling) = (self.directory.clone(), self.rolling);
+        let files = Files { directory, start_ms, writer, next: 0 };
+        Ok(Box::new(FileWriter { files, rolling, format, open: None }))
+    }
+}
+
+/// The names of a writer's files: `part-<start of the job>-<writer>-<number>.<format>`.
+struct Files {
+    directory: PathBuf,
+    start_ms: i64,
+    writer: usize,
+    next: u64,
+}
+
+impl Files {
+    /// Hidden and visible name of the next file. A name that exists is not taken again.
+    fn next(&mut self, extension: &str) -> (PathBuf, PathBuf) {
+        loop {
+            let name = format!("part-{}-{}-{}.{extension}", self.start_ms, self.writer, self.next);
+            self.next += 1;
+            let visible = self.directory.join(&name);
+            if !visible.exists() {
+                return (self.directory.join(format!(".{name}.inprogress")), visible);
+            }
+        }
+    }
+}
+
+/// Writes rows into one file after another.
+struct FileWriter {
+    files: Files,
+    rolling: Rolling,
+    format: PartFormat,
+    open: Option<OpenFile>,
+}
+
+struct OpenFile {
+    part: Part,
+    hidden: PathBuf,
+    visible: PathBuf,
+    since: Mono,
+    checked: Mono,
+}
+
+impl FileWriter {
+    fn finish(&mut self) -> Result<()> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let path = open.visible.clone();
+        let failed = |e: Error| e.context(format_args!("file '{}'", path.display()));
+        open.part.finish().map_err(failed)?;
+        fs::rename(&open.hidden, &open.visible)
+            .map_err(|e| failed(Error::unavailable(format!("cannot be given its name: {e}"))))?;
+        sync_directory(&self.files.directory);
+        Ok(())
+    }
+
+    fn roll_when_due(&mut self) -> Result<()> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let mut due = open.part.bytes() >= self.rolling.bytes_max;
+        if !due && open.checked.elapsed() >= self.rolling.check_every {
+            open.checked = Mono::now();
+            due = open.since.elapsed() >= self.rolling.age_max;
+        }
+        if due { self.finish() } else { Ok(()) }
+    }
+}
+
+/// Makes the new name durable. Where directories cannot be synced the rename is still atomic.
+fn sync_directory(directory: &Path) {
+    if let Ok(handle) = fs::File::open(directory) {
+        let _ = handle.sync_all();
+    }
+}
+
+impl SinkWriter for FileWriter {
+    fn write(&mut self, _: Epoch, batch: &ChangeBatch) -> Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        if self.open.is_none() {
+            let (hidden, visible) = self.files.next(self.format.extension());
+            let part =
+                self.format.create(&hidden).map_err(|e| e.context(format_args!("file '{}'", hidden.display())))?;
+            let now = Mono::now();
+            self.open = Some(OpenFile { part, hidden, visible, since: now, checked: now });
+        }
+        if let Some(open) = &mut self.open {
+            let path = &open.hidden;
+            open.part
+                .write(&mut self.format, batch)
+                .map_err(|e| e.context(format_args!("file '{}'", path.display())))?;
+        }
+        self.roll_when_due()
+    }
+
+    fn end_epoch(&mut self, _: Epoch) -> Result<()> {
+        if let Some(open) = &mut self.open {
+            open.part.flush()?;
+        }
+        self.roll_when_due()
+    }
+
+    fn close(&mut self) -> Result<()> {
+        self.finish()
+    }
+}

@@ -1,0 +1,109 @@
+//! Rolling files: whole, complete, and readable by the source.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Int64Type};
+use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, TableSpec};
+
+use super::super::Filesystem;
+use crate::testing::{TempDir, drain, nullable, open, rows, table};
+
+fn spec(dir: &TempDir, format: &str, more: &[(&str, &str)]) -> TableSpec {
+    let fields = vec![Field::new("id", DataType::Int64, false), nullable("s", DataType::Utf8)];
+    let path = dir.path("out");
+    let mut table = table("t", fields, &[("connector", "filesystem"), ("path", &path), ("format", format)]);
+    more.iter().for_each(|(k, v)| table.options.set(*k, *v));
+    table
+}
+
+fn batch(table: &TableSpec, ids: std::ops::Range<i64>) -> ChangeBatch {
+    let texts: StringArray = ids.clone().map(|id| (id % 7 != 0).then(|| format!("text, \"{id}\""))).collect();
+    let columns: Vec<arrow::array::ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(ids)), Arc::new(texts)];
+    ChangeBatch::append(RecordBatch::try_new(table.schema.clone(), columns).unwrap())
+}
+
+fn files(dir: &TempDir) -> (Vec<PathBuf>, usize) {
+    let all: Vec<PathBuf> = std::fs::read_dir(dir.0.join("out")).unwrap().map(|e| e.unwrap().path()).collect();
+    let hidden = |p: &PathBuf| p.file_name().unwrap().to_str().unwrap().starts_with('.');
+    let count = all.iter().filter(|p| hidden(p)).count();
+    (all.into_iter().filter(|p| !hidden(p)).collect(), count)
+}
+
+fn read_back(table: &TableSpec) -> Vec<i64> {
+    let source = Filesystem.source(table).unwrap();
+    let mut ids = Vec::new();
+    for split in source.splits().unwrap() {
+        let (batches, bad, _) = drain(open(&*source, &split, &table.schema, None).as_mut(), rows(1000));
+        assert_eq!(bad, []);
+        ids.extend(batches.iter().flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec()));
+    }
+    ids.sort_unstable();
+    ids
+}
+
+#[test]
+fn files_roll_by_size_appear_whole_and_read_back() {
+    for (format, more) in [
+        ("csv", vec![("csv.header", "true")]),
+        ("json", vec![]),
+        ("parquet", vec![("sink.parquet.compression", "zstd")]),
+    ] {
+        let dir = TempDir::new(&format!("roll-{format}"));
+        let mut options = vec![("sink.rolling-policy.file-size", "2 kb")];
+        options.extend(more);
+        let table = spec(&dir, format, &options);
+        let sink = Filesystem.sink(&table).unwrap();
+        assert!(sink.accepts(&ChangelogMode::Append) && !sink.accepts(&ChangelogMode::Retract));
+        let mut writer = sink.open(table.schema.clone(), ChangelogMode::Append, 0).unwrap();
+        writer.end_epoch(Epoch(0)).unwrap();
+        assert_eq!(files(&dir), (vec![], 0), "an epoch without rows makes no file");
+        writer.write(Epoch(1), &batch(&table, 0..10)).unwrap();
+        writer.end_epoch(Epoch(1)).unwrap();
+        assert_eq!(files(&dir), (vec![], 1), "a file is hidden until it is finished");
+        for epoch in 1..20 {
+            let first = epoch * 10;
+            writer.write(Epoch(epoch as u64 + 1), &batch(&table, first..first + 10)).unwrap();
+            writer.end_epoch(Epoch(epoch as u64 + 1)).unwrap();
+        }
+        writer.close().unwrap();
+        let (visible, hidden) = files(&dir);
+        assert!(visible.len() > 1, "{format}: {visible:?}");
+        assert_eq!(hidden, 0);
+        assert_eq!(read_back(&table), (0..200).collect::<Vec<_>>(), "{format}");
+    }
+}
+
+#[test]
+fn files_roll_by_age() {
+    let dir = TempDir::new("age");
+    let options = [("sink.rolling-policy.rollover-interval", "0 s"), ("sink.rolling-policy.check-interval", "0 s")];
+    let table = spec(&dir, "json", &options);
+    let sink = Filesystem.sink(&table).unwrap();
+    let mut writer = sink.open(table.schema.clone(), ChangelogMode::Append, 0).unwrap();
+    for epoch in 0..3 {
+        writer.write(Epoch(epoch), &batch(&table, 0..1)).unwrap();
+        writer.end_epoch(Epoch(epoch)).unwrap();
+    }
+    assert_eq!(files(&dir).0.len(), 3);
+    // Another run writes beside the files of the first.
+    let mut again = sink.open(table.schema.clone(), ChangelogMode::Append, 0).unwrap();
+    again.write(Epoch(9), &batch(&table, 0..1)).unwrap();
+    again.close().unwrap();
+    assert_eq!(files(&dir).0.len(), 4);
+}
+
+#[test]
+fn wrong_options_are_refused_before_anything_is_written() {
+    let dir = TempDir::new("sink-options");
+    let error = |table: &TableSpec| Filesystem.sink(table).err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(error(&spec(&dir, "parquet", &[("sink.parquet.compression", "rar")])).contains("expected none, snappy"));
+    assert!(error(&spec(&dir, "xml", &[])).contains("format 'xml' is not known"));
+    dir.write("out", "a file");
+    assert!(error(&spec(&dir, "csv", &[])).contains("is a file"));
+    let missing = spec(&TempDir::new("sink-unwritable"), "csv", &[("path", "/proc/none/out")]);
+    let sink = Filesystem.sink(&missing).unwrap();
+    let error = sink.open(missing.schema.clone(), ChangelogMode::Append, 0).err().unwrap();
+    assert!(error.to_string().contains("/proc/none/out"), "{error}");
+}
