@@ -18,7 +18,11 @@ import { words } from "./words";
 /** What tests can see: the state that is on the page. */
 interface Probe {
   epoch: number;
+  /** The epoch's wall clock. */
+  nowMs: number;
   tables: Record<string, Cell[][]>;
+  /** Tables with a column `created_at`, and where it stands: for measuring latency. */
+  createdAt: Record<string, number>;
   connection: Connection;
   /** Frames received and drawn since the page was loaded. */
   frames: number;
@@ -83,6 +87,20 @@ class Painter {
   }
 }
 
+/** Turns endless motion off on a machine that draws fewer frames than this a second. */
+const FRAMES_MIN = 24;
+
+function watchFrames(): void {
+  let frames = 0;
+  const start = performance.now();
+  const count = (now: number): void => {
+    frames += 1;
+    if (now - start < 2000) requestAnimationFrame(count);
+    else if (!document.hidden && (frames * 1000) / (now - start) < FRAMES_MIN) document.body.classList.add("lite");
+  };
+  requestAnimationFrame(count);
+}
+
 async function load(): Promise<{ spec: ScreenSpec; text: string }> {
   for (;;) {
     try {
@@ -107,7 +125,7 @@ function build(spec: ScreenSpec, description: string): void {
 
   const store = new Store();
   let connection: Connection = "connecting";
-  const probe: Probe = { epoch: 0, tables: {}, connection, frames: 0, draws: 0 };
+  const probe: Probe = { epoch: 0, nowMs: 0, tables: {}, createdAt: {}, connection, frames: 0, draws: 0 };
   window.__sloth = probe;
   const painter = new Painter(() => {
     for (const panel of panels) {
@@ -115,12 +133,18 @@ function build(spec: ScreenSpec, description: string): void {
       if (table) panel.update(table, store.epoch);
     }
     header.epoch(store.epoch);
-    probe.epoch = store.epoch;
+    [probe.epoch, probe.nowMs] = [store.epoch, store.nowMs];
     probe.tables = Object.fromEntries([...store.tables].map(([name, table]) => [name, table.rows()]));
     probe.draws += 1;
+    // Once everything stands: making the charts takes time on any machine.
+    if (probe.draws === 5) setTimeout(watchFrames, 1000);
   });
   connect("./api/events", {
-    schema: (event) => store.reshape(event),
+    schema(event) {
+      store.reshape(event);
+      const stamps = [...store.tables].map(([name, table]): [string, number] => [name, table.index("created_at")]);
+      probe.createdAt = Object.fromEntries(stamps.filter(([, at]) => at >= 0));
+    },
     epoch(event) {
       store.apply(event);
       header.arrived();

@@ -1,12 +1,12 @@
 // ECharts, only the parts in use, and what all charts share.
-import { BarChart, EffectScatterChart, LineChart, MapChart, PieChart, ScatterChart } from "echarts/charts";
-import { AriaComponent, GeoComponent, GridComponent } from "echarts/components";
+import { BarChart, LineChart, PieChart, ScatterChart } from "echarts/charts";
+import { GeoComponent, GridComponent } from "echarts/components";
 import * as echarts from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
 import type { EChartsCoreOption } from "echarts/core";
 import { calm, el, rem, theme } from "../dom";
 
-echarts.use([AriaComponent, BarChart, CanvasRenderer, EffectScatterChart, GeoComponent, GridComponent, LineChart, MapChart, PieChart, ScatterChart]);
+echarts.use([BarChart, CanvasRenderer, GeoComponent, GridComponent, LineChart, PieChart, ScatterChart]);
 
 export { echarts };
 export type Option = EChartsCoreOption;
@@ -37,8 +37,17 @@ export class Chart {
   draw(): void {
     const scale = rem() / 16;
     const unit = (px: number): number => px * scale;
-    const size = { width: this.chart.getWidth(), height: this.chart.getHeight() };
-    this.chart.setOption({ animation: !calm(), animationDuration: 600, animationDurationUpdate: 400, ...this.option(unit, size) });
+    this.chart.setOption({ animation: !calm(), animationDuration: 600, animationDurationUpdate: 400, ...this.option(unit, this.size()) });
+  }
+
+  size(): { width: number; height: number } {
+    return { width: this.chart.getWidth(), height: this.chart.getHeight() };
+  }
+
+  /** Where a longitude and latitude lie, in pixels from the chart's upper left corner. */
+  pixel(place: [number, number]): [number, number] | undefined {
+    const point = this.chart.convertToPixel({ geoIndex: 1 }, place) as [number, number] | undefined;
+    return point && Number.isFinite(point[0]) && Number.isFinite(point[1]) ? point : undefined;
   }
 
   resize(): void {

@@ -53,9 +53,17 @@ function series(spec: TileSpec, table: Table, unit: (px: number) => number): unk
     points.push([row[x ?? -1], toNumber(row[y ?? -1])]);
   }
   const colours = palette();
-  return [...groups].sort().map(([name, data], index) => {
+  return [...groups].sort().flatMap(([name, data], index) => {
     const colour = colours[index % colours.length] ?? theme("--accent");
-    return {
+    const dot = {
+      id: `${name} now`,
+      type: "scatter",
+      data: data.slice(-1),
+      symbolSize: unit(9),
+      itemStyle: { color: "#fff", borderColor: colour, borderWidth: unit(2.5), shadowColor: colour, shadowBlur: unit(14) },
+      silent: true,
+    };
+    const line = {
       name,
       id: name,
       type: "line",
@@ -68,6 +76,7 @@ function series(spec: TileSpec, table: Table, unit: (px: number) => number): unk
       emphasis: { disabled: true },
       silent: true,
     };
+    return [line, dot];
   });
 }
 

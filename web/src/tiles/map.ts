@@ -1,6 +1,6 @@
 // China, its regions coloured by value, the first places pulsing.
 import shapes from "china-shapes/map/json/china.json?raw";
-import { calm, el, theme } from "../dom";
+import { el, rem, setText, theme } from "../dom";
 import { toNumber } from "../format";
 import { latest } from "../rows";
 import type { TileSpec } from "../spec";
@@ -13,9 +13,14 @@ import type { Context, View } from "./tile";
 const MAP = "china";
 /** Width to height of the map as drawn. */
 const ASPECT = 1.28;
+/** Pulsing places, and how many on a phone. */
 const PULSES = 5;
+const PULSES_NARROW = 3;
+const NARROW_REM = 35;
 /** From few to many sales. */
 const COLOURS = ["#0c2350", "#10418c", "#1769c9", "#1f9fe8", "#5fe3f5"];
+/** Steps of colour: the map is drawn anew only when a region has moved by one. */
+const SHADES = 96;
 /** The inset's frame is thin: as an area it would be a block. */
 const INSET = "南海诸岛";
 
@@ -24,6 +29,8 @@ interface Place {
   cell: Cell | undefined;
   value: number;
 }
+
+type Size = { width: number; height: number };
 
 export function mapTile(spec: TileSpec, host: HTMLElement, { formatter, words }: Context): View {
   const geo = JSON.parse(shapes) as { features: { properties: { id: string; name: string; cp: [number, number] } }[] };
@@ -35,16 +42,89 @@ export function mapTile(spec: TileSpec, host: HTMLElement, { formatter, words }:
   host.append(el("div", "scale", el("span", "", words.low), el("i"), el("span", "", words.high)));
   let places: Place[] = [];
   let type = "float";
-  const text = ({ cell, value }: Place): string => formatter.text(cell ?? value, type, spec);
-  const chart = new Chart(host, (unit, size) => option(places, spec, unit, size, (place) => `${regions.title(place.region)}  {value|${text(place)}}`));
+  let drawn = "";
+  const chart = new Chart(host, (unit, size) => option(places, unit, size));
+  const pulses = new Pulses(host, chart, (place) => [regions.title(place.region), formatter.text(place.cell, type, spec)]);
+  const mark = (): void => pulses.set(places.slice(0, narrow(chart.size()) ? PULSES_NARROW : (spec.highlight ?? PULSES)));
   return {
     update(table) {
       type = table.type(spec.value ?? "");
       places = toPlaces(spec, table, regions);
-      chart.draw();
+      const colours = places.map((place) => `${place.region.name}${shade(place.value, places)}`).join();
+      if (colours !== drawn) {
+        drawn = colours;
+        chart.draw();
+      }
+      mark();
     },
-    resize: () => chart.resize(),
+    resize() {
+      chart.resize();
+      mark();
+    },
   };
+}
+
+/** Dots and labels over the map: elements, so that the browser animates them without drawing the map again. */
+class Pulses {
+  private readonly layer = el("div", "pulses");
+  private readonly items = new Map<string, HTMLElement>();
+
+  constructor(
+    host: HTMLElement,
+    private readonly chart: Chart,
+    private readonly label: (place: Place) => [string, string],
+  ) {
+    host.append(this.layer);
+    new ResizeObserver(() => requestAnimationFrame(() => this.settle())).observe(this.layer);
+  }
+
+  private places: Place[] = [];
+
+  set(places: Place[]): void {
+    this.places = places;
+    const wanted = new Set(places.map((place) => place.region.name));
+    for (const [name, item] of this.items) {
+      if (!wanted.has(name)) {
+        item.remove();
+        this.items.delete(name);
+      }
+    }
+    for (const place of places) {
+      let item = this.items.get(place.region.name);
+      if (!item) {
+        item = el("div", "pulse", el("i"), el("span", "tag", el("span"), el("b")));
+        this.items.set(place.region.name, item);
+        this.layer.append(item);
+      }
+      const tag = item.lastElementChild;
+      const [name, value] = this.label(place);
+      setText(tag?.firstElementChild as HTMLElement, name);
+      setText(tag?.lastElementChild as HTMLElement, value);
+    }
+    this.settle();
+  }
+
+  /** Puts the marks in their places; a label that would cover the one above it moves down. */
+  private settle(): void {
+    const points = this.places
+      .map((place) => ({ place, at: this.chart.pixel(place.region.capital) }))
+      .filter((point) => point.at !== undefined)
+      .sort((a, b) => (a.at?.[1] ?? 0) - (b.at?.[1] ?? 0));
+    const step = 1.75 * rem();
+    let free = -Infinity;
+    for (const { place, at } of points) {
+      const item = this.items.get(place.region.name);
+      if (!item || !at) continue;
+      item.style.transform = `translate(${at[0].toFixed(1)}px, ${at[1].toFixed(1)}px)`;
+      const shift = Math.max(0, free - at[1]);
+      free = at[1] + shift + step;
+      item.style.setProperty("--shift", `${shift.toFixed(1)}px`);
+    }
+  }
+}
+
+function narrow(size: Size): boolean {
+  return size.width < NARROW_REM * rem();
 }
 
 function toPlaces(spec: TileSpec, table: Table, regions: Regions): Place[] {
@@ -55,61 +135,34 @@ function toPlaces(spec: TileSpec, table: Table, regions: Regions): Place[] {
     .sort((a, b) => b.value - a.value);
 }
 
-function option(places: Place[], spec: TileSpec, unit: (px: number) => number, size: { width: number; height: number }, label: (place: Place) => string): Option {
-  const most = places[0]?.value || 1;
+/** Roots even out the skew between the coast and the rest. */
+function shade(value: number, places: Place[]): number {
+  return Math.round(Math.sqrt(Math.max(0, value) / (places[0]?.value || 1)) * SHADES);
+}
+
+function option(places: Place[], unit: (px: number) => number, size: Size): Option {
+  const centre = narrow(size) ? "44%" : "50%";
   const position = { map: MAP, roam: false, silent: true, layoutSize: Math.min(size.width, size.height * ASPECT) * 0.99, aspectScale: 0.78 };
   const accent = theme("--accent");
-  // Roots even out the skew between the coast and the rest.
-  const fill = (value: number): string => blend(COLOURS, Math.sqrt(value / most));
   const inset = { name: INSET, itemStyle: { areaColor: "transparent", borderColor: fade(accent, 0.5) }, label: { show: false } };
   return {
-    textStyle: { fontFamily: theme("--font") },
+    animation: false,
     geo: [
       // Below: the slab's side, with the glow around the country.
       {
-        ...position, layoutCenter: ["50%", `${50 + (unit(9) / size.height) * 100}%`], z: 0,
+        ...position,
+        layoutCenter: [centre, `${50 + (unit(9) / size.height) * 100}%`],
+        z: 0,
         itemStyle: { areaColor: "#061230", borderColor: fade(accent, 0.25), borderWidth: unit(1), shadowColor: fade(accent, 0.55), shadowBlur: unit(26) },
         regions: [{ ...inset, itemStyle: { areaColor: "transparent", borderColor: "transparent", shadowBlur: 0 } }],
       },
       {
-        ...position, layoutCenter: ["50%", "50%"], z: 1,
+        ...position,
+        layoutCenter: [centre, "50%"],
+        z: 1,
         itemStyle: { areaColor: COLOURS[0], borderColor: fade(accent, 0.55), borderWidth: unit(0.9) },
-        regions: [inset, ...places.map((p) => ({ name: p.region.name, itemStyle: { areaColor: fill(p.value) } }))],
+        regions: [inset, ...places.map((p) => ({ name: p.region.name, itemStyle: { areaColor: blend(COLOURS, shade(p.value, places) / SHADES) } }))],
       },
     ],
-    series: [pulses(places.slice(0, spec.highlight ?? PULSES), most, unit, label)],
-  };
-}
-
-function pulses(places: Place[], most: number, unit: (px: number) => number, label: (place: Place) => string): object {
-  const colour = theme("--highlight");
-  return {
-    type: calm() ? "scatter" : "effectScatter",
-    coordinateSystem: "geo",
-    geoIndex: 1,
-    zlevel: 1,
-    silent: true,
-    rippleEffect: { brushType: "stroke", scale: 3.2, period: 3.6, number: 2 },
-    data: places.map((place) => ({
-      name: place.region.name,
-      value: [...place.region.capital, place.value],
-      symbolSize: unit(6 + 7 * Math.sqrt(place.value / most)),
-      label: { formatter: label(place) },
-    })),
-    itemStyle: { color: colour, shadowColor: colour, shadowBlur: unit(12) },
-    label: {
-      show: true,
-      position: "right",
-      distance: unit(9),
-      fontSize: unit(13),
-      color: "#eaf6ff",
-      backgroundColor: "rgba(4,12,36,.72)",
-      borderColor: fade(colour, 0.35),
-      borderWidth: unit(1),
-      borderRadius: unit(4),
-      padding: [unit(4), unit(7)],
-      rich: { value: { color: colour, fontSize: unit(13), fontWeight: 600 } },
-    },
-    labelLayout: { moveOverlap: "shiftY", hideOverlap: false },
   };
 }

@@ -45,21 +45,22 @@ function flip(spec: TileSpec, host: HTMLElement, { formatter }: Context): Show {
   return (value, table) => {
     if (value === undefined || value === null) return;
     odometer.set(formatter.bare(value, table.type(spec.value ?? ""), { ...spec, decimals: spec.decimals ?? 0 }));
-    host.classList.toggle("long", odometer.root.childElementCount > 16);
+    // The width in units of the font size: the sheet makes the font as large as the tile allows.
+    host.style.setProperty("--ems", odometer.ems().toFixed(2));
   };
 }
 
 function gauge(spec: TileSpec, host: HTMLElement, { formatter }: Context): Show {
   const circle = (name: string, length: number): SVGElement =>
     svg("circle", { class: name, cx: 60, cy: 60, r: 50, pathLength: 100, "stroke-dasharray": `${length} 100` });
-  const arc = circle("arc", 0);
-  const drawing = svg("svg", { viewBox: "0 0 120 120", "aria-hidden": "true" }, circle("track", GAUGE_ARC * 100), ticks(), arc);
+  const arcs = [circle("halo", 0), circle("arc", 0)];
+  const drawing = svg("svg", { viewBox: "0 0 120 120", "aria-hidden": "true" }, circle("track", GAUGE_ARC * 100), ticks(), ...arcs);
   const digits = el("span", "digits", "–");
   const unit = spec.format === "percent" ? "%" : (spec.suffix ?? "");
   host.append(el("div", "dial", drawing, el("div", "figure", digits, el("span", "affix", unit))));
   return (value, table) => {
     const share = Math.min(1, Math.max(0, toNumber(value) / (spec.max ?? 1)));
-    arc.setAttribute("stroke-dasharray", `${(share * GAUGE_ARC * 100).toFixed(3)} 100`);
+    for (const arc of arcs) arc.setAttribute("stroke-dasharray", `${(share * GAUGE_ARC * 100).toFixed(3)} 100`);
     setText(digits, formatter.bare(value, table.type(spec.value ?? ""), spec).replace(/%$/, ""));
   };
 }
@@ -75,13 +76,13 @@ function ticks(): SVGElement {
 
 /** The recent course of a value. An append table has it; for others the page remembers what it has seen. */
 class Sparkline {
-  private readonly line = svg("path", { class: "line", "vector-effect": "non-scaling-stroke" });
+  private readonly lines = ["halo", "line"].map((name) => svg("path", { class: name, "vector-effect": "non-scaling-stroke" }));
   private readonly area = svg("path", { class: "area" });
   private seen: number[] = [];
   private seenAt = 0;
 
   constructor(host: HTMLElement) {
-    host.append(svg("svg", { class: "spark", viewBox: "0 0 100 30", preserveAspectRatio: "none", "aria-hidden": "true" }, this.area, this.line));
+    host.append(svg("svg", { class: "spark", viewBox: "0 0 100 30", preserveAspectRatio: "none", "aria-hidden": "true" }, this.area, ...this.lines));
   }
 
   update(table: Table, column: string, spec: TileSpec, value: Cell | undefined): void {
@@ -106,7 +107,7 @@ class Sparkline {
       const x = (i / (values.length - 1)) * 100;
       return `${round(x.toFixed(6), 2)},${round((27 - ((v - low) / span) * 23).toFixed(6), 2)}`;
     });
-    this.line.setAttribute("d", `M${points.join("L")}`);
+    for (const line of this.lines) line.setAttribute("d", `M${points.join("L")}`);
     this.area.setAttribute("d", `M${points.join("L")}L100,30L0,30Z`);
   }
 }

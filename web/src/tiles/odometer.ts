@@ -45,6 +45,11 @@ export class Odometer {
     this.run();
   }
 
+  /** Width of the digits and separators in ems, with room for a prefix. */
+  ems(): number {
+    return 0.9 + 0.94 * this.digits.length + 0.25 * (this.shape.length - this.digits.length);
+  }
+
   private build(text: string, shape: string): void {
     this.shape = shape;
     this.digits = [];

@@ -8,6 +8,8 @@ import { Chart, fade, palette } from "./chart";
 import type { Context, View } from "./tile";
 
 const LIMIT = 8;
+/** Steps of a share of the whole. */
+const STEPS = 1000;
 
 interface Slice {
   name: string;
@@ -25,6 +27,7 @@ export function pieTile(spec: TileSpec, host: HTMLElement, { formatter, words }:
   // A name keeps its colour when slices change places.
   const colours = new Map<string, string>();
   let slices: Slice[] = [];
+  let drawn = "";
   const chart = new Chart(ring, (unit) => ({
     series: [
       {
@@ -56,7 +59,12 @@ export function pieTile(spec: TileSpec, host: HTMLElement, { formatter, words }:
         setText(name, slice.name);
         setText(share, `${((slice.value / (total || 1)) * 100).toFixed(1)}%`);
       });
-      chart.draw();
+      // A slice that grew by less than anybody can see is no reason to draw.
+      const shares = slices.map((slice) => `${slice.name} ${((slice.value / (total || 1)) * STEPS).toFixed(0)}`).join();
+      if (shares !== drawn) {
+        drawn = shares;
+        chart.draw();
+      }
     },
     resize: () => chart.resize(),
   };
