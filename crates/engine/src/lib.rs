@@ -1,1 +1,28 @@
-//! placeholder
+//! The engine: runs a streaming plan as a timely dataflow. The only crate that knows timely.
+//!
+//! ```text
+//!  coordinator ──tick──▶ sources ──▶ map ──▶ local aggregate ──exchange──▶ aggregate ──▶ sink ──▶ end
+//!      ▲  (worker 0)      (all workers, each its splits)                                           │
+//!      └────────────── reports on the board ◀── epochs completed ◀─────────────────────────────────┘
+//! ```
+//!
+//! An epoch is opened by the coordinator's tick, read by the sources, and complete when timely's frontier has passed it
+//! behind every sink. Operators are plain structs over batches and epochs (`operators/`); `render` wires them.
+
+
+mod aggregate;
+mod coordinator;
+mod epoch;
+mod failure;
+mod hash;
+mod io;
+mod job;
+mod message;
+mod operators;
+mod pact;
+mod render;
+mod state;
+
+pub use epoch::{EpochEntry, EpochInfo, EpochLog};
+pub use io::reader::bad_record_schema;
+pub use job::{Job, JobOptions, Stopper};

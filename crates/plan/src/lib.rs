@@ -1,5 +1,18 @@
 //! The streaming plan: what the SQL front end hands to the engine. Pure data; no I/O, no timely, no SQL text.
+//!
+//! A [`JobPlan`] is a list of [`Node`]s, inputs before users. The engine renders each node as one operator; what a node
+//! costs in exchange and state is derived from it and printed by [`explain`].
 
+pub mod aggregate;
+pub mod explain;
+pub mod node;
+pub mod settings;
 pub mod window;
 
+pub use aggregate::AggregateCall;
+pub use node::{
+    BadRecordPolicy, GroupAggregate, JobPlan, Node, NodeId, NodeKind, SessionAggregate, SinkNode,
+    SourceNode, SourceOrigin, Stage, UnnestColumn, WatermarkRule, WindowAggregate, WindowAssign, WindowSource,
+};
+pub use settings::JobSettings;
 pub use window::WindowSpec;

@@ -1,0 +1,185 @@
+//! Accumulators: what an aggregate function keeps for each slot of a key table.
+//!
+//! `count`, `sum`, `avg`, `min`, `max` have kernels of their own here; every other function runs through DataFusion's row
+//! accumulators ([`foreign`]). `DISTINCT` wraps any of them ([`distinct`]).
+
+mod avg;
+mod count;
+mod distinct;
+mod extreme;
+mod float_sum;
+mod foreign;
+mod sum;
+
+use arrow::array::{Array, ArrayRef};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Field};
+use sloth_plan::AggregateCall;
+use sloth_types::Result;
+
+/// Rows given to one aggregate call.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    /// The argument columns.
+    pub(crate) args: Vec<ArrayRef>,
+    /// Rows that count: true of the `FILTER`, and the first argument is not NULL. `None` when all do.
+    pub(crate) valid: Option<NullBuffer>,
+    /// Number of rows.
+    pub(crate) rows: usize,
+}
+
+impl Input {
+    /// A part of the rows.
+    pub(crate) fn slice(&self, offset: usize, len: usize) -> Input {
+        Input {
+            args: self.args.iter().map(|a| a.slice(offset, len)).collect(),
+            valid: self.valid.as_ref().map(|v| v.slice(offset, len)).filter(|v| v.null_count() > 0),
+            rows: len,
+        }
+    }
+}
+
+/// Where the rows of an [`Input`] go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target<'a> {
+    /// All to one slot.
+    One(u32),
+    /// Each to its own.
+    Each(&'a [u32]),
+}
+
+impl Target<'_> {
+    /// The slot of a row.
+    #[inline(always)]
+    pub(crate) fn slot(&self, row: usize) -> usize {
+        match self {
+            Target::One(slot) => *slot as usize,
+            Target::Each(slots) => slots[row] as usize,
+        }
+    }
+}
+
+/// State of one aggregate call for all slots.
+pub(crate) trait Accumulator {
+    /// Makes room for slots `0..slots`; new ones are empty.
+    fn resize(&mut self, slots: usize);
+    /// Adds rows.
+    fn update(&mut self, input: &Input, target: Target<'_>) -> Result<()>;
+    /// Adds partial states made by [`Accumulator::state`] of an equal call.
+    fn merge(&mut self, states: &[ArrayRef], target: Target<'_>) -> Result<()>;
+    /// The partial states of the slots, in the columns of [`state_types`]. Leaves them as they are.
+    fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>>;
+    /// The results of the slots. Leaves them as they are.
+    fn finish(&mut self, slots: &[u32]) -> Result<ArrayRef>;
+    /// Empties a slot.
+    fn clear(&mut self, slot: u32);
+    /// Estimated bytes.
+    fn bytes(&self) -> usize;
+}
+
+/// Runs `each(row, slot)` for the rows that count.
+#[inline(always)]
+pub(crate) fn for_each_valid(input: &Input, target: Target<'_>, mut each: impl FnMut(usize, usize)) {
+    match (&input.valid, target) {
+        (None, Target::Each(slots)) => {
+            for (row, slot) in slots.iter().enumerate() {
+                each(row, *slot as usize);
+            }
+        }
+        (None, Target::One(slot)) => {
+            for row in 0..input.rows {
+                each(row, slot as usize);
+            }
+        }
+        (Some(valid), _) => {
+            for row in valid.valid_indices() {
+                each(row, target.slot(row));
+            }
+        }
+    }
+}
+
+/// Types of the partial state of a call, in order.
+pub(crate) fn state_types(call: &AggregateCall) -> Result<Vec<DataType>> {
+    if call.distinct {
+        return Ok(distinct::state_types(call));
+    }
+    let argument = call.arg_fields.first().map(Field::data_type);
+    Ok(match (kernel(call), argument) {
+        (Kernel::Count, _) => vec![DataType::Int64],
+        (Kernel::Sum, Some(DataType::Float64 | DataType::Float32)) => vec![float_sum::state_type()],
+        (Kernel::Sum, Some(DataType::Decimal128(_, s))) => vec![DataType::Decimal128(38, *s)],
+        (Kernel::Sum, _) => vec![DataType::Int64],
+        (Kernel::Avg, Some(DataType::Float64 | DataType::Float32)) => vec![float_sum::state_type(), DataType::Int64],
+        (Kernel::Avg, _) => vec![DataType::Decimal128(38, 0), DataType::Int64],
+        (Kernel::Min | Kernel::Max, _) => vec![call.output_type().clone()],
+        (Kernel::Foreign, _) => foreign::state_types(call)?,
+    })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kernel {
+    Count,
+    Sum,
+    Avg,
+    Min,
+    Max,
+    Foreign,
+}
+
+/// Which kernel serves a call.
+fn kernel(call: &AggregateCall) -> Kernel {
+    let argument = call.arg_fields.first().map(Field::data_type);
+    let number = argument.is_some_and(|t| {
+        matches!(
+            t,
+            DataType::Int8
+                | DataType::Int16
+                | DataType::Int32
+                | DataType::Int64
+                | DataType::Float32
+                | DataType::Float64
+                | DataType::Decimal128(_, _)
+        )
+    });
+    match call.function.name() {
+        "count" if call.args.len() <= 1 => Kernel::Count,
+        "sum" if number => Kernel::Sum,
+        "avg" if number => Kernel::Avg,
+        "min" if argument.is_some_and(|t| extreme::serves(t) && t == call.output_type()) => Kernel::Min,
+        "max" if argument.is_some_and(|t| extreme::serves(t) && t == call.output_type()) => Kernel::Max,
+        _ => Kernel::Foreign,
+    }
+}
+
+/// The accumulator of a call.
+pub(crate) fn accumulator(call: &AggregateCall) -> Result<Box<dyn Accumulator>> {
+    if call.distinct {
+        return Ok(Box::new(distinct::Distinct::new(call)?));
+    }
+    let argument = call.arg_fields.first().map_or(DataType::Null, |f| f.data_type().clone());
+    Ok(match kernel(call) {
+        Kernel::Count => Box::new(count::Count::default()),
+        Kernel::Sum => sum::sum(&argument, call.output_type()),
+        Kernel::Avg => avg::avg(&argument, call.output_type()),
+        Kernel::Min => extreme::extreme(&argument, false)?,
+        Kernel::Max => extreme::extreme(&argument, true)?,
+        Kernel::Foreign => Box::new(foreign::Foreign::new(call)?),
+    })
+}
+
+/// Rows that count for a call: `filter` is true, and the argument is not NULL (functions of several arguments and
+/// foreign ones look at NULLs themselves).
+pub(crate) fn valid_rows(call: &AggregateCall, args: &[ArrayRef], filter: Option<&ArrayRef>) -> Option<NullBuffer> {
+    use arrow::array::AsArray;
+    let filter = filter.and_then(|f| f.as_boolean_opt()).map(|f| {
+        let kept = match f.nulls() {
+            Some(nulls) => f.values() & nulls.inner(),
+            None => f.values().clone(),
+        };
+        NullBuffer::new(kept)
+    });
+    let skip_nulls = kernel(call) != Kernel::Foreign || call.distinct;
+    let argument = args.first().filter(|_| skip_nulls).and_then(|a| a.logical_nulls());
+    NullBuffer::union(filter.as_ref(), argument.as_ref()).filter(|v| v.null_count() > 0)
+}

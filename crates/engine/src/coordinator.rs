@@ -1,0 +1,382 @@
+//! The coordinator: opens epochs. It lives on worker 0 and is the only holder of a source capability.
+//!
+//! What to do next is decided by [`decide`], a pure function of the facts; the rest of the file gathers the facts from
+//! the board and carries the decision out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use sloth_plan::JobSettings;
+use sloth_types::clock::Mono;
+use sloth_types::metrics::JobFigures;
+use sloth_types::{Clock, Epoch, EpochListener, Watermark};
+
+use crate::epoch::{EpochEntry, EpochInfo, EpochLog};
+use crate::io::board::{Board, SplitState};
+
+/// What the coordinator knows when it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Facts {
+    /// Epochs opened so far.
+    opened: u64,
+    /// Epochs that all workers have read.
+    read: u64,
+    /// Epochs that are complete in all sinks.
+    completed: u64,
+    /// Some split has something to read.
+    ready: bool,
+    /// Every split has ended and no new ones can come.
+    ended: bool,
+    /// The user asked to stop.
+    stopping: bool,
+    /// A watermark has advanced since the last epoch was opened.
+    watermark_advanced: bool,
+    /// The last epoch carried the end-of-input watermarks.
+    end_told: bool,
+    /// Time since the last epoch was opened.
+    since_last: Duration,
+    /// Time until something becomes due by the clock (a paced split, an idle time-out, a processing-time window).
+    due_in: Option<Duration>,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Decision {
+    /// Open an epoch.
+    Open,
+    /// Nothing until called, or until this time has passed.
+    Wait(Option<Duration>),
+    /// The job is over: give up the capability.
+    Finish,
+}
+
+fn decide(facts: &Facts, settings: &JobSettings) -> Decision {
+    if facts.stopping || (facts.ended && facts.end_told) {
+        return Decision::Finish;
+    }
+    let in_flight = facts.opened.saturating_sub(facts.completed);
+    if in_flight >= settings.epochs_in_flight_max as u64 {
+        return Decision::Wait(None);
+    }
+    // With one epoch in flight every report of an epoch is in before the next is opened: that makes cuts of one row
+    // equal to a watermark after every row. Otherwise reading may run one epoch ahead of the slowest worker.
+    let ahead = u64::from(settings.epochs_in_flight_max > 1);
+    if facts.opened.saturating_sub(facts.read) > ahead {
+        return Decision::Wait(None);
+    }
+    if facts.ended {
+        // All reports must be in, so that the end is told with nothing left behind.
+        return if facts.read >= facts.opened { Decision::Open } else { Decision::Wait(None) };
+    }
+    let due = facts.due_in.is_some_and(|d| d.is_zero());
+    if facts.ready || facts.watermark_advanced || due {
+        // Under light load epochs keep a distance, so that they gather some rows; under full load sources fill their
+        // reading time and the distance has passed anyway.
+        let wait = settings.epoch_min_interval.saturating_sub(facts.since_last);
+        return if facts.opened == 0 || wait.is_zero() { Decision::Open } else { Decision::Wait(Some(wait)) };
+    }
+    Decision::Wait(facts.due_in)
+}
+
+/// How far the sinks are.
+#[derive(Debug, Default)]
+pub(crate) struct Completion {
+    /// Epochs that the dataflow has finished (the frontier behind all sinks).
+    pub(crate) dataflow: AtomicU64,
+    /// For each writer with a thread of its own, the epochs it has finished.
+    pub(crate) writers: Vec<AtomicU64>,
+}
+
+impl Completion {
+    pub(crate) fn epochs(&self) -> u64 {
+        let dataflow = self.dataflow.load(Ordering::SeqCst);
+        self.writers.iter().map(|w| w.load(Ordering::SeqCst)).min().unwrap_or(u64::MAX).min(dataflow)
+    }
+}
+
+/// What the coordinator works with.
+pub(crate) struct Coordinator {
+    pub(crate) board: Arc<Board>,
+    pub(crate) settings: JobSettings,
+    pub(crate) clock: Clock,
+    pub(crate) completion: Arc<Completion>,
+    pub(crate) figures: Arc<JobFigures>,
+    pub(crate) listeners: Vec<Arc<dyn EpochListener>>,
+    /// For each source its idle time-out; zero for never.
+    pub(crate) idle_timeouts: Vec<Duration>,
+    /// For each source whether its watermark is the wall clock.
+    pub(crate) clock_watermarks: Vec<bool>,
+    /// True when windows must fire by the wall clock.
+    pub(crate) clock_driven: bool,
+    pub(crate) record: Option<EpochLog>,
+    pub(crate) replay: Option<Vec<EpochEntry>>,
+    pub(crate) progress: Progress,
+}
+
+/// What the coordinator remembers.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    opened: u64,
+    watermarks: Vec<Watermark>,
+    end_told: bool,
+    last_open: Mono,
+    told: u64,
+    /// Facts of opened epochs whose end offsets are not yet known.
+    unlogged: std::collections::VecDeque<(i64, Vec<Watermark>)>,
+    now_ms: std::collections::VecDeque<i64>,
+}
+
+impl Progress {
+    pub(crate) fn new(sources: usize) -> Self {
+        Progress {
+            opened: 0,
+            watermarks: vec![Watermark::NONE; sources],
+            end_told: false,
+            last_open: Mono::now(),
+            told: 0,
+            unlogged: std::collections::VecDeque::new(),
+            now_ms: std::collections::VecDeque::new(),
+        }
+    }
+}
+
+/// Interval of epochs that only move the clock of processing-time windows.
+const CLOCK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What the operator around the coordinator does next.
+pub(crate) enum Step {
+    /// Send this tick and call again.
+    Open(Arc<EpochInfo>),
+    /// Come back when called or after this time.
+    Wait(Option<Duration>),
+    /// Drop the capability.
+    Finish,
+}
+
+impl Coordinator {
+    /// The next step. Called whenever something may have changed.
+    pub(crate) fn step(&mut self) -> Step {
+        self.tell_completed();
+        self.log_read();
+        if self.replay.is_some() {
+            return self.step_replay();
+        }
+        let facts = self.gather();
+        match decide(&facts, &self.settings) {
+            Decision::Open => Step::Open(self.open(facts.ended)),
+            Decision::Wait(time) => Step::Wait(time),
+            Decision::Finish => Step::Finish,
+        }
+    }
+
+    fn gather(&self) -> Facts {
+        let mut facts = Facts {
+            opened: self.progress.opened,
+            read: self.board.epochs_read(),
+            completed: self.completion.epochs(),
+            ready: false,
+            ended: true,
+            stopping: self.board.stopping(),
+            watermark_advanced: false,
+            end_told: self.progress.end_told,
+            since_last: self.progress.last_open.elapsed(),
+            due_in: self.clock_driven.then(|| CLOCK_INTERVAL.saturating_sub(self.progress.last_open.elapsed())),
+        };
+        let due = |facts: &mut Facts, time: Duration| {
+            facts.due_in = Some(facts.due_in.map_or(time, |d| d.min(time)));
+        };
+        for (source, idle) in self.board.sources.iter().zip(&self.idle_timeouts) {
+            facts.ended &= !source.discovering.load(Ordering::SeqCst);
+            for split in source.splits() {
+                let report = split.report();
+                facts.ended &= report.state == SplitState::Ended;
+                match report.state {
+                    SplitState::Ready => facts.ready = true,
+                    SplitState::At(time) => due(&mut facts, time.until()),
+                    SplitState::Waiting { caught_up: true } if !idle.is_zero() => {
+                        let left = idle.saturating_sub(report.active.elapsed());
+                        if !left.is_zero() {
+                            due(&mut facts, left);
+                        }
+                    }
+                    SplitState::Waiting { .. } | SplitState::Ended => {}
+                }
+            }
+        }
+        facts.watermark_advanced =
+            self.reported_watermarks().iter().zip(&self.progress.watermarks).any(|(new, old)| new > old);
+        facts
+    }
+
+    /// For each source the minimum over its splits that are neither idle nor ended; never less than before.
+    fn reported_watermarks(&self) -> Vec<Watermark> {
+        let mut watermarks = Vec::with_capacity(self.board.sources.len());
+        for (index, source) in self.board.sources.iter().enumerate() {
+            let before = self.progress.watermarks.get(index).copied().unwrap_or(Watermark::NONE);
+            let idle = self.idle_timeouts.get(index).copied().unwrap_or_default();
+            let mut ended = !source.discovering.load(Ordering::SeqCst);
+            let mut idle_splits = 0;
+            let mut lowest: Option<Watermark> = None;
+            for split in source.splits() {
+                let report = split.report();
+                if report.state == SplitState::Ended {
+                    continue;
+                }
+                ended = false;
+                let quiet = report.state == SplitState::Waiting { caught_up: true };
+                if quiet && !idle.is_zero() && report.active.elapsed() >= idle {
+                    idle_splits += 1;
+                } else {
+                    lowest = Some(lowest.map_or(report.watermark, |l| l.min(report.watermark)));
+                }
+            }
+            if let Some(figures) = self.figures.sources.get(index) {
+                figures.idle_splits.set(idle_splits);
+            }
+            let now = if ended { Watermark::END } else { lowest.unwrap_or(before) };
+            watermarks.push(now.max(before));
+        }
+        watermarks
+    }
+
+    fn open(&mut self, ended: bool) -> Arc<EpochInfo> {
+        let now_ms = self.clock.now_ms();
+        let mut watermarks = self.reported_watermarks();
+        for (watermark, clock) in watermarks.iter_mut().zip(&self.clock_watermarks) {
+            if *clock && *watermark != Watermark::END {
+                *watermark = Watermark(now_ms.saturating_sub(1)).max(*watermark);
+            }
+        }
+        self.progress.end_told = ended;
+        self.announce(now_ms, watermarks, None)
+    }
+
+    fn announce(&mut self, now_ms: i64, watermarks: Vec<Watermark>, until: Option<Vec<Vec<u64>>>) -> Arc<EpochInfo> {
+        let before = std::mem::replace(&mut self.progress.watermarks, watermarks.clone());
+        let splits = match &until {
+            Some(until) => until.iter().map(Vec::len).collect(),
+            None => self.board.sources.iter().map(|s| s.split_count()).collect(),
+        };
+        for (figures, watermark) in self.figures.sources.iter().zip(&watermarks) {
+            figures.watermark_ms.store(watermark.0, Ordering::Relaxed);
+        }
+        let info = EpochInfo {
+            epoch: Epoch(self.progress.opened),
+            now_ms,
+            watermarks: watermarks.clone(),
+            watermarks_before: before,
+            splits,
+            until,
+        };
+        self.progress.opened += 1;
+        self.progress.last_open = Mono::now();
+        self.progress.now_ms.push_back(now_ms);
+        if self.record.is_some() {
+            self.progress.unlogged.push_back((now_ms, watermarks));
+        }
+        Arc::new(info)
+    }
+
+    /// Replays the log: one epoch at a time, each with its recorded clock, watermarks and end offsets.
+    fn step_replay(&mut self) -> Step {
+        let opened = self.progress.opened;
+        if self.board.epochs_read() < opened || self.completion.epochs() < opened {
+            return Step::Wait(None);
+        }
+        let entry = self.replay.as_ref().and_then(|log| log.get(opened as usize)).cloned();
+        match entry {
+            Some(entry) if !self.board.stopping() => {
+                Step::Open(self.announce(entry.now_ms, entry.watermarks, Some(entry.ends)))
+            }
+            _ => Step::Finish,
+        }
+    }
+
+    /// Writes the log entry of an epoch that has been read by all. With a log, epochs are read one at a time, so the
+    /// offsets on the board are those after it.
+    fn log_read(&mut self) {
+        let Some(log) = &self.record else { return };
+        if self.board.epochs_read() < self.progress.opened {
+            return;
+        }
+        while let Some((now_ms, watermarks)) = self.progress.unlogged.pop_front() {
+            let ends =
+                self.board.sources.iter().map(|s| s.splits().iter().map(|s| s.report().offset).collect()).collect();
+            log.push(EpochEntry { now_ms, watermarks, ends });
+        }
+    }
+
+    /// Tells the listeners of epochs that have become complete.
+    fn tell_completed(&mut self) {
+        let completed = self.completion.epochs().min(self.progress.opened);
+        if completed <= self.progress.told {
+            return;
+        }
+        let mut now_ms = 0;
+        for _ in self.progress.told..completed {
+            now_ms = self.progress.now_ms.pop_front().unwrap_or(now_ms);
+        }
+        self.progress.told = completed;
+        self.figures.epochs.set(completed);
+        self.figures.epoch_now_ms.store(now_ms, Ordering::Relaxed);
+        for listener in &self.listeners {
+            listener.epoch_done(Epoch(completed - 1), now_ms);
+        }
+    }
+
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts() -> Facts {
+        Facts {
+            opened: 10,
+            read: 10,
+            completed: 10,
+            ready: true,
+            ended: false,
+            stopping: false,
+            watermark_advanced: false,
+            end_told: false,
+            since_last: Duration::from_secs(1),
+            due_in: None,
+        }
+    }
+
+    #[test]
+    fn opens_when_a_split_is_ready_and_little_is_in_flight() {
+        let settings = JobSettings::default();
+        assert_eq!(decide(&facts(), &settings), Decision::Open);
+        assert_eq!(decide(&Facts { completed: 6, ..facts() }, &settings), Decision::Wait(None));
+    }
+
+    #[test]
+    fn keeps_a_distance_under_light_load() {
+        let settings = JobSettings::default();
+        let soon = Facts { since_last: Duration::from_millis(1), ..facts() };
+        assert_eq!(decide(&soon, &settings), Decision::Wait(Some(Duration::from_millis(4))));
+    }
+
+    #[test]
+    fn with_one_in_flight_waits_for_every_report() {
+        let settings = JobSettings { epochs_in_flight_max: 1, ..JobSettings::default() };
+        assert_eq!(decide(&Facts { read: 9, completed: 10, ..facts() }, &settings), Decision::Wait(None));
+    }
+
+    #[test]
+    fn tells_the_end_once_and_then_finishes() {
+        let settings = JobSettings::default();
+        let ended = Facts { ready: false, ended: true, ..facts() };
+        assert_eq!(decide(&ended, &settings), Decision::Open);
+        assert_eq!(decide(&Facts { read: 9, ..ended.clone() }, &settings), Decision::Wait(None));
+        assert_eq!(decide(&Facts { end_told: true, ..ended }, &settings), Decision::Finish);
+    }
+
+    #[test]
+    fn an_idle_job_waits_without_a_timer() {
+        assert_eq!(decide(&Facts { ready: false, ..facts() }, &JobSettings::default()), Decision::Wait(None));
+    }
+}

@@ -1,0 +1,171 @@
+//! Key hashing and the way from a key to its virtual node and worker. Ours and versioned, because checkpoints will
+//! depend on it: it must never change under a running installation.
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::DataType;
+use arrow::row::{RowConverter, SortField};
+
+/// Number of virtual nodes that keys are spread over. State moves between workers in whole virtual nodes.
+pub(crate) const VNODES: u64 = 4096;
+
+/// The worker that owns a hash: contiguous ranges of virtual nodes.
+#[inline]
+pub(crate) fn worker_of(hash: u64, workers: usize) -> usize {
+    let vnode = hash >> (64 - VNODES.trailing_zeros());
+    ((vnode * workers as u64) / VNODES) as usize
+}
+
+const SEED: u64 = 0x9E37_79B9_7F4A_7C15;
+const MULTIPLIER: u64 = 0xD6E8_FEB8_6659_FD93;
+
+/// Folds a word into a hash (folded 128-bit multiplication, as in wyhash).
+#[inline(always)]
+pub(crate) fn mix(hash: u64, word: u64) -> u64 {
+    let product = u128::from(hash ^ word).wrapping_mul(u128::from(MULTIPLIER));
+    ((product >> 64) as u64) ^ (product as u64)
+}
+
+/// Hash of a byte string, eight bytes at a time.
+#[inline]
+pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
+    let mut hash = SEED ^ (bytes.len() as u64);
+    let mut chunks = bytes.chunks_exact(8);
+    for chunk in &mut chunks {
+        hash = mix(hash, u64::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3], chunk[4], chunk[5], chunk[6], chunk[7]]));
+    }
+    let mut tail = 0u64;
+    for (i, byte) in chunks.remainder().iter().enumerate() {
+        tail |= u64::from(*byte) << (8 * i);
+    }
+    mix(mix(hash, tail), SEED)
+}
+
+/// Hash of a single word.
+#[inline(always)]
+pub(crate) fn hash_word(word: u64) -> u64 {
+    mix(mix(SEED, word), SEED)
+}
+
+/// Hashes key columns, with buffers kept between batches.
+#[derive(Default)]
+pub(crate) struct KeyHasher {
+    hashes: Vec<u64>,
+    converter: Option<RowConverter>,
+}
+
+impl KeyHasher {
+    /// One hash a row; equal keys have equal hashes (NULL equals NULL).
+    pub(crate) fn hash(&mut self, columns: &[&ArrayRef], rows: usize) -> &[u64] {
+        self.hashes.clear();
+        self.hashes.resize(rows, SEED);
+        if !columns.iter().all(|c| hash_column(c, &mut self.hashes)) {
+            self.hash_rows(columns, rows);
+        }
+        for hash in &mut self.hashes {
+            *hash = mix(*hash, SEED);
+        }
+        &self.hashes
+    }
+
+    /// Nested and unusual types go through Arrow's row format.
+    fn hash_rows(&mut self, columns: &[&ArrayRef], rows: usize) {
+        self.hashes.clear();
+        self.hashes.resize(rows, SEED);
+        if self.converter.is_none() {
+            self.converter =
+                RowConverter::new(columns.iter().map(|c| SortField::new(c.data_type().clone())).collect()).ok();
+        }
+        let owned: Vec<ArrayRef> = columns.iter().map(|c| ArrayRef::clone(c)).collect();
+        if let Some(rows) = self.converter.as_mut().and_then(|c| c.convert_columns(&owned).ok()) {
+            for (hash, row) in self.hashes.iter_mut().zip(rows.iter()) {
+                *hash = hash_bytes(row.as_ref());
+            }
+        }
+    }
+}
+
+/// Folds a column into the hashes; false when its type is not handled here.
+fn hash_column(column: &ArrayRef, hashes: &mut [u64]) -> bool {
+    if let Some(words) = words_of(column) {
+        fold(column, hashes, |hash, row| mix(hash, words.get(row)));
+        return true;
+    }
+    match column.data_type() {
+        DataType::Utf8 => {
+            let strings = column.as_string::<i32>();
+            fold(column, hashes, |hash, row| mix(hash, hash_bytes(strings.value(row).as_bytes())));
+        }
+        DataType::Binary => {
+            let bytes = column.as_binary::<i32>();
+            fold(column, hashes, |hash, row| mix(hash, hash_bytes(bytes.value(row))));
+        }
+        _ => return false,
+    }
+    true
+}
+
+#[inline(always)]
+fn fold(column: &ArrayRef, hashes: &mut [u64], next: impl Fn(u64, usize) -> u64) {
+    match column.nulls().filter(|n| n.null_count() > 0) {
+        None => {
+            for (row, hash) in hashes.iter_mut().enumerate() {
+                *hash = next(*hash, row);
+            }
+        }
+        Some(nulls) => {
+            for (row, hash) in hashes.iter_mut().enumerate() {
+                *hash = if nulls.is_valid(row) { next(*hash, row) } else { mix(*hash, SEED) };
+            }
+        }
+    }
+}
+
+/// Values of a fixed-width column as 64-bit words.
+pub(crate) enum Words<'a> {
+    W64(&'a [i64]),
+    W32(&'a [i32]),
+    W16(&'a [i16]),
+    W8(&'a [i8]),
+    Bool(&'a arrow::buffer::BooleanBuffer),
+}
+
+impl Words<'_> {
+    /// The word of a row.
+    #[inline(always)]
+    pub(crate) fn get(&self, row: usize) -> u64 {
+        match self {
+            Words::W64(v) => v[row] as u64,
+            Words::W32(v) => i64::from(v[row]) as u64,
+            Words::W16(v) => i64::from(v[row]) as u64,
+            Words::W8(v) => i64::from(v[row]) as u64,
+            Words::Bool(v) => u64::from(v.value(row)),
+        }
+    }
+}
+
+/// The words of a column whose values fit into 64 bits and compare by their bits (no floats), or `None`.
+pub(crate) fn words_of(column: &ArrayRef) -> Option<Words<'_>> {
+    use arrow::datatypes as t;
+    macro_rules! words {
+        ($width:ident, $type:ty) => {
+            Some(Words::$width(column.as_primitive::<$type>().values().inner().typed_data()))
+        };
+    }
+    match column.data_type() {
+        DataType::Int64 => words!(W64, t::Int64Type),
+        DataType::UInt64 => words!(W64, t::UInt64Type),
+        DataType::Int32 => words!(W32, t::Int32Type),
+        DataType::UInt32 => words!(W32, t::UInt32Type),
+        DataType::Int16 => words!(W16, t::Int16Type),
+        DataType::Int8 => words!(W8, t::Int8Type),
+        DataType::Date32 => words!(W32, t::Date32Type),
+        DataType::Time32(t::TimeUnit::Second) => words!(W32, t::Time32SecondType),
+        DataType::Time32(_) => words!(W32, t::Time32MillisecondType),
+        DataType::Timestamp(t::TimeUnit::Second, _) => words!(W64, t::TimestampSecondType),
+        DataType::Timestamp(t::TimeUnit::Millisecond, _) => words!(W64, t::TimestampMillisecondType),
+        DataType::Timestamp(t::TimeUnit::Microsecond, _) => words!(W64, t::TimestampMicrosecondType),
+        DataType::Timestamp(t::TimeUnit::Nanosecond, _) => words!(W64, t::TimestampNanosecondType),
+        DataType::Boolean => Some(Words::Bool(column.as_boolean().values())),
+        _ => None,
+    }
+}

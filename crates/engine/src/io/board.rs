@@ -1,0 +1,184 @@
+//! The board: what every split of every source has reported. Source operators write it, the coordinator reads it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use sloth_types::clock::Mono;
+use sloth_types::{SplitId, SplitReader, Waker, Watermark};
+use timely::scheduling::SyncActivator;
+
+/// Whether a split has something to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SplitState {
+    /// There is, or it has not been asked yet.
+    Ready,
+    /// Not before this time.
+    At(Mono),
+    /// Not before it wakes.
+    Waiting {
+        /// Everything that exists outside has been read.
+        caught_up: bool,
+    },
+    /// Never again.
+    Ended,
+}
+
+/// A split's last report.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SplitReport {
+    pub(crate) state: SplitState,
+    pub(crate) watermark: Watermark,
+    pub(crate) offset: u64,
+    /// When it last gave rows (or was opened).
+    pub(crate) active: Mono,
+}
+
+/// One split.
+#[derive(Debug)]
+pub(crate) struct Split {
+    pub(crate) id: SplitId,
+    /// Set by the connector's waker.
+    woken: AtomicBool,
+    report: Mutex<SplitReport>,
+}
+
+impl Split {
+    fn new(id: SplitId) -> Self {
+        let report =
+            SplitReport { state: SplitState::Ready, watermark: Watermark::NONE, offset: 0, active: Mono::now() };
+        Split { id, woken: AtomicBool::new(false), report: Mutex::new(report) }
+    }
+
+    /// Called before a read, so that a wake during it is not lost.
+    pub(crate) fn clear_woken(&self) {
+        self.woken.store(false, Ordering::SeqCst);
+    }
+
+    /// The last report; a waiting split that has been woken since is ready.
+    pub(crate) fn report(&self) -> SplitReport {
+        let mut report = *lock(&self.report);
+        if matches!(report.state, SplitState::Waiting { .. }) && self.woken.load(Ordering::SeqCst) {
+            report.state = SplitState::Ready;
+        }
+        report
+    }
+
+    /// Replaces the report.
+    pub(crate) fn set_report(&self, report: SplitReport) {
+        *lock(&self.report) = report;
+    }
+}
+
+/// One source.
+pub(crate) struct SourceBoard {
+    splits: RwLock<Vec<Arc<Split>>>,
+    /// Opened readers that their worker has not yet fetched, by split ordinal.
+    mailbox: Mutex<HashMap<usize, Box<dyn SplitReader>>>,
+    /// For each worker the number of epochs it has read.
+    read: Vec<AtomicU64>,
+    /// True while new splits may still come.
+    pub(crate) discovering: AtomicBool,
+}
+
+impl SourceBoard {
+    pub(crate) fn splits(&self) -> Vec<Arc<Split>> {
+        self.splits.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+    pub(crate) fn split_count(&self) -> usize {
+        self.splits.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+    pub(crate) fn split(&self, ordinal: usize) -> Option<Arc<Split>> {
+        self.splits.read().unwrap_or_else(PoisonError::into_inner).get(ordinal).cloned()
+    }
+    /// The opened reader of a split, once.
+    pub(crate) fn fetch_reader(&self, ordinal: usize) -> Option<Box<dyn SplitReader>> {
+        lock(&self.mailbox).remove(&ordinal)
+    }
+    /// Worker `worker` has read its share of all epochs below `epochs`.
+    pub(crate) fn set_read(&self, worker: usize, epochs: u64) {
+        if let Some(slot) = self.read.get(worker) {
+            slot.store(epochs, Ordering::SeqCst);
+        }
+    }
+    fn epochs_read(&self) -> u64 {
+        self.read.iter().map(|r| r.load(Ordering::SeqCst)).min().unwrap_or(u64::MAX)
+    }
+}
+
+/// All sources of a job, and the bell that calls the coordinator.
+pub(crate) struct Board {
+    pub(crate) sources: Vec<SourceBoard>,
+    bell: Mutex<Option<SyncActivator>>,
+    stop: AtomicBool,
+}
+
+impl Board {
+    pub(crate) fn new(sources: usize, workers: usize) -> Arc<Self> {
+        let source = |_| SourceBoard {
+            splits: RwLock::default(),
+            mailbox: Mutex::default(),
+            read: (0..workers).map(|_| AtomicU64::new(0)).collect(),
+            discovering: AtomicBool::new(false),
+        };
+        Arc::new(Board { sources: (0..sources).map(source).collect(), bell: Mutex::new(None), stop: AtomicBool::new(false) })
+    }
+
+    /// Adds a split to a source and returns the waker its reader is to be opened with.
+    pub(crate) fn add_split(self: &Arc<Self>, source: usize, id: SplitId) -> (usize, Waker) {
+        let split = Arc::new(Split::new(id));
+        let mut ordinal = 0;
+        if let Some(board) = self.sources.get(source) {
+            let mut splits = board.splits.write().unwrap_or_else(PoisonError::into_inner);
+            ordinal = splits.len();
+            splits.push(Arc::clone(&split));
+        }
+        let board = Arc::clone(self);
+        let waker = Waker::new(move || {
+            if !split.woken.swap(true, Ordering::SeqCst) {
+                board.ring();
+            }
+        });
+        (ordinal, waker)
+    }
+
+    /// Gives the reader of a split to whichever worker will read it.
+    pub(crate) fn post_reader(&self, source: usize, ordinal: usize, reader: Box<dyn SplitReader>) {
+        if let Some(board) = self.sources.get(source) {
+            lock(&board.mailbox).insert(ordinal, reader);
+        }
+    }
+
+    /// Epochs that every worker has read for every source.
+    pub(crate) fn epochs_read(&self) -> u64 {
+        self.sources.iter().map(SourceBoard::epochs_read).min().unwrap_or(u64::MAX)
+    }
+
+    /// The coordinator's bell.
+    pub(crate) fn set_bell(&self, bell: SyncActivator) {
+        *lock(&self.bell) = Some(bell);
+    }
+
+    /// Calls the coordinator, from any thread.
+    pub(crate) fn ring(&self) {
+        if let Some(bell) = lock(&self.bell).as_ref() {
+            // Fails only when the job is gone already.
+            let _ = bell.activate();
+        }
+    }
+
+    /// Asks the coordinator to open no more epochs.
+    pub(crate) fn request_stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.ring();
+    }
+
+    /// True after [`Board::request_stop`].
+    pub(crate) fn stopping(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

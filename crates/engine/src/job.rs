@@ -1,0 +1,359 @@
+//! A running job: opens the connectors, starts the workers, watches over them, ends.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use sloth_plan::{JobPlan, NodeKind, SourceNode, SourceOrigin, WatermarkRule};
+use sloth_types::metrics::{JobFigures, SinkFigures, SourceFigures};
+use sloth_types::source::OpenSplit;
+use sloth_types::{Clock, ConnectorRegistry, EpochListener, Error, Result, Source, SplitId};
+
+use crate::coordinator::{Completion, Coordinator, Progress};
+use crate::epoch::{EpochEntry, EpochLog};
+use crate::failure::Failure;
+use crate::io::board::Board;
+use crate::io::rows::RowsSource;
+use crate::io::writer::{Writer, WriterThread};
+use crate::render::{JobContext, Rendering, render};
+
+/// How to start a job beyond what its plan says.
+#[derive(Clone)]
+pub struct JobOptions {
+    /// The wall clock.
+    pub clock: Clock,
+    /// Told of completed epochs.
+    pub listeners: Vec<Arc<dyn EpochListener>>,
+    /// Records the epoch log; epochs are then read one at a time.
+    pub record: Option<EpochLog>,
+    /// Replays a recorded log instead of cutting epochs anew; the job ends after its last entry.
+    pub replay: Option<Vec<EpochEntry>>,
+}
+
+impl Default for JobOptions {
+    fn default() -> Self {
+        JobOptions { clock: Clock::System, listeners: vec![], record: None, replay: None }
+    }
+}
+
+/// A job that has been started.
+pub struct Job {
+    context: Arc<JobContext>,
+    listeners: Vec<Arc<dyn EpochListener>>,
+    workers: Option<timely::communication::WorkerGuards<()>>,
+    writers: Vec<WriterThread>,
+    discovery: Option<JoinHandle<()>>,
+    over: Arc<AtomicBool>,
+}
+
+/// How often a worker that has nothing to do looks whether the job has failed elsewhere.
+const FAILURE_CHECK: Duration = Duration::from_millis(100);
+/// How often sources that discover splits are asked.
+const DISCOVERY_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Job {
+    /// Opens all tables and starts the workers.
+    ///
+    /// # Errors
+    /// When a table cannot be opened or the plan cannot be rendered.
+    pub fn start(plan: JobPlan, connectors: &ConnectorRegistry, options: JobOptions) -> Result<Job> {
+        let mut settings = plan.settings.clone();
+        if options.record.is_some() || options.replay.is_some() {
+            settings.epochs_in_flight_max = 1;
+        }
+        let sources = source_nodes(&plan);
+        let board = Board::new(sources.len(), settings.parallelism);
+        let figures = Arc::new(figures_of(&plan));
+        let (sinks, blocking_writers) = open_sinks(&plan, connectors, settings.parallelism)?;
+        let completion =
+            Completion { dataflow: AtomicU64::new(0), writers: (0..blocking_writers).map(|_| AtomicU64::new(0)).collect() };
+        let context = Arc::new(JobContext {
+            settings: settings.clone(),
+            board: Arc::clone(&board),
+            failure: Arc::new(Failure::default()),
+            figures: Arc::clone(&figures),
+            completion: Arc::new(completion),
+        });
+        let discovering = open_sources(&sources, connectors, &context, &options.clock)?;
+        let coordinator = Coordinator {
+            board: Arc::clone(&board),
+            clock: options.clock.clone(),
+            completion: Arc::clone(&context.completion),
+            figures,
+            listeners: options.listeners.clone(),
+            idle_timeouts: sources.iter().map(|s| s.idle_timeout.unwrap_or(settings.idle_timeout)).collect(),
+            clock_watermarks: sources.iter().map(|s| matches!(s.watermark, Some(WatermarkRule::Clock))).collect(),
+            clock_driven: sources.iter().any(|s| s.clock_driven),
+            record: options.record,
+            replay: options.replay,
+            progress: Progress::new(sources.len()),
+            settings,
+        };
+        let over = Arc::new(AtomicBool::new(false));
+        let discovery = start_discovery(discovering, &context, &options.clock, &over)?;
+        let mut job = Job { context, listeners: options.listeners, workers: None, writers: vec![], discovery, over };
+        let (ordered, writers) = job.start_writers(sinks)?;
+        let rendering = Rendering {
+            plan,
+            context: Arc::clone(&job.context),
+            writers: Mutex::new(writers),
+            ordered,
+            coordinator: Mutex::new(Some(coordinator)),
+        };
+        job.workers = Some(start_workers(rendering)?);
+        Ok(job)
+    }
+
+    fn start_writers(&mut self, sinks: Vec<OpenSink>) -> Result<(Vec<bool>, HashMap<(usize, usize), Writer>)> {
+        let mut writers = HashMap::new();
+        let mut ordered = vec![];
+        let mut slot = 0;
+        for (ordinal, sink) in sinks.into_iter().enumerate() {
+            ordered.push(sink.ordered);
+            for (number, writer) in sink.writers.into_iter().enumerate() {
+                let writer = if sink.blocking {
+                    let (writer, thread) = Writer::threaded(writer, &sink.table, slot, &self.context)?;
+                    self.writers.push(thread);
+                    slot += 1;
+                    writer
+                } else {
+                    Writer::Inline(writer)
+                };
+                writers.insert((ordinal, number), writer);
+            }
+        }
+        Ok((ordered, writers))
+    }
+
+    /// Live figures.
+    pub fn figures(&self) -> Arc<JobFigures> {
+        Arc::clone(&self.context.figures)
+    }
+
+    /// A handle that can ask the job to stop, from any thread.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.context))
+    }
+
+    /// Waits for the job to end: because its sources are bounded, because it was asked to stop, or because it failed.
+    ///
+    /// # Errors
+    /// The first error of any part of the job.
+    pub fn wait(mut self) -> Result<()> {
+        let joined = self.workers.take().map(|workers| workers.join());
+        for result in joined.into_iter().flatten() {
+            if let Err(panic) = result {
+                self.context.failure.fail(Error::internal(format!("a worker has ended: {panic}")));
+            }
+        }
+        for writer in self.writers.drain(..) {
+            if writer.join().is_err() {
+                self.context.failure.fail(Error::internal("a sink's thread has panicked"));
+            }
+        }
+        self.over.store(true, Ordering::SeqCst);
+        if let Some(discovery) = self.discovery.take() {
+            discovery.thread().unpark();
+            let _ = discovery.join();
+        }
+        let result = match self.context.failure.take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        };
+        let message = result.as_ref().err().map(ToString::to_string);
+        for listener in &self.listeners {
+            listener.job_done(message.as_deref());
+        }
+        result
+    }
+}
+
+/// Asks a job to stop.
+#[derive(Clone)]
+pub struct Stopper(Arc<JobContext>);
+
+impl Stopper {
+    /// No more epochs are opened; what has been read is finished, sinks are closed, open windows do not fire.
+    pub fn stop(&self) {
+        self.0.board.request_stop();
+    }
+}
+
+fn start_workers(rendering: Rendering) -> Result<timely::communication::WorkerGuards<()>> {
+    let workers = rendering.context.settings.parallelism;
+    let config = if workers == 1 { timely::Config::process(1) } else { timely::Config::process(workers) };
+    timely::execute(config, move |worker| {
+        let failure = Arc::clone(&rendering.context.failure);
+        // timely leaves the siblings of a panicking worker hanging, so a panic is caught here, noted, and seen by all.
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let share = (worker.index(), worker.peers());
+            let rendered = worker.dataflow::<u64, _, _>(|scope| render(&rendering, scope, share));
+            if let Err(error) = rendered {
+                failure.fail(error);
+            }
+            while worker.has_dataflows() && !failure.is_set() {
+                worker.step_or_park(Some(FAILURE_CHECK));
+            }
+        }));
+        if let Err(panic) = outcome {
+            failure.fail(Error::internal(format!("a worker panicked: {}", panic_text(panic.as_ref()))).hint(
+                "This is a bug in Sloth. Please report it with the SQL script and, if you can, the input that caused it.",
+            ));
+        }
+        for dataflow in worker.installed_dataflows() {
+            worker.drop_dataflow(dataflow);
+        }
+    })
+    .map_err(|e| Error::internal(format!("cannot start the workers: {e}")))
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown cause")
+}
+
+fn source_nodes(plan: &JobPlan) -> Vec<&SourceNode> {
+    let source = |node: &'_ sloth_plan::Node| matches!(node.kind, NodeKind::Source(_));
+    plan.nodes
+        .iter()
+        .filter(|n| source(n))
+        .filter_map(|n| if let NodeKind::Source(s) = &n.kind { Some(s.as_ref()) } else { None })
+        .collect()
+}
+
+fn figures_of(plan: &JobPlan) -> JobFigures {
+    let mut figures = JobFigures::default();
+    for node in &plan.nodes {
+        match &node.kind {
+            NodeKind::Source(source) => figures.sources.push(SourceFigures::new(match &source.origin {
+                SourceOrigin::Table(spec) => spec.name.as_str(),
+                SourceOrigin::Rows(_) => "VALUES",
+            })),
+            NodeKind::Sink(sink) => figures.sinks.push(SinkFigures::new(sink.table.name.as_str())),
+            _ => {}
+        }
+    }
+    figures
+}
+
+struct OpenSink {
+    table: String,
+    ordered: bool,
+    blocking: bool,
+    writers: Vec<Box<dyn sloth_types::SinkWriter>>,
+}
+
+fn open_sinks(plan: &JobPlan, connectors: &ConnectorRegistry, parallelism: usize) -> Result<(Vec<OpenSink>, usize)> {
+    let mut sinks = vec![];
+    let mut blocking = 0;
+    for node in &plan.nodes {
+        let NodeKind::Sink(node_sink) = &node.kind else { continue };
+        let table = &node_sink.table;
+        let named = |e: Error| e.context(format!("table '{}'", table.name));
+        let sink = connectors.of(table)?.sink(table).map_err(named)?;
+        let count = if sink.ordered() { 1 } else { parallelism };
+        let writers = (0..count)
+            .map(|number| sink.open(Arc::clone(&node.schema), node.mode.clone(), number))
+            .collect::<Result<Vec<_>>>()
+            .map_err(named)?;
+        if sink.blocking() {
+            blocking += count;
+        }
+        sinks.push(OpenSink {
+            table: table.name.clone(),
+            ordered: sink.ordered(),
+            blocking: sink.blocking(),
+            writers,
+        });
+    }
+    Ok((sinks, blocking))
+}
+
+/// A source that may find new splits.
+struct Discovering {
+    ordinal: usize,
+    source: Arc<dyn Source>,
+    node: SourceNode,
+    known: Vec<SplitId>,
+}
+
+fn open_sources(
+    sources: &[&SourceNode],
+    connectors: &ConnectorRegistry,
+    context: &Arc<JobContext>,
+    clock: &Clock,
+) -> Result<Vec<Discovering>> {
+    let mut discovering = vec![];
+    for (ordinal, node) in sources.iter().enumerate() {
+        let source: Arc<dyn Source> = match &node.origin {
+            SourceOrigin::Table(spec) => connectors.of(spec)?.source(spec).map_err(|e| e.context(format!("table '{}'", spec.name)))?,
+            SourceOrigin::Rows(rows) => RowsSource::shared(rows.clone()),
+        };
+        let mut entry = Discovering { ordinal, source, node: (*node).clone(), known: vec![] };
+        let name = match &node.origin {
+            SourceOrigin::Table(spec) => spec.name.clone(),
+            SourceOrigin::Rows(_) => "VALUES".to_owned(),
+        };
+        open_new_splits(&mut entry, context, clock).map_err(|e| e.context(format!("table '{name}'")))?;
+        if entry.source.discovers() {
+            if let Some(board) = context.board.sources.get(ordinal) {
+                board.discovering.store(true, Ordering::SeqCst);
+            }
+            discovering.push(entry);
+        }
+    }
+    Ok(discovering)
+}
+
+fn open_new_splits(entry: &mut Discovering, context: &Arc<JobContext>, clock: &Clock) -> Result<()> {
+    for split in entry.source.splits()? {
+        if entry.known.contains(&split) {
+            continue;
+        }
+        let (ordinal, waker) = context.board.add_split(entry.ordinal, split.clone());
+        let reader = entry.source.open(OpenSplit {
+            split: split.clone(),
+            from: None,
+            schema: Arc::clone(&entry.node.read_schema),
+            waker,
+            clock: clock.clone(),
+        })?;
+        context.board.post_reader(entry.ordinal, ordinal, reader);
+        entry.known.push(split);
+    }
+    if let Some(figures) = context.figures.sources.get(entry.ordinal) {
+        figures.splits.set(entry.known.len() as u64);
+    }
+    Ok(())
+}
+
+/// Asks sources for new splits now and then, on a thread of its own because the asking may wait.
+fn start_discovery(
+    mut discovering: Vec<Discovering>,
+    context: &Arc<JobContext>,
+    clock: &Clock,
+    over: &Arc<AtomicBool>,
+) -> Result<Option<JoinHandle<()>>> {
+    if discovering.is_empty() {
+        return Ok(None);
+    }
+    let (context, clock, over) = (Arc::clone(context), clock.clone(), Arc::clone(over));
+    let run = move || {
+        while !over.load(Ordering::SeqCst) && !context.failure.is_set() {
+            std::thread::park_timeout(DISCOVERY_INTERVAL);
+            for entry in &mut discovering {
+                let before = entry.known.len();
+                if let Err(error) = open_new_splits(entry, &context, &clock) {
+                    tracing::warn!("looking for new splits: {error}");
+                }
+                if entry.known.len() > before {
+                    context.board.ring();
+                }
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("split discovery".to_owned()).spawn(run);
+    thread.map(Some).map_err(|e| Error::unavailable(format!("cannot start a thread: {e}")))
+}

@@ -1,0 +1,74 @@
+//! The first phase of an aggregation: groups the rows of one worker and epoch before the exchange.
+//!
+//! Worth it when keys repeat. When an epoch shows that they do not, rows go through as they are for a while.
+
+use sloth_types::Result;
+use std::sync::Arc;
+
+use super::Operator;
+use super::panes::{PaneMap, PaneRule};
+use crate::epoch::EpochInfo;
+use crate::message::{Batch, Place};
+use crate::render::JobContext;
+use crate::state::groups::GroupsSpec;
+
+/// Epochs for which rows go through before it is tried again.
+const BYPASS_EPOCHS: u32 = 64;
+/// Epochs with fewer rows do not tell.
+const SAMPLE_ROWS_MIN: usize = 8192;
+
+/// Pre-aggregation by pane and key.
+pub(crate) struct LocalAggregate {
+    spec: GroupsSpec,
+    rule: PaneRule,
+    sources: Vec<usize>,
+    cascaded: bool,
+    panes: PaneMap,
+    rows: usize,
+    bypass: u32,
+    context: Arc<JobContext>,
+}
+
+impl LocalAggregate {
+    /// Pre-aggregation for the operator that has the same spec and rule.
+    pub(crate) fn new(
+        spec: GroupsSpec,
+        rule: PaneRule,
+        sources: Vec<usize>,
+        cascaded: bool,
+        context: Arc<JobContext>,
+    ) -> Self {
+        LocalAggregate { spec, rule, sources, cascaded, panes: PaneMap::default(), rows: 0, bypass: 0, context }
+    }
+}
+
+impl Operator for LocalAggregate {
+    fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, out: &mut Vec<Batch>) -> Result<()> {
+        if self.bypass > 0 {
+            out.push(batch);
+            return Ok(());
+        }
+        self.rows += batch.rows.num_rows();
+        let watermark =
+            if self.cascaded { epoch.watermark_before(&self.sources) } else { epoch.watermark(&self.sources) };
+        let late = self.panes.add(&mut self.spec, &self.rule, &batch.rows, watermark)?;
+        self.context.figures.late_rows.add(late as u64);
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, _: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
+        if self.bypass > 0 {
+            self.bypass -= 1;
+            return Ok(());
+        }
+        let groups = self.panes.groups();
+        for rows in self.panes.drain_partials(&self.spec)? {
+            out.push(Batch { rows, diffs: None, place: Place::default(), partial: true });
+        }
+        if self.rows >= SAMPLE_ROWS_MIN && groups * 2 > self.rows {
+            self.bypass = BYPASS_EPOCHS;
+        }
+        self.rows = 0;
+        Ok(())
+    }
+}

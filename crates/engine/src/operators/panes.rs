@@ -1,0 +1,207 @@
+//! Groups by pane: the state of window aggregation before and after the exchange.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMillisecondArray};
+use arrow::datatypes::Int64Type;
+use sloth_types::{Result, Watermark};
+
+use super::window_assign::{Panes, millis, rows_with_time};
+use crate::state::groups::{Groups, GroupsSpec, Prepared, all_slots};
+use crate::state::keys::RowSet;
+
+/// How a row finds its pane.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PaneRule {
+    /// By a time column.
+    Time { panes: Panes, column: usize },
+    /// The window's end is a column already; it is the pane's number.
+    End { column: usize },
+    /// One pane for everything (no windows).
+    Whole,
+}
+
+impl PaneRule {
+    fn pane_of(&self, value: i64) -> i64 {
+        match self {
+            PaneRule::Time { panes, .. } => panes.pane_of(value),
+            PaneRule::End { .. } => value,
+            PaneRule::Whole => 0,
+        }
+    }
+
+    /// The values at and after which a pane does not hold, given that it starts at or before.
+    fn pane_end(&self, pane: i64) -> i64 {
+        match self {
+            PaneRule::Time { panes, .. } => pane + panes.pane_ms,
+            PaneRule::End { .. } => pane + 1,
+            PaneRule::Whole => i64::MAX,
+        }
+    }
+
+    /// True when no window can take a row of the pane any more.
+    pub(crate) fn is_late(&self, pane: i64, watermark: Watermark) -> bool {
+        match self {
+            PaneRule::Time { panes, .. } => watermark.completes(panes.last_end(pane)),
+            PaneRule::End { .. } => watermark.completes(pane),
+            PaneRule::Whole => false,
+        }
+    }
+}
+
+/// Groups by pane.
+#[derive(Default)]
+pub(crate) struct PaneMap {
+    pub(crate) panes: BTreeMap<i64, Groups>,
+    slots: Vec<u32>,
+}
+
+/// Runs shorter than this on average are gathered by pane first.
+const RUN_ROWS_MIN: usize = 64;
+
+impl PaneMap {
+    /// Adds rows; returns how many were late (or had no time) and left out.
+    pub(crate) fn add(
+        &mut self,
+        spec: &mut GroupsSpec,
+        rule: &PaneRule,
+        rows: &RecordBatch,
+        watermark: Watermark,
+    ) -> Result<usize> {
+        let prepared = spec.prepare(rows)?;
+        let total = rows.num_rows();
+        let column = match rule {
+            PaneRule::Whole => {
+                self.add_set(spec, rule, 0, &prepared, &RowSet::Range(0..total), watermark)?;
+                return Ok(0);
+            }
+            PaneRule::Time { column, .. } | PaneRule::End { column } => *column,
+        };
+        let times = millis(rows.column(column))?;
+        if let Some(valid) = rows_with_time(&times) {
+            let late = self.add_scattered(spec, rule, &times, valid.into_iter(), &prepared, watermark)?;
+            return Ok(late + times.null_count());
+        }
+        let values = times.values();
+        let (low, high) = values.iter().fold((i64::MAX, i64::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
+        if low <= high && rule.pane_of(low) == rule.pane_of(high) {
+            return self.add_set(spec, rule, rule.pane_of(low), &prepared, &RowSet::Range(0..total), watermark);
+        }
+        let runs = runs_of(rule, values);
+        if runs.len() * RUN_ROWS_MIN > total {
+            return self.add_scattered(spec, rule, &times, 0..total as u32, &prepared, watermark);
+        }
+        let mut late = 0;
+        for (pane, range) in runs {
+            late += self.add_set(spec, rule, pane, &prepared, &RowSet::Range(range), watermark)?;
+        }
+        Ok(late)
+    }
+
+    fn add_scattered(
+        &mut self,
+        spec: &mut GroupsSpec,
+        rule: &PaneRule,
+        times: &TimestampMillisecondArray,
+        rows: impl Iterator<Item = u32>,
+        prepared: &Prepared,
+        watermark: Watermark,
+    ) -> Result<usize> {
+        let mut by_pane: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
+        let values = times.values();
+        let mut last: Option<(i64, i64)> = None;
+        for row in rows {
+            let value = values[row as usize];
+            let pane = match last {
+                Some((pane, end)) if value >= pane && value < end => pane,
+                _ => rule.pane_of(value),
+            };
+            last = Some((pane, rule.pane_end(pane)));
+            by_pane.entry(pane).or_default().push(row);
+        }
+        let mut late = 0;
+        for (pane, list) in by_pane {
+            late += self.add_set(spec, rule, pane, prepared, &RowSet::List(&list), watermark)?;
+        }
+        Ok(late)
+    }
+
+    fn add_set(
+        &mut self,
+        spec: &mut GroupsSpec,
+        rule: &PaneRule,
+        pane: i64,
+        prepared: &Prepared,
+        rows: &RowSet<'_>,
+        watermark: Watermark,
+    ) -> Result<usize> {
+        if rule.is_late(pane, watermark) {
+            return Ok(rows.len());
+        }
+        let mut slots = std::mem::take(&mut self.slots);
+        let result = self.pane(spec, pane)?.update(prepared, rows, &mut slots);
+        self.slots = slots;
+        result.map(|()| 0)
+    }
+
+    fn pane(&mut self, spec: &GroupsSpec, pane: i64) -> Result<&mut Groups> {
+        use std::collections::btree_map::Entry;
+        Ok(match self.panes.entry(pane) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(spec.groups()?),
+        })
+    }
+
+    /// Adds partials (columns of the spec's partial schema).
+    pub(crate) fn merge(&mut self, spec: &mut GroupsSpec, rows: &RecordBatch) -> Result<()> {
+        let partial = spec.prepare_partial(rows)?;
+        let panes = rows.column(0).as_primitive::<Int64Type>().values().clone();
+        let mut slots = std::mem::take(&mut self.slots);
+        let mut start = 0;
+        while start < panes.len() {
+            let pane = panes[start];
+            let end = start + panes[start..].iter().take_while(|p| **p == pane).count();
+            self.pane(spec, pane)?.merge(&partial, start..end, &mut slots)?;
+            start = end;
+        }
+        self.slots = slots;
+        Ok(())
+    }
+
+    /// All groups as partial batches, one a pane; the map is empty afterwards.
+    pub(crate) fn drain_partials(&mut self, spec: &GroupsSpec) -> Result<Vec<RecordBatch>> {
+        let mut out = Vec::with_capacity(self.panes.len());
+        for (pane, mut groups) in std::mem::take(&mut self.panes) {
+            let slots = all_slots(groups.keys.slots());
+            let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(vec![pane; slots.len()]))];
+            columns.extend(groups.partials(spec, &slots)?);
+            out.push(RecordBatch::try_new(Arc::clone(&spec.partial_schema), columns)?);
+        }
+        Ok(out)
+    }
+
+    /// Number of groups in all panes.
+    pub(crate) fn groups(&self) -> usize {
+        self.panes.values().map(|g| g.keys.len()).sum()
+    }
+
+    /// Estimated bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.panes.values().map(Groups::bytes).sum()
+    }
+}
+
+/// Runs of rows in the same pane.
+fn runs_of(rule: &PaneRule, values: &[i64]) -> Vec<(i64, std::ops::Range<usize>)> {
+    let mut runs = vec![];
+    let mut start = 0;
+    while let Some(value) = values.get(start) {
+        let pane = rule.pane_of(*value);
+        let end = rule.pane_end(pane);
+        let len = values[start..].iter().take_while(|v| **v >= pane && **v < end).count();
+        runs.push((pane, start..start + len));
+        start += len;
+    }
+    runs
+}

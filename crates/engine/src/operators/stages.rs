@@ -1,0 +1,98 @@
+//! Runs the stages of a map over a batch: filters, projections, expansions.
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::compute::{FilterBuilder, filter};
+use arrow::datatypes::{Int64Type, SchemaRef};
+use datafusion::physical_plan::PhysicalExpr;
+use sloth_plan::Stage;
+use sloth_types::{Error, Result};
+use std::sync::Arc;
+
+use super::unnest::unnest;
+use crate::message::Batch;
+
+/// Runs `stages` over a batch; what remains goes to `out` (nothing when no row remains).
+pub(crate) fn run(stages: &[Stage], batch: Batch, out: &mut Vec<Batch>) -> Result<()> {
+    let Some((stage, rest)) = stages.split_first() else {
+        if batch.rows.num_rows() > 0 {
+            out.push(batch);
+        }
+        return Ok(());
+    };
+    match stage {
+        Stage::Filter(predicate) => {
+            if let Some(kept) = keep(&batch, predicate)? {
+                run(rest, kept, out)?;
+            }
+        }
+        Stage::Project { exprs, schema } => {
+            let rows = project(&batch.rows, exprs, schema)?;
+            run(rest, batch.with_rows(rows), out)?;
+        }
+        Stage::Expand { copies, schema } => {
+            for exprs in copies {
+                let rows = project(&batch.rows, exprs, schema)?;
+                run(rest, batch.with_rows(rows), out)?;
+            }
+        }
+        Stage::Unnest { columns, preserve_nulls, schema } => {
+            let batch = unnest(&batch, columns, *preserve_nulls, schema)?;
+            run(rest, batch, out)?;
+        }
+    }
+    Ok(())
+}
+
+fn keep(batch: &Batch, predicate: &Arc<dyn PhysicalExpr>) -> Result<Option<Batch>> {
+    let mask = evaluate(predicate, &batch.rows)?;
+    let Some(mask) = mask.as_boolean_opt() else {
+        return Err(Error::internal(format!("the condition {predicate} is not boolean")));
+    };
+    let kept = mask.true_count();
+    if kept == 0 {
+        return Ok(None);
+    }
+    if kept == batch.rows.num_rows() {
+        return Ok(Some(batch.clone()));
+    }
+    let picked = FilterBuilder::new(mask).optimize().build();
+    let columns: Vec<ArrayRef> =
+        batch.rows.columns().iter().map(|c| picked.filter(c)).collect::<Result<_, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(kept));
+    let rows = RecordBatch::try_new_with_options(batch.rows.schema(), columns, &options)?;
+    let diffs = match &batch.diffs {
+        Some(diffs) => Some(weights(&filter(diffs, mask)?)),
+        None => None,
+    };
+    Ok(Some(Batch { rows, diffs, place: batch.place, partial: false }))
+}
+
+/// Weights after a kernel that keeps their type.
+pub(crate) fn weights(array: &ArrayRef) -> Int64Array {
+    array.as_primitive::<Int64Type>().clone()
+}
+
+/// Evaluates an expression to an array of the batch's length.
+pub(crate) fn evaluate(expr: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<ArrayRef> {
+    expr.evaluate(rows)
+        .and_then(|value| value.into_array(rows.num_rows()))
+        .map_err(|e| Error::data(e.strip_backtrace()).detail(format!("while computing {expr}")))
+}
+
+fn project(rows: &RecordBatch, exprs: &[Arc<dyn PhysicalExpr>], schema: &SchemaRef) -> Result<RecordBatch> {
+    let columns: Vec<ArrayRef> = exprs
+        .iter()
+        .zip(schema.fields())
+        .map(|(expr, field)| {
+            let column = evaluate(expr, rows)?;
+            // Expressions may differ from their planned type in form only (a view or dictionary of the same values).
+            if column.data_type() == field.data_type() {
+                Ok(column)
+            } else {
+                Ok(arrow::compute::cast(&column, field.data_type())?)
+            }
+        })
+        .collect::<Result<_>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+}

@@ -1,0 +1,181 @@
+//! Window aggregation behind the exchange: keeps panes, fires windows when the watermark passes their end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, SchemaRef};
+use sloth_types::{Result, Watermark};
+
+use super::Operator;
+use super::panes::{PaneMap, PaneRule};
+use super::window_assign::window_columns;
+use crate::epoch::EpochInfo;
+use crate::message::{Batch, Place};
+use crate::render::{JobContext, StateGauge};
+use crate::state::groups::{Groups, GroupsSpec, all_slots};
+
+/// Windows of all keys that this worker owns.
+pub(crate) struct WindowAggregateOperator {
+    spec: GroupsSpec,
+    rule: PaneRule,
+    sources: Vec<usize>,
+    cascaded: bool,
+    /// Rows must be in the canonical order before the functions see them: they wait for the epoch's end.
+    ordered: bool,
+    waiting: Vec<Batch>,
+    panes: PaneMap,
+    /// Every window that ends at or before this has fired.
+    fired: i64,
+    schema: SchemaRef,
+    buffer: Vec<u32>,
+    context: Arc<JobContext>,
+    gauge: StateGauge,
+}
+
+/// What a window aggregation is made with.
+pub(crate) struct WindowParts {
+    pub(crate) spec: GroupsSpec,
+    pub(crate) rule: PaneRule,
+    pub(crate) sources: Vec<usize>,
+    pub(crate) cascaded: bool,
+    pub(crate) schema: SchemaRef,
+}
+
+impl WindowAggregateOperator {
+    /// No panes yet.
+    pub(crate) fn new(parts: WindowParts, context: Arc<JobContext>) -> Self {
+        let ordered = parts.spec.calls.iter().any(sloth_plan::AggregateCall::order_sensitive);
+        let gauge = StateGauge::new(Arc::clone(&context));
+        WindowAggregateOperator {
+            spec: parts.spec,
+            rule: parts.rule,
+            sources: parts.sources,
+            cascaded: parts.cascaded,
+            ordered,
+            waiting: vec![],
+            panes: PaneMap::default(),
+            fired: i64::MIN,
+            schema: parts.schema,
+            buffer: vec![],
+            context,
+            gauge,
+        }
+    }
+
+    fn add(&mut self, epoch: &EpochInfo, batch: &Batch) -> Result<()> {
+        if batch.partial {
+            return self.panes.merge(&mut self.spec, &batch.rows);
+        }
+        let watermark =
+            if self.cascaded { epoch.watermark_before(&self.sources) } else { epoch.watermark(&self.sources) };
+        let late = self.panes.add(&mut self.spec, &self.rule, &batch.rows, watermark)?;
+        self.context.figures.late_rows.add(late as u64);
+        Ok(())
+    }
+
+    fn fire(&mut self, watermark: Watermark, out: &mut Vec<Batch>) -> Result<()> {
+        // The largest end that is complete.
+        let upto = watermark.0.saturating_add(1);
+        if upto <= self.fired {
+            return Ok(());
+        }
+        match self.rule {
+            PaneRule::Time { panes, .. } if !panes.single() => {
+                let mut windows: BTreeMap<(i64, i64), Vec<i64>> = BTreeMap::new();
+                for pane in self.panes.panes.range(..upto).map(|(pane, _)| *pane) {
+                    for (start, end) in panes.windows_of(pane, self.fired, upto) {
+                        windows.entry((end, start)).or_default().push(pane);
+                    }
+                }
+                for ((end, start), members) in windows {
+                    self.fire_merged(start, end, &members, out)?;
+                }
+                self.panes.panes.retain(|pane, _| panes.last_end(*pane) > upto);
+            }
+            _ => {
+                while let Some(entry) = self.panes.panes.first_entry() {
+                    if !self.rule.is_late(*entry.key(), watermark) {
+                        break;
+                    }
+                    let (pane, mut groups) = entry.remove_entry();
+                    let (start, end) = match self.rule {
+                        PaneRule::Time { panes, .. } => (pane, pane + panes.pane_ms),
+                        _ => (0, pane),
+                    };
+                    out.extend(self.result(start, end, &mut groups)?);
+                }
+            }
+        }
+        self.fired = upto;
+        Ok(())
+    }
+
+    fn fire_merged(&mut self, start: i64, end: i64, members: &[i64], out: &mut Vec<Batch>) -> Result<()> {
+        if let [only] = members
+            && let Some(mut groups) = self.panes.panes.remove(only)
+        {
+            out.extend(self.result(start, end, &mut groups)?);
+            self.panes.panes.insert(*only, groups);
+            return Ok(());
+        }
+        let mut merged = self.spec.groups()?;
+        for pane in members {
+            if let Some(groups) = self.panes.panes.get_mut(pane) {
+                merged.absorb(&mut self.spec, groups, &mut self.buffer)?;
+            }
+        }
+        out.extend(self.result(start, end, &mut merged)?);
+        Ok(())
+    }
+
+    /// window_start, window_end, window_time, keys, results. When the windows came as columns the first key is the start.
+    fn result(&self, start: i64, end: i64, groups: &mut Groups) -> Result<Option<Batch>> {
+        let slots = all_slots(groups.keys.slots());
+        if slots.is_empty() {
+            return Ok(None);
+        }
+        let time_type = self.schema.field(2).data_type();
+        let [starts, ends, times] = window_columns(&vec![start; slots.len()], &vec![end; slots.len()], time_type)?;
+        let mut results = groups.results(&self.spec, &slots)?;
+        let starts = if matches!(self.rule, PaneRule::End { .. }) { results.remove(0) } else { starts };
+        let mut columns = vec![starts, ends, times];
+        columns.append(&mut results);
+        Ok(Some(Batch::insert(fit(&self.schema, columns)?, Place::default())))
+    }
+}
+
+/// A batch of the schema; columns that differ in form only are cast.
+pub(crate) fn fit(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    let columns = columns
+        .into_iter()
+        .zip(schema.fields())
+        .map(|(column, field)| {
+            let wanted: &DataType = field.data_type();
+            if column.data_type() == wanted { Ok(column) } else { Ok(cast(&column, wanted)?) }
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+impl Operator for WindowAggregateOperator {
+    fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
+        if self.ordered {
+            self.waiting.push(batch);
+            return Ok(());
+        }
+        self.add(epoch, &batch)
+    }
+
+    fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.sort_by_key(|b| b.place);
+        for batch in waiting {
+            self.add(epoch, &batch)?;
+        }
+        self.fire(epoch.watermark(&self.sources), out)?;
+        self.gauge.set(self.panes.groups(), self.panes.bytes());
+        Ok(())
+    }
+}

@@ -1,0 +1,1 @@
+//! EXPLAIN: the plan as text.

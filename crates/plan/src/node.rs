@@ -1,0 +1,265 @@
+//! The nodes of a streaming plan.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::physical_plan::PhysicalExpr;
+use sloth_types::{ChangelogMode, TableSpec};
+
+use crate::aggregate::AggregateCall;
+use crate::settings::JobSettings;
+use crate::window::WindowSpec;
+
+/// Index of a node in [`JobPlan::nodes`].
+pub type NodeId = usize;
+
+/// A whole job: one dataflow.
+#[derive(Clone, Debug, Default)]
+pub struct JobPlan {
+    /// Inputs come before their users.
+    pub nodes: Vec<Node>,
+    /// How to run it.
+    pub settings: JobSettings,
+}
+
+/// One operator of the dataflow.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What it does.
+    pub kind: NodeKind,
+    /// Where its changes come from.
+    pub inputs: Vec<NodeId>,
+    /// Columns of its output.
+    pub schema: SchemaRef,
+    /// How its output is to be read.
+    pub mode: ChangelogMode,
+    /// The source nodes whose watermarks bound its event times (indexes into [`JobPlan::nodes`]).
+    pub sources: Vec<NodeId>,
+}
+
+/// What a node does.
+#[derive(Clone, Debug)]
+pub enum NodeKind {
+    /// Reads a table.
+    Source(Box<SourceNode>),
+    /// Filters, projects and expands, stage after stage.
+    Map(Vec<Stage>),
+    /// All rows of all inputs.
+    Union,
+    /// Adds `window_start`, `window_end`, `window_time`; a row that is in several windows comes several times.
+    WindowAssign(WindowAssign),
+    /// Aggregates by window and key, and emits when the window closes.
+    WindowAggregate(WindowAggregate),
+    /// Aggregates by session window and key.
+    SessionAggregate(SessionAggregate),
+    /// Aggregates by key without a window, and emits the changed groups of every epoch.
+    GroupAggregate(GroupAggregate),
+    /// Passes only the rows that are late for every window they belong to.
+    LateRows(WindowAssign),
+    /// Passes the bad records of the source (columns: raw, split, place, error), whatever its rows.
+    BadRecords,
+    /// Writes a table.
+    Sink(SinkNode),
+}
+
+/// Where a source's rows come from.
+#[derive(Clone, Debug)]
+pub enum SourceOrigin {
+    /// A connector.
+    Table(TableSpec),
+    /// `VALUES`: these rows, once.
+    Rows(RecordBatch),
+}
+
+/// A table being read.
+#[derive(Clone, Debug)]
+pub struct SourceNode {
+    /// Where the rows come from.
+    pub origin: SourceOrigin,
+    /// What the connector is asked for: a pruned projection of the table's physical columns.
+    pub read_schema: SchemaRef,
+    /// Computed columns and pushed-down filters, applied to each batch as it is read. Watermarks are taken between
+    /// `compute` and `stages`.
+    pub compute: Vec<Stage>,
+    /// Stages after the watermark has been taken.
+    pub stages: Vec<Stage>,
+    /// How the watermark follows from the rows after `compute`; `None` when the table has none.
+    pub watermark: Option<WatermarkRule>,
+    /// What to do with records that cannot be decoded.
+    pub bad_records: BadRecordPolicy,
+    /// Overrides [`JobSettings::idle_timeout`].
+    pub idle_timeout: Option<Duration>,
+    /// True when windows over this source's processing time must fire although no row comes.
+    pub clock_driven: bool,
+}
+
+/// How a source's watermark follows from its rows.
+#[derive(Clone, Debug)]
+pub enum WatermarkRule {
+    /// `column - delay`: the usual form, computed from the batch's maximum.
+    Delay {
+        /// Timestamp column after `compute`.
+        column: usize,
+        /// Milliseconds.
+        delay_ms: i64,
+    },
+    /// Any expression of timestamp type over the rows after `compute`.
+    Expr(Arc<dyn PhysicalExpr>),
+    /// The epoch's wall clock (processing time).
+    Clock,
+}
+
+/// What happens to a record that cannot be decoded. They are always counted and shown.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum BadRecordPolicy {
+    /// The job fails.
+    Fail,
+    /// Counted, with a warning now and then.
+    #[default]
+    Skip,
+    /// Counted and written to this table.
+    DeadLetter(String),
+}
+
+/// One step over a batch.
+#[derive(Clone, Debug)]
+pub enum Stage {
+    /// Keeps the rows for which it is true.
+    Filter(Arc<dyn PhysicalExpr>),
+    /// Computes the output columns.
+    Project {
+        /// One expression a column.
+        exprs: Vec<Arc<dyn PhysicalExpr>>,
+        /// Their names and types.
+        schema: SchemaRef,
+    },
+    /// Each row once per list of expressions (grouping sets).
+    Expand {
+        /// A projection for each copy.
+        copies: Vec<Vec<Arc<dyn PhysicalExpr>>>,
+        /// Names and types, the same for all.
+        schema: SchemaRef,
+    },
+    /// One row per element of the list columns (side by side, shorter ones padded with NULL); struct columns become
+    /// their fields.
+    Unnest {
+        /// For each input column: pass, explode the list, or spread the struct.
+        columns: Vec<UnnestColumn>,
+        /// True when a row whose lists are all empty or NULL is kept with NULLs.
+        preserve_nulls: bool,
+        /// Names and types of the output.
+        schema: SchemaRef,
+    },
+}
+
+/// What `UNNEST` does with a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnnestColumn {
+    /// Repeated for each element.
+    Pass,
+    /// A list: one row an element.
+    List,
+    /// A struct: one column a field.
+    Struct,
+}
+
+/// Assignment of rows to windows.
+#[derive(Clone, Debug)]
+pub struct WindowAssign {
+    /// Which windows (never a session).
+    pub window: WindowSpec,
+    /// Timestamp column of the input.
+    pub time: usize,
+}
+
+
+/// Where the windows of a [`WindowAggregate`] come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WindowSource {
+    /// Computed from a timestamp column.
+    Time {
+        /// Which windows.
+        window: WindowSpec,
+        /// The column.
+        column: usize,
+    },
+    /// Already columns of the input (a window over a window's result, or an explicit window TVF).
+    Columns {
+        /// `window_start`.
+        start: usize,
+        /// `window_end`.
+        end: usize,
+    },
+}
+
+/// Aggregation by window and key. Output columns: window_start, window_end, window_time, keys, results.
+#[derive(Clone, Debug)]
+pub struct WindowAggregate {
+    /// The windows.
+    pub source: WindowSource,
+    /// Key columns of the input.
+    pub keys: Vec<usize>,
+    /// The results.
+    pub calls: Vec<AggregateCall>,
+    /// Type of `window_time`.
+    pub time_type: DataType,
+    /// True when the input was made by another window: rows made by the firing of an epoch are judged against the
+    /// watermark before it.
+    pub cascaded: bool,
+}
+
+/// Aggregation by session window and key. Output columns as [`WindowAggregate`].
+#[derive(Clone, Debug)]
+pub struct SessionAggregate {
+    /// Timestamp column of the input.
+    pub time: usize,
+    /// The gap that ends a session.
+    pub gap_ms: i64,
+    /// Key columns of the input.
+    pub keys: Vec<usize>,
+    /// The results.
+    pub calls: Vec<AggregateCall>,
+    /// Type of `window_time`.
+    pub time_type: DataType,
+    /// As [`WindowAggregate::cascaded`].
+    pub cascaded: bool,
+}
+
+/// Aggregation by key without a window. Output columns: keys, results.
+#[derive(Clone, Debug)]
+pub struct GroupAggregate {
+    /// Key columns of the input.
+    pub keys: Vec<usize>,
+    /// The results.
+    pub calls: Vec<AggregateCall>,
+}
+
+/// A table being written.
+#[derive(Clone, Debug)]
+pub struct SinkNode {
+    /// The table.
+    pub table: TableSpec,
+    /// True when rows of an epoch are ordered by their content (they went through an exchange), false when by their
+    /// place in the sources.
+    pub by_content: bool,
+}
+
+impl JobPlan {
+    /// Adds a node and returns its id.
+    pub fn add(&mut self, node: Node) -> NodeId {
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
+
+    /// Ids of the source nodes, in order.
+    pub fn source_ids(&self) -> Vec<NodeId> {
+        (0..self.nodes.len()).filter(|i| matches!(self.nodes.get(*i).map(|n| &n.kind), Some(NodeKind::Source(_)))).collect()
+    }
+
+    /// Ids of the sink nodes, in order.
+    pub fn sink_ids(&self) -> Vec<NodeId> {
+        (0..self.nodes.len()).filter(|i| matches!(self.nodes.get(*i).map(|n| &n.kind), Some(NodeKind::Sink(_)))).collect()
+    }
+}

@@ -1,0 +1,96 @@
+//! How a job runs: what `SET 'sloth.…'` and a few of Flink's settings say.
+
+use std::time::Duration;
+
+use sloth_types::{Error, Options, Result};
+
+/// Settings of one job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSettings {
+    /// Worker threads.
+    pub parallelism: usize,
+    /// Most rows that one split gives to one epoch; `None` for no limit. Set to 1 in tests for a watermark after every
+    /// row.
+    pub epoch_rows_max: Option<usize>,
+    /// With a seed each split's limit is drawn anew for every epoch from 1 to `epoch_rows_max` (tests of the cut).
+    pub epoch_cut_seed: Option<u64>,
+    /// How long sources read for one epoch under load.
+    pub epoch_target: Duration,
+    /// Shortest distance of two epochs when there is little to do.
+    pub epoch_min_interval: Duration,
+    /// Epochs opened and not yet complete; the bound that makes back-pressure.
+    pub epochs_in_flight_max: usize,
+    /// Bytes that one worker reads for one epoch.
+    pub epoch_bytes_max: usize,
+    /// Rows in a batch.
+    pub batch_rows: usize,
+    /// After this time without rows a caught-up split no longer holds the watermark back; zero for never.
+    pub idle_timeout: Duration,
+}
+
+impl Default for JobSettings {
+    fn default() -> Self {
+        JobSettings {
+            parallelism: std::thread::available_parallelism().map_or(1, usize::from),
+            epoch_rows_max: None,
+            epoch_cut_seed: None,
+            epoch_target: Duration::from_millis(20),
+            epoch_min_interval: Duration::from_millis(5),
+            epochs_in_flight_max: 4,
+            epoch_bytes_max: 64 << 20,
+            batch_rows: 16_384,
+            idle_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The settings that a job understands, with what they do (for messages and docs).
+pub const KNOWN_SETTINGS: &[(&str, &str)] = &[
+    ("parallelism.default", "worker threads (default: all cores)"),
+    ("sloth.epoch.max-rows", "most rows of one split in one epoch (default: no limit)"),
+    ("sloth.epoch.cut-seed", "draw each epoch's size at random, for tests"),
+    ("sloth.epoch.target", "reading time of an epoch under load (default: 20 ms)"),
+    ("sloth.epoch.min-interval", "shortest distance of epochs under light load (default: 5 ms)"),
+    ("sloth.epoch.max-in-flight", "epochs opened and not yet complete (default: 4)"),
+    ("sloth.epoch.max-bytes", "bytes one worker reads for one epoch (default: 64 mb)"),
+    ("sloth.batch.rows", "rows in a batch (default: 16384)"),
+    ("table.exec.source.idle-timeout", "idle splits stop holding the watermark back (default: 5 s; 0 for never)"),
+    ("table.local-time-zone", "zone of TIMESTAMP_LTZ texts (default: UTC)"),
+];
+
+impl JobSettings {
+    /// Settings from the script's `SET` statements. Keys that belong to Flink's runtime and have no meaning here are
+    /// ignored; a misspelt `sloth.…` key is an error.
+    ///
+    /// # Errors
+    /// When a value does not parse or a `sloth.` key is not known.
+    pub fn from_options(options: &Options) -> Result<Self> {
+        for (key, _) in options.iter().filter(|(k, _)| k.starts_with("sloth.")) {
+            if !KNOWN_SETTINGS.iter().any(|(known, _)| *known == key) {
+                let known: Vec<&str> = KNOWN_SETTINGS.iter().map(|(k, _)| *k).collect();
+                return Err(Error::invalid(format!("setting '{key}' is not known"))
+                    .hint(format!("Known settings: {}.", known.join(", "))));
+            }
+        }
+        let default = JobSettings::default();
+        let number = "a whole number above zero";
+        let at_least_1 = |key: &str, n: usize| {
+            if n == 0 { Err(Error::invalid(format!("setting '{key}' must be at least 1"))) } else { Ok(n) }
+        };
+        let count = |key: &str, or: usize| at_least_1(key, options.parse_or(key, number, or)?);
+        Ok(JobSettings {
+            parallelism: count("parallelism.default", default.parallelism)?,
+            epoch_rows_max: options
+                .parse("sloth.epoch.max-rows", number)?
+                .map(|n| at_least_1("sloth.epoch.max-rows", n))
+                .transpose()?,
+            epoch_cut_seed: options.parse("sloth.epoch.cut-seed", number)?,
+            epoch_target: options.duration("sloth.epoch.target")?.unwrap_or(default.epoch_target),
+            epoch_min_interval: options.duration("sloth.epoch.min-interval")?.unwrap_or(default.epoch_min_interval),
+            epochs_in_flight_max: count("sloth.epoch.max-in-flight", default.epochs_in_flight_max)?,
+            epoch_bytes_max: options.bytes("sloth.epoch.max-bytes")?.map_or(default.epoch_bytes_max, |b| b as usize),
+            batch_rows: count("sloth.batch.rows", default.batch_rows)?,
+            idle_timeout: options.duration("table.exec.source.idle-timeout")?.unwrap_or(default.idle_timeout),
+        })
+    }
+}
