@@ -1,0 +1,49 @@
+//! The Flink dialect for sqlparser: what its tokenizer and parser must know about Flink's lexical rules.
+
+use std::any::TypeId;
+
+use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+
+/// Flink SQL, plus double-quoted identifiers as Postgres has them.
+#[derive(Debug)]
+pub(crate) struct FlinkDialect;
+
+impl Dialect for FlinkDialect {
+    // The parser asks for concrete dialects in many places: answering "generic" opens the permissive paths.
+    fn dialect(&self) -> TypeId {
+        TypeId::of::<GenericDialect>()
+    }
+    fn is_identifier_start(&self, c: char) -> bool {
+        c.is_alphabetic() || c == '_' || c == '$'
+    }
+    fn is_identifier_part(&self, c: char) -> bool {
+        c.is_alphanumeric() || c == '_' || c == '$'
+    }
+    fn is_delimited_identifier_start(&self, c: char) -> bool {
+        c == '`' || c == '"'
+    }
+    fn supports_table_versioning(&self) -> bool {
+        true
+    }
+    fn supports_match_recognize(&self) -> bool {
+        true
+    }
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+    fn supports_group_by_expr(&self) -> bool {
+        true
+    }
+    fn supports_named_fn_args_with_rarrow_operator(&self) -> bool {
+        true
+    }
+    fn allow_extract_custom(&self) -> bool {
+        true
+    }
+    fn supports_parens_around_table_factor(&self) -> bool {
+        true
+    }
+    fn supports_window_function_null_treatment_arg(&self) -> bool {
+        true
+    }
+}

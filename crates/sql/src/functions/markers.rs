@@ -1,0 +1,44 @@
+//! Markers of legacy group windows: never evaluated, the lowering replaces the aggregate that groups by them.
+
+use arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::plan_err;
+use datafusion::logical_expr::Volatility;
+
+use super::define::Function;
+
+const ABOUT: &str = "Marks a group window; internal.";
+
+fn coerce(types: &[DataType]) -> Option<Vec<DataType>> {
+    match types {
+        [_, DataType::Timestamp(..), lengths @ ..] if (1..=3).contains(&lengths.len()) => Some(types.to_vec()),
+        _ => None,
+    }
+}
+
+fn bound(_: &[DataType]) -> DataType {
+    DataType::Timestamp(TimeUnit::Millisecond, None)
+}
+
+fn time(types: &[DataType]) -> DataType {
+    match types {
+        [_, DataType::Timestamp(_, zone), ..] => DataType::Timestamp(TimeUnit::Millisecond, zone.clone()),
+        _ => DataType::Timestamp(TimeUnit::Millisecond, None),
+    }
+}
+
+macro_rules! marker {
+    ($names:expr, $returns:expr) => {
+        Function {
+            names: $names,
+            usage: "TUMBLE_START(t, INTERVAL …) together with GROUP BY TUMBLE(t, INTERVAL …), t being a timestamp",
+            about: ABOUT,
+            volatility: Volatility::Immutable,
+            coerce,
+            returns: $returns,
+            invoke: |_| plan_err!("a group window stands where there is no GROUP BY with the same window"),
+        }
+    };
+}
+
+pub(super) static FUNCTIONS: &[Function] =
+    &[marker!(&["$window_start"], bound), marker!(&["$window_end"], bound), marker!(&["$window_time"], time)];

@@ -1,0 +1,11 @@
+//! From the AST to DataFusion's logical plans: names, types, window table functions.
+
+mod provider;
+mod types;
+mod window;
+
+pub use provider::TableSourceRef;
+pub(crate) use provider::{Names, with_options};
+pub(crate) use types::FlinkTypes;
+pub(crate) use window::WindowPlanner;
+pub use window::WindowTvf;

@@ -1,0 +1,202 @@
+//! Flink's syntax and names become what DataFusion's planner understands, before any name is resolved.
+
+mod expr;
+pub(crate) mod group_window;
+pub(crate) mod interval;
+mod json;
+pub(crate) mod tokens;
+
+use std::ops::{ControlFlow, Range};
+
+use datafusion::sql::sqlparser::ast::{
+    self, Expr, Ident, ObjectName, Query, Select, SelectItem, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+};
+use sloth_types::{Error, Result};
+
+use crate::text::SourceText;
+
+/// Rewrites a query in place.
+pub(crate) fn rewrite_query(source: &SourceText, query: &mut Query) -> Result<()> {
+    finish(query.visit(&mut Rewriter { source: Some(source) }))
+}
+
+/// Rewrites an expression in place.
+pub(crate) fn rewrite_expr(expr: &mut Expr) -> Result<()> {
+    finish(expr.visit(&mut Rewriter { source: None }))
+}
+
+fn finish(flow: ControlFlow<Error>) -> Result<()> {
+    match flow {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+struct Rewriter<'s> {
+    source: Option<&'s SourceText>,
+}
+
+impl Rewriter<'_> {
+    fn place(&self, ident: Option<&Ident>) -> Option<Range<usize>> {
+        self.source?.range(ident?.span)
+    }
+}
+
+fn flow(result: Result<()>) -> ControlFlow<Error> {
+    match result {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(error),
+    }
+}
+
+impl VisitorMut for Rewriter<'_> {
+    type Break = Error;
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        flow(group_window::rewrite_group_by(select))
+    }
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        name_columns(select);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        let refuse = |error: Error, place: Option<Range<usize>>| {
+            ControlFlow::Break(match place {
+                Some(place) => error.at(place),
+                None => error,
+            })
+        };
+        match factor {
+            TableFactor::Table { name, version: Some(_), .. } => {
+                let place = self.place(name.0.last().and_then(|part| part.as_ident()));
+                refuse(
+                    Error::unsupported("FOR SYSTEM_TIME AS OF (a temporal or lookup join) is not supported yet"),
+                    place,
+                )
+            }
+            TableFactor::MatchRecognize { .. } => {
+                refuse(Error::unsupported("MATCH_RECOGNIZE is not supported yet"), None)
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        let place = match expr {
+            Expr::Function(f) => self.place(f.name.0.last().and_then(|part| part.as_ident())),
+            _ => None,
+        };
+        flow(expr::rewrite(expr).map_err(|e| match place {
+            Some(place) => e.at(place),
+            None => e,
+        }))
+    }
+}
+
+/// Gives the columns of a SELECT the names that Flink gives: a field's own name, or `EXPR$n`.
+fn name_columns(select: &mut Select) {
+    let mut relations = Vec::new();
+    for table in &select.from {
+        relation_names(table, &mut relations);
+    }
+    for (index, item) in select.projection.iter_mut().enumerate() {
+        let SelectItem::UnnamedExpr(expr) = item else { continue };
+        let alias = match expr {
+            Expr::Identifier(_) => continue,
+            Expr::CompoundIdentifier(path) => {
+                let is_column = path.len() == 2 && path.first().is_some_and(|first| relations.contains(&first.value));
+                match path.last() {
+                    Some(last) if !is_column => last.clone(),
+                    _ => continue,
+                }
+            }
+            _ => Ident::with_quote('`', format!("EXPR${index}")),
+        };
+        let expr = std::mem::replace(expr, Expr::Value(ast::Value::Null.into()));
+        *item = SelectItem::ExprWithAlias { expr, alias };
+    }
+}
+
+fn relation_names(table: &TableWithJoins, names: &mut Vec<String>) {
+    for factor in std::iter::once(&table.relation).chain(table.joins.iter().map(|j| &j.relation)) {
+        let alias = match factor {
+            TableFactor::Table { name, alias, .. } => {
+                if alias.is_none()
+                    && let Some(last) = name.0.last().and_then(|part| part.as_ident())
+                {
+                    names.push(tokens::hinted_name(&last.value).0.to_owned());
+                }
+                alias
+            }
+            TableFactor::TableFunction { expr, alias } => {
+                if alias.is_none() {
+                    tvf_relation(expr, names);
+                }
+                alias
+            }
+            TableFactor::NestedJoin { table_with_joins, alias } => {
+                relation_names(table_with_joins, names);
+                alias
+            }
+            TableFactor::Derived { alias, .. } | TableFactor::UNNEST { alias, .. } => alias,
+            _ => &None,
+        };
+        names.extend(alias.iter().map(|a| a.name.value.clone()));
+    }
+}
+
+/// The table inside `TUMBLE(TABLE t, …)`: its columns keep their qualifier.
+fn tvf_relation(expr: &Expr, names: &mut Vec<String>) {
+    let Expr::Function(f) = expr else { return };
+    let table = args(f).into_iter().next();
+    match table {
+        Some(Expr::Identifier(name)) => names.push(name.value.clone()),
+        Some(Expr::CompoundIdentifier(path)) => names.extend(path.last().map(|i| i.value.clone())),
+        Some(inner @ Expr::Function(_)) => tvf_relation(inner, names),
+        _ => {}
+    }
+}
+
+/// A call of `name` in the AST.
+pub(crate) fn call(name: &str, args: Vec<Expr>) -> Expr {
+    use ast::{Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments};
+    let args = args.into_iter().map(|e| FunctionArg::Unnamed(FunctionArgExpr::Expr(e))).collect();
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: vec![] }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: vec![],
+    })
+}
+
+/// A string literal in the AST.
+pub(crate) fn string(value: impl Into<String>) -> Expr {
+    Expr::Value(ast::Value::SingleQuotedString(value.into()).into())
+}
+
+/// The plain arguments of a call, positional or named.
+pub(crate) fn args(function: &ast::Function) -> Vec<&Expr> {
+    use ast::{FunctionArg, FunctionArgExpr, FunctionArguments};
+    let FunctionArguments::List(list) = &function.args else { return Vec::new() };
+    let exprs = list.args.iter().filter_map(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) | FunctionArg::Named { arg: FunctionArgExpr::Expr(e), .. } => {
+            Some(e)
+        }
+        _ => None,
+    });
+    exprs.collect()
+}
+
+/// The function's name in upper case; `None` for a qualified or quoted one.
+pub(crate) fn function_name(function: &ast::Function) -> Option<String> {
+    match function.name.0.as_slice() {
+        [part] => part.as_ident().map(|i| i.value.to_ascii_uppercase()),
+        _ => None,
+    }
+}

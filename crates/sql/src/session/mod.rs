@@ -1,0 +1,249 @@
+//! A session: the catalog, the settings, and what statements do to them.
+
+mod create;
+mod planner;
+mod show;
+mod sink;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::common::DFSchema;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use sloth_types::{Error, Options, Result};
+
+use crate::catalog::{Catalog, Object, Table};
+use crate::functions::zone::Zone;
+use crate::parse::statement::{Drop, Insert, ObjectKind};
+use crate::parse::{Statement, StatementKind, parse_script};
+
+/// The setting that names the session's time zone.
+const TIME_ZONE: &str = "table.local-time-zone";
+
+/// The one UDF class of the public Nexmark scripts; `count_char` is built in.
+const COUNT_CHAR_CLASS: &str = "com.github.nexmark.flink.udf.CountChar";
+
+/// Catalog, settings and DataFusion's session.
+pub struct Session {
+    catalog: Catalog,
+    settings: Options,
+    context: SessionContext,
+}
+
+/// What a statement did or asks for.
+#[derive(Debug)]
+pub enum Effect {
+    /// Done; one line for the user.
+    Done(String),
+    /// Rows for the user.
+    Rows(RecordBatch),
+    /// Queries to run, together as one job.
+    Run(Vec<Query>),
+    /// Queries whose plans are to be shown.
+    Explain(Vec<Query>),
+}
+
+/// A planned query.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The table to write; `None` for a query whose result is shown to the user.
+    pub sink: Option<Arc<Table>>,
+    /// The optimised plan. With a sink, its columns are the sink's [`Table::writable`] columns in order, with their types.
+    pub plan: LogicalPlan,
+    /// Where the statement stands in the script, in bytes.
+    pub span: Range<usize>,
+    /// The statement's text.
+    pub text: String,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Session::new()
+    }
+}
+
+impl Session {
+    /// A session with an empty catalog and Flink's dialect.
+    pub fn new() -> Session {
+        let mut config = SessionConfig::new().with_target_partitions(1).with_information_schema(false);
+        let options = config.options_mut();
+        options.sql_parser.enable_ident_normalization = false;
+        options.sql_parser.parse_float_as_decimal = true;
+        options.sql_parser.map_string_types_to_utf8view = false;
+        options.sql_parser.collect_spans = true;
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_default_features()
+            .with_relation_planners(vec![Arc::new(crate::plan::WindowPlanner)])
+            .with_type_planner(Arc::new(crate::plan::FlinkTypes))
+            .with_optimizer_rules(crate::optimizer::rules())
+            .build();
+        let context = SessionContext::new_with_state(state);
+        crate::functions::register(&context);
+        Session { catalog: Catalog::default(), settings: Options::default(), context }
+    }
+
+    /// Cuts a script into statements. Spans are byte ranges of the whole text.
+    ///
+    /// # Errors
+    /// At the first statement that cannot be parsed.
+    pub fn parse(&self, text: &str) -> Result<Vec<Statement>> {
+        parse_script(text)
+    }
+
+    /// Runs a statement: DDL changes the catalog, queries are planned.
+    ///
+    /// # Errors
+    /// When a name or type is wrong; the error points into the script.
+    pub fn execute(&mut self, statement: &Statement) -> Result<Effect> {
+        let done = |text: String| Ok(Effect::Done(text));
+        match &statement.kind {
+            StatementKind::CreateTable(create) => self.create_table(statement, create),
+            StatementKind::CreateView(create) => self.create_view(statement, create),
+            StatementKind::CreateFunction(create) => {
+                if create.class == COUNT_CHAR_CLASS && create.name.value == "count_char" {
+                    return done("function count_char is built in".to_owned());
+                }
+                Err(Error::unsupported(format!("class '{}' cannot be loaded: there is no Java here", create.class))
+                    .hint("Use the built-in functions; SHOW FUNCTIONS lists them.")
+                    .at(create.class_span.clone()))
+            }
+            StatementKind::Drop(drop) => self.drop_object(drop),
+            StatementKind::Show(what) => self.show(*what),
+            StatementKind::Describe(name) => self.describe(name),
+            StatementKind::ShowCreate(name) => self.show_create(name),
+            StatementKind::Set(None) => self.show_settings(),
+            StatementKind::Set(Some((key, value))) => {
+                self.set(key, value).map_err(|e| e.at(statement.span.clone()))?;
+                done(format!("'{key}' set to '{value}'"))
+            }
+            StatementKind::Reset(key) => {
+                self.reset(key.as_deref());
+                done(key.as_ref().map_or_else(|| "all settings reset".to_owned(), |key| format!("'{key}' reset")))
+            }
+            StatementKind::Insert(insert) => Ok(Effect::Run(vec![self.plan_insert(statement, insert)?])),
+            StatementKind::StatementSet(_) | StatementKind::Query(_) => Ok(Effect::Run(self.queries(statement)?)),
+            StatementKind::Explain(inner) => Ok(Effect::Explain(self.queries(inner)?)),
+            StatementKind::Nothing(why) => done(why.clone()),
+        }
+    }
+
+    fn queries(&self, statement: &Statement) -> Result<Vec<Query>> {
+        match &statement.kind {
+            StatementKind::StatementSet(members) => {
+                members.iter().map(|m| self.queries(m)).collect::<Result<Vec<_>>>().map(|q| q.concat())
+            }
+            StatementKind::Insert(insert) => Ok(vec![self.plan_insert(statement, insert)?]),
+            StatementKind::Query(query) => {
+                let plan = self.plan_query(statement, query)?;
+                let plan = self.optimize(statement, &plan)?;
+                Ok(vec![self.query(statement, None, plan)])
+            }
+            _ => Err(Error::invalid("only queries and INSERT can be planned").at(statement.span.clone())),
+        }
+    }
+
+    fn plan_insert(&self, statement: &Statement, insert: &Insert) -> Result<Query> {
+        let (sink, plan) = sink::plan_insert(self, statement, insert)?;
+        let plan = self.optimize(statement, &plan)?;
+        Ok(self.query(statement, Some(sink), plan))
+    }
+
+    fn query(&self, statement: &Statement, sink: Option<Arc<Table>>, plan: LogicalPlan) -> Query {
+        Query { sink, plan, span: statement.span.clone(), text: statement.text().to_owned() }
+    }
+
+    fn drop_object(&mut self, drop: &Drop) -> Result<Effect> {
+        let Drop { object, name, if_exists } = drop;
+        let word = match object {
+            ObjectKind::Table => "table",
+            ObjectKind::View => "view",
+            ObjectKind::Function => return Ok(Effect::Done("built-in functions stay".to_owned())),
+        };
+        match self.catalog.get(&name.value) {
+            Some(found) if found.kind() == word => {
+                self.catalog.remove(&name.value);
+                Ok(Effect::Done(format!("{word} {} dropped", name.value)))
+            }
+            Some(found) => Err(Error::invalid(format!("'{}' is a {}, not a {word}", name.value, found.kind()))
+                .hint(format!("Write DROP {} {}.", found.kind().to_uppercase(), name.value))
+                .at(name.span.clone())),
+            None if *if_exists => Ok(Effect::Done(format!("{word} {} did not exist", name.value))),
+            None => Err(self.catalog.not_found(&name.value).at(name.span.clone())),
+        }
+    }
+
+    /// Changes a setting.
+    ///
+    /// # Errors
+    /// When the value is not valid for a setting that the front end itself uses.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        if key == TIME_ZONE {
+            Zone::parse(value).ok_or_else(|| {
+                Error::invalid(format!("'{value}' is no time zone"))
+                    .hint("Write a name such as 'Asia/Shanghai', an offset such as 'GMT+08:00', or 'UTC'.")
+            })?;
+            self.set_zone(Some(value.to_owned()));
+        }
+        self.settings.set(key, value);
+        Ok(())
+    }
+
+    fn reset(&mut self, key: Option<&str>) {
+        let kept = self.settings.iter().filter(|(k, _)| key.is_some_and(|key| key != *k));
+        self.settings = Options::new(kept.map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<Vec<_>>());
+        if self.settings.get(TIME_ZONE).is_none() {
+            self.set_zone(None);
+        }
+    }
+
+    fn set_zone(&mut self, zone: Option<String>) {
+        self.context.state_ref().write().config_mut().options_mut().execution.time_zone = zone;
+    }
+
+    /// The session's time zone by name.
+    pub fn time_zone(&self) -> &str {
+        self.settings.get(TIME_ZONE).unwrap_or("UTC")
+    }
+
+    /// What was SET.
+    pub fn settings(&self) -> &Options {
+        &self.settings
+    }
+
+    /// Tables and views.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Tables and views, to add or remove some from outside.
+    pub fn catalog_mut(&mut self) -> &mut Catalog {
+        &mut self.catalog
+    }
+
+    /// Compiles an expression over batches of `schema`.
+    ///
+    /// # Errors
+    /// When the expression does not fit the schema.
+    pub fn physical_expr(&self, expr: &Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+        self.context.state_ref().read().create_physical_expr(expr.clone(), schema).map_err(|e| {
+            let source = crate::text::SourceText::new("");
+            crate::error::explain(&source, &(0..0), e)
+        })
+    }
+
+    /// DataFusion's session: functions, rules, configuration.
+    pub fn state(&self) -> SessionState {
+        self.context.state()
+    }
+
+    fn add(&mut self, name: &str, object: Object) {
+        self.catalog.insert(name, object);
+    }
+}

@@ -1,0 +1,66 @@
+//! From a statement's AST to a plan, with errors that point into the script.
+
+use std::ops::Range;
+
+use datafusion::common::{DFSchema, DataFusionError};
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
+use datafusion::sql::sqlparser::ast;
+use sloth_types::{Error, Result};
+
+use super::Session;
+use crate::error::explain;
+use crate::parse::Statement;
+use crate::plan::Names;
+
+impl Session {
+    /// Plans a query; the plan is neither analysed nor optimised.
+    pub(super) fn plan_query(&self, statement: &Statement, query: &ast::Query) -> Result<LogicalPlan> {
+        let state = self.context.state();
+        let names = Names { catalog: &self.catalog, state: &state };
+        let planner = SqlToRel::new_with_options(&names, options(&state));
+        planner
+            .sql_statement_to_plan(ast::Statement::Query(Box::new(query.clone())))
+            .map_err(|e| self.explain(statement, statement.span.clone(), e))
+    }
+
+    /// Analyses and optimises a plan.
+    pub(super) fn optimize(&self, statement: &Statement, plan: &LogicalPlan) -> Result<LogicalPlan> {
+        self.context.state().optimize(plan).map_err(|e| self.explain(statement, statement.span.clone(), e))
+    }
+
+    /// Plans an expression over columns and casts its operands to common types.
+    pub(super) fn plan_expr(
+        &self,
+        statement: &Statement,
+        expr: &ast::Expr,
+        span: &Range<usize>,
+        schema: &DFSchema,
+    ) -> Result<Expr> {
+        let state = self.context.state();
+        let names = Names { catalog: &self.catalog, state: &state };
+        let planner = SqlToRel::new_with_options(&names, options(&state));
+        let planned = planner.sql_to_expr(expr.clone(), schema, &mut PlannerContext::new());
+        planned.and_then(|e| self.coerce(e, schema)).map_err(|e| self.explain(statement, span.clone(), e))
+    }
+
+    /// Casts operands to common types and applies the rewrites of Flink's semantics.
+    pub(super) fn coerce(&self, expr: Expr, schema: &DFSchema) -> datafusion::common::Result<Expr> {
+        let state = self.context.state();
+        let context = SimplifyContext::builder()
+            .with_schema(std::sync::Arc::new(schema.clone()))
+            .with_config_options(std::sync::Arc::clone(state.config_options()))
+            .build();
+        ExprSimplifier::new(context).coerce(expr, schema)
+    }
+
+    pub(super) fn explain(&self, statement: &Statement, span: Range<usize>, error: DataFusionError) -> Error {
+        explain(&statement.source, &span, error)
+    }
+}
+
+fn options(state: &datafusion::execution::session_state::SessionState) -> ParserOptions {
+    ParserOptions::from(&state.config_options().sql_parser)
+}
