@@ -366,3 +366,37 @@ fn mistakes_are_told() {
     let open = source.open(OpenSplit { split, from: None, schema, waker: Waker::noop(), clock });
     assert!(open.err().expect("no such split").to_string().contains("scan.parallelism"));
 }
+
+/// How fast the generators are: `cargo test --release -p sloth-connectors speed -- --ignored --nocapture`.
+#[test]
+#[ignore = "prints figures; only a release build on a quiet machine says something"]
+fn speed() {
+    let long = DataType::Int64;
+    let bid = |fields: &[(&str, DataType)]| schema(&[("event_type", DataType::Int32), ("bid", row(fields))]);
+    let narrow = bid(&[("auction", long.clone()), ("price", long.clone()), ("dateTime", timestamp())]);
+    let order = |names: &[&str]| {
+        let all = orders_schema();
+        Arc::new(all.project(&names.iter().map(|n| all.index_of(n).unwrap()).collect::<Vec<_>>()).unwrap())
+    };
+    let cases = [
+        ("nexmark event_type, bid(auction, price, dateTime)", "nexmark", narrow),
+        ("nexmark event_type, bid", "nexmark", schema(&[("event_type", DataType::Int32), ("bid", bid_type())])),
+        ("nexmark, all columns", "nexmark", nexmark_schema()),
+        ("orders event_type, amount, event_time", "orders", order(&["event_type", "amount", "event_time"])),
+        ("orders, all columns", "orders", orders_schema()),
+        ("datagen BIGINT, TIMESTAMP", "datagen", schema(&[("id", long), ("at", timestamp())])),
+        ("datagen STRING of 100", "datagen", schema(&[("f", DataType::Utf8)])),
+    ];
+    for (name, connector, schema) in cases {
+        let source = source(connector, &schema, &[UNPACED]).unwrap();
+        let mut reader = open(&*source, 1, None, &schema, &Clock::manual(NOW_MS));
+        let (mut rows, begin) = (0, sloth_types::clock::Mono::now());
+        while begin.elapsed().as_millis() < 1000 {
+            let ReadOutcome::Rows(read) = reader.read(ReadLimit { rows: 16_384, until: None }).unwrap() else {
+                panic!("an unpaced reader waits");
+            };
+            rows += read.batch.num_rows();
+        }
+        println!("{:>8.2} M rows/s/core  {name}", rows as f64 / begin.elapsed().as_secs_f64() / 1e6);
+    }
+}

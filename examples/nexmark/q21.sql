@@ -1,0 +1,26 @@
+-- Nexmark q21: an id for the channel: fixed ones for the big four, else the one in the URL; bids without any are left out.
+
+CREATE TABLE nexmark_q21 (
+  auction    BIGINT,
+  bidder     BIGINT,
+  price      BIGINT,
+  channel    STRING,
+  channel_id STRING
+) WITH ('connector' = '${SINK}');
+
+INSERT INTO nexmark_q21
+SELECT
+  auction,
+  bidder,
+  price,
+  channel,
+  CASE LOWER(channel)
+    WHEN 'apple' THEN '0'
+    WHEN 'google' THEN '1'
+    WHEN 'facebook' THEN '2'
+    WHEN 'baidu' THEN '3'
+    ELSE REGEXP_EXTRACT(url, '(&|^)channel_id=([^&]*)', 2)
+  END AS channel_id
+FROM bid
+WHERE LOWER(channel) IN ('apple', 'google', 'facebook', 'baidu')
+   OR REGEXP_EXTRACT(url, '(&|^)channel_id=([^&]*)', 2) IS NOT NULL;
