@@ -91,11 +91,11 @@ pub(super) fn all(connector: &str, schema: &SchemaRef, options: &[(&str, &str)])
 
 pub(super) const UNPACED: (&str, &str) = ("rate.limited", "false");
 
-pub(super) fn longs<'a>(array: &'a ArrayRef) -> &'a [i64] {
+pub(super) fn longs(array: &ArrayRef) -> &[i64] {
     array.as_primitive::<Int64Type>().values()
 }
 
-pub(super) fn millis<'a>(array: &'a ArrayRef) -> &'a [i64] {
+pub(super) fn millis(array: &ArrayRef) -> &[i64] {
     array.as_primitive::<TimestampMillisecondType>().values()
 }
 
@@ -178,8 +178,10 @@ fn datagen_schema() -> SchemaRef {
     ])
 }
 
+type Pairs = Vec<(&'static str, &'static str)>;
+
 /// Each generator with a schema and options that use all of it.
-fn generators() -> Vec<(&'static str, SchemaRef, Vec<(&'static str, &'static str)>)> {
+fn generators() -> Vec<(&'static str, SchemaRef, Pairs)> {
     vec![
         (
             "datagen",
