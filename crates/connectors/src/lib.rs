@@ -4,6 +4,7 @@ pub mod blackhole;
 pub mod filesystem;
 pub mod format;
 mod generator;
+pub mod kafka;
 pub mod memory;
 pub mod print;
 #[cfg(test)]
@@ -21,5 +22,7 @@ pub fn registry() -> ConnectorRegistry {
     registry.register(Arc::new(memory::Memory));
     registry.register(Arc::new(print::Print));
     generator::register(&mut registry);
+    registry.register(Arc::new(kafka::KafkaConnector));
+    registry.register(Arc::new(kafka::UpsertKafkaConnector));
     registry
 }

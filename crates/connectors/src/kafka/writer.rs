@@ -1,0 +1,316 @@
+//! Writes changes to a topic: encodes keys and values, hands them to librdkafka, and waits for the acknowledgements.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{Array, AsArray, BinaryArray, MapArray, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit, TimestampMillisecondType};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use sloth_types::{ChangeBatch, Epoch, Error, Result, SinkWriter};
+
+use super::columns::{Columns, Meta, Part};
+use super::delivery::{Deliveries, Failure};
+use super::error::explain;
+use super::properties::Connection;
+use super::sink::Partitioner;
+use crate::format::{self, Encoder};
+
+/// Pause before a record is offered again to a full queue.
+const FULL_PAUSE: Duration = Duration::from_millis(1);
+
+/// Where and how to write.
+pub(super) struct Target {
+    /// The topic.
+    pub(super) topic: String,
+    /// How records are spread.
+    pub(super) partitioner: Partitioner,
+    /// Whether the end of an epoch waits for the brokers.
+    pub(super) waits: bool,
+    /// Number of this writer.
+    pub(super) writer: usize,
+}
+
+/// Encodes changes as records.
+pub(super) struct Encoders {
+    value: Half,
+    key: Option<Half>,
+    /// Column with the record's time.
+    timestamp: Option<usize>,
+    /// Column with the record's headers.
+    headers: Option<usize>,
+    zone: String,
+}
+
+/// One half of the records of a batch.
+struct Half {
+    encoder: Box<dyn Encoder>,
+    /// The table's columns that it takes.
+    columns: Vec<usize>,
+    /// Their schema, under the names that the format sees.
+    schema: SchemaRef,
+    encoded: Encoded,
+}
+
+/// Encoded records, one after the other.
+#[derive(Default)]
+struct Encoded {
+    bytes: Vec<u8>,
+    /// Where each record ends in `bytes`.
+    ends: Vec<usize>,
+}
+
+impl Encoded {
+    fn record(&self, index: usize) -> &[u8] {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends.get(before).copied().unwrap_or(0));
+        let end = self.ends.get(index).copied().unwrap_or(start);
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+}
+
+impl Half {
+    fn new(part: &Part, schema: &Schema) -> Result<Self> {
+        let columns = part.indexes(schema)?;
+        // Values may be NULL wherever the query's may, whatever the table declares.
+        let fields = columns.iter().zip(part.table.schema.fields()).map(|(index, field)| {
+            let nullable = field.is_nullable() || schema.field(*index).is_nullable();
+            field.as_ref().clone().with_nullable(nullable)
+        });
+        let fields: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let encoder = format::encoder(&part.format, &part.options, &part.table, Arc::clone(&fields))?;
+        Ok(Half { encoder, columns, schema: fields, encoded: Encoded::default() })
+    }
+
+    /// Encodes all rows. Deletions are encoded like inserts: a key is a key, and the value is not sent.
+    fn encode(&mut self, rows: &RecordBatch) -> Result<()> {
+        let Encoded { bytes, ends } = &mut self.encoded;
+        bytes.clear();
+        ends.clear();
+        let columns = self.columns.iter().map(|i| Arc::clone(rows.column(*i))).collect();
+        let batch = ChangeBatch::append(RecordBatch::try_new(Arc::clone(&self.schema), columns)?);
+        self.encoder.encode(&batch, &mut |record| {
+            bytes.extend_from_slice(record);
+            ends.push(bytes.len());
+            Ok(())
+        })?;
+        if ends.len() != rows.num_rows() {
+            return Err(Error::internal(format!("{} rows gave {} records", rows.num_rows(), ends.len())));
+        }
+        Ok(())
+    }
+
+    /// Takes the encoded records out; to be put back, so that the memory is used again.
+    fn take(&mut self) -> Encoded {
+        std::mem::take(&mut self.encoded)
+    }
+}
+
+impl Encoders {
+    /// Encoders for rows of `schema`.
+    ///
+    /// # Errors
+    /// When a format is not known or refuses its options.
+    pub(super) fn new(columns: &Columns, schema: &Schema) -> Result<Self> {
+        Ok(Encoders {
+            value: Half::new(&columns.value, schema)?,
+            key: columns.key.as_ref().map(|key| Half::new(key, schema)).transpose()?,
+            timestamp: columns.written(schema, Meta::Timestamp),
+            headers: columns.written(schema, Meta::Headers),
+            zone: columns.value.table.time_zone.clone(),
+        })
+    }
+}
+
+/// Writer of a topic.
+pub(super) struct KafkaWriter {
+    producer: ThreadedProducer<Deliveries>,
+    servers: String,
+    target: Target,
+    /// Partitions that the topic had when the writer was opened.
+    partitions: i32,
+    encoders: Encoders,
+    /// Records handed to librdkafka so far.
+    sent: u64,
+    /// Records placed by turns so far.
+    turns: u64,
+    closing: Duration,
+}
+
+impl KafkaWriter {
+    /// Reaches the brokers and looks the topic up.
+    ///
+    /// # Errors
+    /// When no broker answers or the topic does not exist.
+    pub(super) fn open(connection: &Connection, target: Target, encoders: Encoders) -> Result<Self> {
+        let producer: ThreadedProducer<Deliveries> = connection
+            .producer()?
+            .create_with_context(Deliveries::default())
+            .map_err(|e| Error::invalid(format!("cannot make a Kafka client: {e}")))?;
+        let doing = format!("write topic '{}'", target.topic);
+        let context = |e: &KafkaError| producer.context().context.explain(&doing, &connection.servers, e);
+        let answer =
+            producer.client().fetch_metadata(Some(&target.topic), connection.timeout).map_err(|e| context(&e))?;
+        let topic = answer.topics().iter().find(|t| t.name() == target.topic);
+        let partitions = match topic.map(|t| (t.error().map(RDKafkaErrorCode::from), t.partitions().len())) {
+            Some((None, count)) if count > 0 => i32::try_from(count).unwrap_or(i32::MAX),
+            Some((Some(code), _)) if !matches!(code, RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                return Err(context(&KafkaError::MetadataFetch(code)));
+            }
+            _ => {
+                let what = format!("topic '{}' does not exist at {}", target.topic, connection.servers);
+                return Err(Error::invalid(what).hint("Create the topic first, or check 'topic'."));
+            }
+        };
+        let servers = connection.servers.clone();
+        let closing = connection.timeout;
+        Ok(KafkaWriter { producer, servers, target, partitions, encoders, sent: 0, turns: 0, closing })
+    }
+
+    /// The partition of the next record; `None` leaves it to the hash of the key.
+    fn partition(&mut self, epoch: Epoch) -> Option<i32> {
+        let place = |number: u64, partitions: i32| (number % partitions.unsigned_abs().max(1) as u64) as i32;
+        match self.target.partitioner {
+            Partitioner::Default if self.encoders.key.is_some() => None,
+            // Records without a key change the partition with the epoch: spread, and the same in a replay.
+            Partitioner::Default => Some(place(epoch.0, self.partitions)),
+            Partitioner::Fixed => Some(place(self.target.writer as u64, self.partitions)),
+            Partitioner::RoundRobin => {
+                self.turns += 1;
+                Some(place(self.turns - 1, self.partitions))
+            }
+        }
+    }
+
+    /// Hands one record to librdkafka; waits while its queue is full.
+    fn send(&mut self, mut record: BaseRecord<'_, [u8], [u8]>) -> Result<()> {
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => {
+                    self.sent += 1;
+                    return Ok(());
+                }
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    self.check(self.producer.context().failure())?;
+                    record = back;
+                    std::thread::sleep(FULL_PAUSE);
+                }
+                Err((error, _)) => {
+                    let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+                    return self.check(Some(Failure { code, text: error.to_string() }));
+                }
+            }
+        }
+    }
+
+    fn check(&self, failure: Option<Failure>) -> Result<()> {
+        match failure {
+            None => Ok(()),
+            Some(Failure { code, text }) if !self.target.waits => {
+                tracing::warn!("kafka: a record for topic '{}' was lost: {code}: {text}", self.target.topic);
+                Ok(())
+            }
+            Some(Failure { code, text }) => {
+                Err(explain(&format!("write topic '{}'", self.target.topic), &self.servers, code, &text))
+            }
+        }
+    }
+}
+
+impl SinkWriter for KafkaWriter {
+    fn write(&mut self, epoch: Epoch, batch: &ChangeBatch) -> Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.encoders.value.encode(&batch.rows)?;
+        if let Some(key) = &mut self.encoders.key {
+            key.encode(&batch.rows)?;
+        }
+        let times = self.encoders.timestamp.map(|i| times(&batch.rows, i, &self.encoders.zone)).transpose()?;
+        let headers = self.encoders.headers.map(|i| HeaderColumn::new(&batch.rows, i)).transpose()?;
+        // The buffers are taken out for the loop, since sending needs the whole writer.
+        let topic = std::mem::take(&mut self.target.topic);
+        let value = self.encoders.value.take();
+        let key = self.encoders.key.as_mut().map(Half::take);
+        let mut outcome = Ok(());
+        for row in 0..batch.len() {
+            let mut record = BaseRecord::to(&topic);
+            record.partition = self.partition(epoch);
+            record.payload = (batch.diff(row) > 0).then(|| value.record(row));
+            record.key = key.as_ref().map(|key| key.record(row));
+            record.timestamp = times.as_ref().filter(|t| t.is_valid(row)).map(|t| t.value(row));
+            record.headers = headers.as_ref().and_then(|h| h.row(row));
+            outcome = self.send(record);
+            if outcome.is_err() {
+                break;
+            }
+        }
+        self.target.topic = topic;
+        self.encoders.value.encoded = value;
+        if let (Some(half), Some(encoded)) = (&mut self.encoders.key, key) {
+            half.encoded = encoded;
+        }
+        outcome
+    }
+
+    fn end_epoch(&mut self, _epoch: Epoch) -> Result<()> {
+        let failure =
+            if self.target.waits { self.producer.context().wait(self.sent) } else { self.producer.context().failure() };
+        self.check(failure)
+    }
+
+    fn close(&mut self) -> Result<()> {
+        if self.target.waits {
+            return self.check(self.producer.context().wait(self.sent));
+        }
+        if let Err(error) = self.producer.flush(self.closing) {
+            tracing::warn!("kafka: the last records for topic '{}' may be lost: {error}", self.target.topic);
+        }
+        Ok(())
+    }
+}
+
+/// A column as milliseconds since 1970 (UTC); local times are those of `zone`.
+fn times(rows: &RecordBatch, index: usize, zone: &str) -> Result<TimestampMillisecondArray> {
+    let column = rows.column(index);
+    let zone = match column.data_type() {
+        DataType::Timestamp(_, Some(zone)) => Arc::clone(zone),
+        _ => zone.into(),
+    };
+    let cast = cast(column, &DataType::Timestamp(TimeUnit::Millisecond, Some(zone)))?;
+    Ok(cast.as_primitive::<TimestampMillisecondType>().clone())
+}
+
+/// A column of headers.
+struct HeaderColumn {
+    map: MapArray,
+    names: StringArray,
+    values: BinaryArray,
+}
+
+impl HeaderColumn {
+    fn new(rows: &RecordBatch, index: usize) -> Result<Self> {
+        let column = rows.column(index);
+        let map = column.as_map_opt().ok_or_else(|| {
+            Error::invalid("metadata column 'headers' is not a map").hint("Declare it MAP<STRING, BYTES>.")
+        })?;
+        let names = cast(map.keys(), &DataType::Utf8)?.as_string().clone();
+        let values = cast(map.values(), &DataType::Binary)?.as_binary().clone();
+        Ok(HeaderColumn { map: map.clone(), names, values })
+    }
+
+    fn row(&self, row: usize) -> Option<OwnedHeaders> {
+        if self.map.is_null(row) {
+            return None;
+        }
+        let offsets = self.map.value_offsets();
+        let range = *offsets.get(row)? as usize..*offsets.get(row + 1)? as usize;
+        let mut headers = OwnedHeaders::new_with_capacity(range.len());
+        for entry in range {
+            let value = self.values.is_valid(entry).then(|| self.values.value(entry));
+            headers = headers.insert(Header { key: self.names.value(entry), value });
+        }
+        Some(headers)
+    }
+}
