@@ -9,6 +9,8 @@ export class Formatter {
   constructor(
     readonly locale: string,
     private readonly timeZone: string | undefined,
+    /** Whether times without zone are moments in UTC. */
+    private readonly utc: boolean,
   ) {}
 
   /** A cell of a column of type `type`. */
@@ -46,7 +48,7 @@ export class Formatter {
   time(ms: number, type: string, form: string): string {
     const date: Intl.DateTimeFormatOptions = { month: "2-digit", day: "2-digit" };
     const time: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
-    const zone = type === "timestamp" ? "UTC" : this.timeZone;
+    const zone = type === "timestamp" && !this.utc ? "UTC" : this.timeZone;
     const options = { ...(form === "time" ? {} : date), ...time, ...(zone ? { timeZone: zone } : {}) };
     const format = this.cached(`${form} ${zone}`, () => new Intl.DateTimeFormat(this.locale, options));
     return (format as Intl.DateTimeFormat).format(ms);

@@ -114,7 +114,7 @@ async function load(): Promise<{ spec: ScreenSpec; text: string }> {
 
 function build(spec: ScreenSpec, description: string): void {
   applyTheme(spec);
-  const context: Context = { formatter: new Formatter(spec.locale, spec["time-zone"]), words: words(spec.locale) };
+  const context: Context = { formatter: new Formatter(spec.locale, spec["time-zone"], spec.timestamps === "utc"), words: words(spec.locale) };
   const header = new Header(spec, context.formatter, context.words);
   const panels = spec.tiles.map((tile) => new Panel(tile, (host) => view(tile, host, context), context.words));
   panels.forEach(place);

@@ -40,6 +40,7 @@ export interface ScreenSpec {
   subtitle?: string;
   locale: "zh-CN" | "en";
   "time-zone"?: string;
+  timestamps: "wall" | "utc";
   theme: { accent?: string; highlight?: string; background?: string };
   grid: { columns: number; rows: number };
   tiles: TileSpec[];

@@ -120,20 +120,20 @@ impl Tables {
             sales_by_province: open("sales_by_province", &[("province", text.clone()), ("sales", MONEY)], keyed(&[0]))?,
             top_merchants: open(
                 "top_merchants",
-                &[("window_start", time.clone()), ("merchant", text.clone()), ("sales", MONEY)],
-                keyed(&[0, 1]),
+                &[("window_end", time.clone()), ("merchant", text.clone()), ("sales", MONEY)],
+                append(),
             )?,
             sales_trend: open("sales_trend", &[("window_start", time.clone()), ("sales", MONEY)], append())?,
-            payment_success: open("payment_success", &[("window_start", time.clone()), ("rate", float)], append())?,
-            buyers_online: open("buyers_online", &[("window_start", time.clone()), ("buyers", int.clone())], append())?,
+            payment_success: open("payment_success", &[("window_end", time.clone()), ("rate", float)], append())?,
+            buyers_online: open("buyers_online", &[("window_end", time.clone()), ("buyers", int.clone())], append())?,
             big_orders: open(
                 "big_orders",
                 &[
-                    ("created_at", time),
-                    ("order_id", int),
+                    ("created_at", DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))),
                     ("province", text.clone()),
+                    ("city", text.clone()),
                     ("merchant", text.clone()),
-                    ("category", text),
+                    ("product", text),
                     ("amount", MONEY),
                 ],
                 append(),
@@ -149,46 +149,33 @@ impl Tables {
         };
         self.sales_by_category.write(epoch, named(&shop.categories))?;
         self.sales_by_province.write(epoch, named(&shop.provinces))?;
-        if let Some((minute, merchants)) = shop.minute_closed.take() {
-            self.drop_minute(epoch, minute, &merchants)?;
-        }
-        let times = shop.merchants.iter().map(|_| shop.minute);
-        let mut columns = vec![stamps(times)];
-        columns.extend(named(&shop.merchants));
-        self.top_merchants.write(epoch, columns)?;
         for (second, counts) in shop.seconds_closed.drain(..) {
             self.orders_per_second.write(epoch, vec![stamps([second]), ints([counts.orders])])?;
             self.buyers_online.write(epoch, vec![stamps([second]), ints([counts.buyers])])?;
             let rate = Arc::new(Float64Array::from(vec![counts.paid as f64 / counts.orders.max(1) as f64]));
             self.payment_success.write(epoch, vec![stamps([second]), rate])?;
             if second % 5000 == 0 {
+                let mut columns = vec![stamps(shop.merchants.iter().map(|_| second))];
+                columns.extend(named(&shop.merchants));
+                self.top_merchants.write(epoch, columns)?;
+                if second % 60_000 == 0 {
+                    shop.merchants.iter_mut().for_each(|m| m.1 = 0);
+                }
                 self.sales_trend.write(epoch, vec![stamps([second]), money([counts.cents * 5])])?;
             }
         }
         for order in &sold {
             let columns = vec![
-                stamps([now_ms]),
-                ints([order.id]),
+                Arc::new(TimestampMillisecondArray::from(vec![now_ms]).with_timezone("UTC")),
                 texts([order.province]),
+                texts([order.city]),
                 texts([order.merchant]),
-                texts([order.category]),
+                texts([order.product]),
                 money([order.cents]),
             ];
             self.big_orders.write(epoch, columns)?;
         }
         self.end(epoch)
-    }
-
-    /// Takes the merchants of a past minute back, as an upsert stream with a time limit does.
-    fn drop_minute(&mut self, epoch: Epoch, minute: i64, merchants: &[(&'static str, i128)]) -> Result<()> {
-        let columns = vec![
-            stamps(merchants.iter().map(|_| minute)),
-            texts(merchants.iter().map(|m| m.0)),
-            money(merchants.iter().map(|m| m.1)),
-        ];
-        let rows = RecordBatch::try_new(Arc::clone(&self.top_merchants.schema), columns)?;
-        let diffs = Some(Int64Array::from(vec![-1; merchants.len()]));
-        self.top_merchants.writer.write(epoch, &ChangeBatch { rows, diffs })
     }
 
     fn end(&mut self, epoch: Epoch) -> Result<()> {

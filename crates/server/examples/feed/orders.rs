@@ -2,69 +2,72 @@
 
 use sloth_types::rng::Rng;
 
-const PROVINCES: [(&str, u64); 34] = [
-    ("广东", 140),
-    ("浙江", 118),
-    ("江苏", 112),
-    ("上海", 92),
-    ("北京", 86),
-    ("山东", 80),
-    ("四川", 66),
-    ("河南", 58),
-    ("福建", 54),
-    ("湖北", 52),
-    ("湖南", 48),
-    ("安徽", 44),
-    ("河北", 42),
-    ("重庆", 38),
-    ("陕西", 34),
-    ("辽宁", 32),
-    ("江西", 30),
-    ("广西", 26),
-    ("云南", 24),
-    ("天津", 24),
-    ("山西", 20),
-    ("黑龙江", 18),
-    ("吉林", 16),
-    ("贵州", 16),
-    ("内蒙古", 14),
-    ("新疆", 12),
-    ("甘肃", 9),
-    ("海南", 8),
-    ("香港", 8),
-    ("台湾", 7),
-    ("宁夏", 5),
-    ("青海", 4),
-    ("澳门", 3),
-    ("西藏", 3),
+/// Provinces, what a city of theirs is called, and their weight.
+const PROVINCES: [(&str, &str, u64); 34] = [
+    ("广东", "深圳", 140),
+    ("浙江", "杭州", 118),
+    ("江苏", "苏州", 112),
+    ("上海", "上海", 92),
+    ("北京", "北京", 86),
+    ("山东", "青岛", 80),
+    ("四川", "成都", 66),
+    ("河南", "郑州", 58),
+    ("福建", "厦门", 54),
+    ("湖北", "武汉", 52),
+    ("湖南", "长沙", 48),
+    ("安徽", "合肥", 44),
+    ("河北", "石家庄", 42),
+    ("重庆", "重庆", 38),
+    ("陕西", "西安", 34),
+    ("辽宁", "大连", 32),
+    ("江西", "南昌", 30),
+    ("广西", "南宁", 26),
+    ("云南", "昆明", 24),
+    ("天津", "天津", 24),
+    ("山西", "太原", 20),
+    ("黑龙江", "哈尔滨", 18),
+    ("吉林", "长春", 16),
+    ("贵州", "贵阳", 16),
+    ("内蒙古", "包头", 14),
+    ("新疆", "乌鲁木齐", 12),
+    ("甘肃", "兰州", 9),
+    ("海南", "三亚", 8),
+    ("香港", "香港", 8),
+    ("台湾", "台北", 7),
+    ("宁夏", "银川", 5),
+    ("青海", "西宁", 4),
+    ("澳门", "澳门", 3),
+    ("西藏", "拉萨", 3),
 ];
-const CATEGORIES: [(&str, u64); 8] = [
-    ("手机数码", 210),
-    ("服饰鞋包", 190),
-    ("家用电器", 170),
-    ("美妆护肤", 140),
-    ("食品生鲜", 90),
-    ("母婴玩具", 80),
-    ("家居家装", 70),
-    ("运动户外", 60),
+/// Categories, an expensive product of theirs, and their weight.
+const CATEGORIES: [(&str, &str, u64); 8] = [
+    ("手机数码", "折叠屏手机", 210),
+    ("服饰", "大衣", 190),
+    ("家电", "对开门冰箱", 170),
+    ("美妆", "精华套装", 140),
+    ("食品", "年份白酒", 90),
+    ("母婴", "婴儿推车", 80),
+    ("家居", "真皮沙发", 70),
+    ("运动", "碳纤维公路车", 60),
 ];
+/// Invented.
 const MERCHANTS: [&str; 16] = [
-    "苹果官方旗舰店",
-    "华为官方旗舰店",
-    "优衣库旗舰店",
-    "美的官方旗舰店",
-    "小米官方旗舰店",
-    "海尔官方旗舰店",
-    "兰蔻旗舰店",
-    "耐克官方店",
-    "雅诗兰黛旗舰店",
-    "三只松鼠",
-    "格力电器旗舰店",
-    "安踏官方店",
-    "林氏家居",
-    "帮宝适旗舰店",
-    "乐高旗舰店",
-    "戴森旗舰店",
+    "星澜旗舰店",
+    "极曜旗舰店",
+    "素笺旗舰店",
+    "云岫专卖店",
+    "花信风旗舰店",
+    "北岸衣橱旗舰店",
+    "鲲羽专卖店",
+    "颜朵旗舰店",
+    "青禾记旗舰店",
+    "朔光旗舰店",
+    "水云间专卖店",
+    "木棉里旗舰店",
+    "拾音阁旗舰店",
+    "雾里旗舰店",
+    "南枝专卖店",
+    "月见旗舰店",
 ];
 /// Orders of at least so much are shown one by one.
 const BIG_CENTS: i128 = 3_200_000;
@@ -82,9 +85,6 @@ pub(crate) struct Shop {
     pub(crate) categories: Vec<(&'static str, i128)>,
     /// Merchants of the current minute.
     pub(crate) merchants: Vec<(&'static str, i128)>,
-    pub(crate) minute: i64,
-    /// The minute that has just ended, with its merchants.
-    pub(crate) minute_closed: Option<(i64, Vec<(&'static str, i128)>)>,
     /// Seconds that have just ended.
     pub(crate) seconds_closed: Vec<(i64, Counts)>,
 }
@@ -100,16 +100,16 @@ pub(crate) struct Counts {
 
 /// An order worth showing.
 pub(crate) struct BigOrder {
-    pub(crate) id: i64,
     pub(crate) province: &'static str,
+    pub(crate) city: &'static str,
     pub(crate) merchant: &'static str,
-    pub(crate) category: &'static str,
+    pub(crate) product: &'static str,
     pub(crate) cents: i128,
 }
 
 impl Shop {
     pub(crate) fn new(now_ms: i64) -> Self {
-        let zero = |names: &[(&'static str, u64)]| names.iter().map(|(n, _)| (*n, 0)).collect();
+        let zero = |names: &[(&'static str, &str, u64)]| names.iter().map(|(n, ..)| (*n, 0)).collect();
         Shop {
             rng: Rng::new(11),
             last_ms: now_ms - 30_000,
@@ -121,8 +121,6 @@ impl Shop {
             provinces: zero(&PROVINCES),
             categories: zero(&CATEGORIES),
             merchants: MERCHANTS.iter().map(|m| (*m, 0)).collect(),
-            minute: now_ms / 60_000 * 60_000,
-            minute_closed: None,
             seconds_closed: Vec::new(),
         }
     }
@@ -164,10 +162,10 @@ impl Shop {
         self.counts.buyers += times * 37 / 10 + self.rng.between(-6, 6);
         if cents >= BIG_CENTS {
             big.push(BigOrder {
-                id: self.orders as i64,
                 province: PROVINCES[province].0,
+                city: PROVINCES[province].1,
                 merchant: MERCHANTS[merchant],
-                category: CATEGORIES[category].0,
+                product: CATEGORIES[category].1,
                 cents,
             });
         }
@@ -179,20 +177,14 @@ impl Shop {
             self.seconds_closed.push((self.second, std::mem::take(&mut self.counts)));
             self.second = second;
         }
-        let minute = self.last_ms / 60_000 * 60_000;
-        if minute > self.minute {
-            let fresh = self.merchants.iter().map(|(m, _)| (*m, 0)).collect();
-            self.minute_closed = Some((self.minute, std::mem::replace(&mut self.merchants, fresh)));
-            self.minute = minute;
-        }
     }
 }
 
-fn pick(rng: &mut Rng, weighted: &[(&str, u64)]) -> usize {
-    let mut left = rng.below(weighted.iter().map(|w| w.1).sum());
+fn pick(rng: &mut Rng, weighted: &[(&str, &str, u64)]) -> usize {
+    let mut left = rng.below(weighted.iter().map(|w| w.2).sum());
     weighted
         .iter()
-        .position(|(_, weight)| {
+        .position(|(.., weight)| {
             let here = left < *weight;
             left = left.wrapping_sub(*weight);
             here

@@ -22,6 +22,7 @@ pub struct ScreenSpec {
     locale: Locale,
     #[serde(skip_serializing_if = "Option::is_none")]
     time_zone: Option<String>,
+    timestamps: Timestamps,
     theme: Theme,
     grid: Grid,
     tiles: Vec<Tile>,
@@ -37,6 +38,8 @@ struct ScreenFile {
     locale: Locale,
     time_zone: Option<String>,
     #[serde(default)]
+    timestamps: Timestamps,
+    #[serde(default)]
     theme: Theme,
     #[serde(default)]
     grid: Grid,
@@ -51,6 +54,17 @@ enum Locale {
     ZhCn,
     #[serde(rename = "en")]
     En,
+}
+
+/// What a TIMESTAMP without time zone means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Timestamps {
+    /// Wall time, shown as it is.
+    #[default]
+    Wall,
+    /// A moment in UTC, shown in the screen's time zone.
+    Utc,
 }
 
 /// Colours as `#rrggbb`.
@@ -213,9 +227,9 @@ impl ScreenSpec {
         let file: ScreenFile =
             serde_saphyr::from_str(text).map_err(|e| Error::invalid(format!("not a screen description: {e}")))?;
         check::check(&file, tables)?;
-        let ScreenFile { title, subtitle, locale, time_zone, theme, grid, tiles } = file;
+        let ScreenFile { title, subtitle, locale, time_zone, timestamps, theme, grid, tiles } = file;
         let tiles = tiles.into_iter().map(|t| t.value).collect();
-        Ok(ScreenSpec { title, subtitle, locale, time_zone, theme, grid, tiles })
+        Ok(ScreenSpec { title, subtitle, locale, time_zone, timestamps, theme, grid, tiles })
     }
 
     /// A plain screen for when no description is given: each table as a list.
@@ -230,6 +244,7 @@ impl ScreenSpec {
             subtitle: None,
             locale: Locale::En,
             time_zone: None,
+            timestamps: Timestamps::default(),
             theme: Theme::default(),
             grid: Grid::default(),
             tiles: tables.iter().map(tile).collect(),
