@@ -19,8 +19,10 @@ const CATCH_UP_MAX_US: i64 = 5_000_000;
 const PACE_MS: i64 = 5;
 /// Rows of a batch at most, whatever the engine allows: keeps the buffers in the cache.
 const BATCH_ROWS_MAX: u64 = 32_768;
-/// Splits of a table unless `scan.parallelism` says otherwise; tables of fewer rows than a batch have one.
+/// Splits of a table unless `scan.parallelism` says otherwise; small and slow tables have one.
 const SPLITS: u64 = 8;
+/// Below so many events per second a table is slow.
+const SLOW_RATE: f64 = 2000.0;
 
 /// The events to make: `first`, `first + stride`, …
 #[derive(Clone, Copy, Debug)]
@@ -81,10 +83,11 @@ pub(super) struct LaneSpec {
 }
 
 impl LaneSpec {
-    /// `scan.parallelism`, or the default for a table of so many events.
-    pub(super) fn splits_of(options: &Options, events: Option<u64>) -> Result<u64> {
-        let default = if events.is_some_and(|n| n < BATCH_ROWS_MAX) { 1 } else { SPLITS };
-        match options.parse_or("scan.parallelism", "a whole number", default)? {
+    /// `scan.parallelism`, or what suits a table of so many events that come at this rate (`None`: unpaced). The split
+    /// that lags most holds the watermark back, so at a low rate there is only one.
+    pub(super) fn splits_of(options: &Options, events: Option<u64>, rate: Option<f64>) -> Result<u64> {
+        let small = events.is_some_and(|n| n < BATCH_ROWS_MAX) || rate.is_some_and(|rate| rate < SLOW_RATE);
+        match options.parse_or("scan.parallelism", "a whole number", if small { 1 } else { SPLITS })? {
             0 => Err(Error::invalid("option 'scan.parallelism' = '0': expected at least 1")),
             splits => Ok(splits),
         }

@@ -311,7 +311,7 @@ fn a_rate_is_kept_by_the_clock() {
 #[test]
 fn a_waiting_reader_says_when_to_come_back() {
     let id = schema(&[("id", DataType::Int64)]);
-    let source = source("datagen", &id, &[("rows-per-second", "8")]).unwrap();
+    let source = source("datagen", &id, &[("rows-per-second", "8"), ("scan.parallelism", "8")]).unwrap();
     let clock = Clock::manual(NOW_MS);
     let mut reader = open(&*source, 3, None, &id, &clock);
     let ReadOutcome::Pending(sloth_types::Readiness::At(at)) =
@@ -341,6 +341,17 @@ fn a_replay_stops_at_its_offset() {
     assert!(due(reader.as_mut()) <= 1);
     clock.set(NOW_MS + 1000);
     assert_eq!(due(reader.as_mut()), 1000);
+}
+
+#[test]
+fn the_number_of_splits_follows_from_the_options() {
+    let id = schema(&[("id", DataType::Int64)]);
+    let splits = |options: &[(&str, &str)]| source("datagen", &id, options).unwrap().splits().unwrap().len();
+    assert_eq!(splits(&[]), 8);
+    assert_eq!(splits(&[("number-of-rows", "1000")]), 1);
+    assert_eq!(splits(&[("rows-per-second", "5")]), 1);
+    assert_eq!(splits(&[("rows-per-second", "5"), UNPACED]), 8);
+    assert_eq!(splits(&[("rows-per-second", "5"), ("scan.parallelism", "3")]), 3);
 }
 
 #[test]

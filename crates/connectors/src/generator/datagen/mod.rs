@@ -45,11 +45,13 @@ impl Connector for Datagen {
 
         let rows: Option<u64> = options.parse("number-of-rows", "a whole number")?;
         let events = fields.iter().filter_map(Field::rows_max).chain(rows).min();
+        let rate = rate(options, "rows-per-second", 10_000)?;
+        let paced = options.parse_or("rate.limited", "true or false", true)?;
         let lane = LaneSpec {
-            splits: LaneSpec::splits_of(options, events)?,
+            splits: LaneSpec::splits_of(options, events, paced.then_some(rate))?,
             events,
-            schedule: Arc::new(Schedule::constant(rate(options, "rows-per-second", 10_000)?)),
-            paced: options.parse_or("rate.limited", "true or false", true)?,
+            schedule: Arc::new(Schedule::constant(rate)),
+            paced,
             start_ms: start_time(options, "start-time")?,
             keep_alive: false,
         };

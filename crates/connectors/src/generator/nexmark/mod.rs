@@ -38,7 +38,7 @@ impl Connector for Nexmark {
         arrays::check_columns(&table.name, &table.schema, "nexmark", COLUMNS)?;
         let setup = Arc::new(Setup::new(&table.options)?);
         let lane = LaneSpec {
-            splits: LaneSpec::splits_of(&table.options, setup.events)?,
+            splits: LaneSpec::splits_of(&table.options, setup.events, setup.paced.then(|| setup.schedule.rate_max()))?,
             events: setup.events,
             schedule: Arc::clone(&setup.schedule),
             paced: setup.paced,

@@ -55,11 +55,12 @@ impl Connector for Orders {
         arrays::check_columns(&table.name, &table.schema, "orders", &Column::names())?;
         let setup = Arc::new(Setup::new(options)?);
         let events = options.parse("number-of-rows", "a whole number")?;
+        let paced = options.parse_or("rate.limited", "true or false", true)?;
         let lane = LaneSpec {
-            splits: LaneSpec::splits_of(options, events)?,
+            splits: LaneSpec::splits_of(options, events, paced.then(|| setup.schedule.rate_max()))?,
             events,
             schedule: Arc::clone(&setup.schedule),
-            paced: options.parse_or("rate.limited", "true or false", true)?,
+            paced,
             start_ms: start_time(options, "start-time")?,
             keep_alive: false,
         };
