@@ -116,6 +116,10 @@ class Pulses {
       const item = this.items.get(place.region.name);
       if (!item || !at) continue;
       item.style.transform = `translate(${at[0].toFixed(1)}px, ${at[1].toFixed(1)}px)`;
+      // Chinese characters are as wide as high, figures a good half of that.
+      const [name, value] = this.label(place);
+      const width = (0.85 * name.length + 0.55 * value.length + 2.6) * rem();
+      item.classList.toggle("left", at[0] + width > this.layer.clientWidth);
       const shift = Math.max(0, free - at[1]);
       free = at[1] + shift + step;
       item.style.setProperty("--shift", `${shift.toFixed(1)}px`);
