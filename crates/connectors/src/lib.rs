@@ -4,9 +4,11 @@ pub mod blackhole;
 pub mod filesystem;
 pub mod format;
 mod generator;
+pub mod http;
 pub mod kafka;
 pub mod memory;
 pub mod print;
+pub mod socket;
 #[cfg(test)]
 mod testing;
 
@@ -19,8 +21,10 @@ pub fn registry() -> ConnectorRegistry {
     let mut registry = ConnectorRegistry::default();
     registry.register(Arc::new(blackhole::Blackhole));
     registry.register(Arc::new(filesystem::Filesystem));
+    registry.register(Arc::new(http::Http));
     registry.register(Arc::new(memory::Memory));
     registry.register(Arc::new(print::Print));
+    registry.register(Arc::new(socket::Socket));
     generator::register(&mut registry);
     registry.register(Arc::new(kafka::KafkaConnector));
     registry.register(Arc::new(kafka::UpsertKafkaConnector));

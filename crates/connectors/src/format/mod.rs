@@ -2,6 +2,7 @@
 
 pub(crate) mod cells;
 mod csv;
+mod debezium;
 mod json;
 mod raw;
 mod shred;
@@ -95,6 +96,7 @@ pub fn decoder(format: &str, options: &Options, table: &TableSpec, schema: Schem
         }
         "csv" => Box::new(csv::CsvDecoder::new(options, table, schema)?),
         "raw" => Box::new(raw::RawDecoder::new(options, table, schema)?),
+        "debezium-json" => Box::new(debezium::DebeziumDecoder::new(options, table, schema)?),
         other => return Err(unknown(other)),
     })
 }
@@ -108,6 +110,7 @@ pub fn encoder(format: &str, options: &Options, table: &TableSpec, schema: Schem
         "json" => Box::new(json::JsonEncoder::new(options, table, schema)?),
         "csv" => Box::new(csv::CsvEncoder::new(options, table, schema)?),
         "raw" => Box::new(raw::RawEncoder::new(options, table, schema)?),
+        "debezium-json" => Box::new(debezium::DebeziumEncoder::new(options, table, schema)?),
         other => return Err(unknown(other)),
     })
 }

@@ -1,0 +1,230 @@
+//! The `http` sink: a webhook. Each epoch's rows are POSTed as JSON arrays, with retries.
+//!
+//! Every request carries an `Idempotency-Key` made of table, epoch and number: the same rows sent again, by a retry or by
+//! a replay after a crash, carry the same key, so that a receiver can drop what it already has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Error, Options, Result, Sink, SinkWriter, TableSpec};
+
+use crate::format::{self, Encoder};
+
+const KNOWN: [&str; 8] = [
+    "connector",
+    "url",
+    "format",
+    "http.batch",
+    "http.batch.max-rows",
+    "http.timeout",
+    "http.retries",
+    "http.retry-backoff",
+];
+/// Waiting between retries doubles up to this.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// The connector.
+#[derive(Debug)]
+pub struct Http;
+
+impl Connector for Http {
+    fn name(&self) -> &'static str {
+        "http"
+    }
+
+    fn sink(&self, table: &TableSpec) -> Result<Arc<dyn Sink>> {
+        Ok(Arc::new(HttpSink::new(table)?))
+    }
+}
+
+#[derive(Clone, Debug)]
+struct HttpSink {
+    table: TableSpec,
+    url: String,
+    format: String,
+    /// Rows of one request; one row goes as an object, more as an array.
+    rows_max: usize,
+    batch: bool,
+    timeout: Duration,
+    retries: u32,
+    backoff: Duration,
+    headers: Vec<(String, String)>,
+}
+
+impl HttpSink {
+    fn new(table: &TableSpec) -> Result<Self> {
+        let options: &Options = &table.options;
+        options.check_known("http", &KNOWN, &["http.header.", "json.", "debezium-json."])?;
+        let url = options.require("url")?.to_owned();
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(Error::invalid(format!("option 'url' = '{url}': expected http://… or https://…")));
+        }
+        let format = options.get("format").unwrap_or("json").to_owned();
+        if format != "json" && format != "debezium-json" {
+            return Err(Error::invalid(format!("connector 'http' does not write the format '{format}'"))
+                .hint("Use 'json' or 'debezium-json'."));
+        }
+        format::encoder(&format, options, table, table.schema.clone())?;
+        let batch = options.parse_or("http.batch", "true or false", true)?;
+        let rows_max = options.parse_or("http.batch.max-rows", "a whole number", 1000)?;
+        Ok(HttpSink {
+            table: table.clone(),
+            url,
+            format,
+            rows_max: if batch { rows_max.max(1) } else { 1 },
+            batch,
+            timeout: options.duration("http.timeout")?.unwrap_or(Duration::from_secs(10)),
+            retries: options.parse_or("http.retries", "a whole number", 8)?,
+            backoff: options.duration("http.retry-backoff")?.unwrap_or(Duration::from_millis(100)),
+            headers: options.with_prefix("http.header.").map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+        })
+    }
+}
+
+impl Sink for HttpSink {
+    fn accepts(&self, mode: &ChangelogMode) -> bool {
+        *mode == ChangelogMode::Append || self.format == "debezium-json"
+    }
+
+    fn blocking(&self) -> bool {
+        true
+    }
+
+    fn open(&self, schema: SchemaRef, _: ChangelogMode, _: usize) -> Result<Box<dyn SinkWriter>> {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(self.timeout))
+            .http_status_as_error(false)
+            .user_agent(concat!("sloth/", env!("CARGO_PKG_VERSION")))
+            .build();
+        let encoder = format::encoder(&self.format, &self.table.options, &self.table, schema)?;
+        let sink = self.clone();
+        Ok(Box::new(HttpWriter { sink, agent: config.into(), encoder, body: Vec::new(), rows: 0, number: 0 }))
+    }
+}
+
+struct HttpWriter {
+    sink: HttpSink,
+    agent: ureq::Agent,
+    encoder: Box<dyn Encoder>,
+    /// The request in the making.
+    body: Vec<u8>,
+    rows: usize,
+    /// Requests sent in this epoch.
+    number: u64,
+}
+
+/// How a request ended.
+enum Answer {
+    Taken,
+    /// Trying again may help.
+    Later(String),
+    /// The receiver does not want it.
+    Refused(String),
+}
+
+impl HttpWriter {
+    fn send(&mut self, epoch: Epoch) -> Result<()> {
+        if self.rows == 0 {
+            return Ok(());
+        }
+        if self.sink.batch {
+            self.body.push(b']');
+        }
+        let key = format!("{}-{epoch}-{}", self.sink.table.name, self.number);
+        let mut wait = self.sink.backoff;
+        let mut tries = 0;
+        loop {
+            match self.post(&key) {
+                Answer::Taken => break,
+                Answer::Refused(why) => {
+                    return Err(self.error(&why).hint("Check the URL and what the receiver expects."));
+                }
+                Answer::Later(why) if tries == self.sink.retries => {
+                    return Err(self
+                        .error(&why)
+                        .detail(format!("tried {} times", tries + 1))
+                        .hint("Start the receiver, or raise 'http.retries'."));
+                }
+                Answer::Later(why) => {
+                    tracing::warn!(url = self.sink.url, why, tries, "the webhook does not take the rows; trying again");
+                    std::thread::sleep(wait);
+                    wait = (wait * 2).min(BACKOFF_MAX);
+                    tries += 1;
+                }
+            }
+        }
+        self.body.clear();
+        self.rows = 0;
+        self.number += 1;
+        Ok(())
+    }
+
+    fn error(&self, why: &str) -> Error {
+        Error::unavailable(format!("table '{}': {} does not take the rows: {why}", self.sink.table.name, self.sink.url))
+    }
+
+    fn post(&self, key: &str) -> Answer {
+        let mut request =
+            self.agent.post(&self.sink.url).header("Content-Type", "application/json").header("Idempotency-Key", key);
+        for (name, value) in &self.sink.headers {
+            request = request.header(name, value);
+        }
+        match request.send(self.body.as_slice()) {
+            Ok(mut response) => {
+                let status = response.status();
+                // Reading the answer to its end lets the connection be used again.
+                let text = response.body_mut().with_config().limit(4096).read_to_string().unwrap_or_default();
+                let why = format!("it answers {status} {}", text.trim());
+                match status.as_u16() {
+                    200..300 => Answer::Taken,
+                    408 | 425 | 429 | 500..600 => Answer::Later(why),
+                    _ => Answer::Refused(why),
+                }
+            }
+            Err(error @ (ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::RedirectFailed)) => {
+                Answer::Refused(error.to_string())
+            }
+            Err(error) => Answer::Later(error.to_string()),
+        }
+    }
+}
+
+impl SinkWriter for HttpWriter {
+    fn write(&mut self, epoch: Epoch, batch: &ChangeBatch) -> Result<()> {
+        // Requests are cut while encoding, so the encoded rows are gathered first.
+        let mut ends = Vec::with_capacity(batch.len());
+        let mut encoded = Vec::new();
+        self.encoder.encode(batch, &mut |row| {
+            encoded.extend_from_slice(row);
+            ends.push(encoded.len());
+            Ok(())
+        })?;
+        let mut start = 0;
+        for end in ends {
+            if self.sink.batch {
+                self.body.push(if self.rows == 0 { b'[' } else { b',' });
+            }
+            self.body.extend_from_slice(encoded.get(start..end).unwrap_or_default());
+            self.rows += 1;
+            start = end;
+            if self.rows == self.sink.rows_max {
+                self.send(epoch)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_epoch(&mut self, epoch: Epoch) -> Result<()> {
+        self.send(epoch)?;
+        self.number = 0;
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
