@@ -42,17 +42,17 @@ pub(crate) struct Slot {
 }
 
 impl Inbox {
-    /// Adds a table, or replaces the declaration of that name; returns its slot.
+    /// Adds a table, or renews the declaration of that name (a script is planned more than once, and two INSERTs may
+    /// write one table); returns its slot.
     pub(crate) fn declare(&mut self, table: ScreenTable) -> usize {
         self.reshaped = true;
-        let fresh = Slot { table, opened: None, pending: VecDeque::new(), rows: 0, keys: None };
-        match self.slots.iter().position(|s| s.table.name == fresh.table.name) {
+        match self.slots.iter().position(|s| s.table.name == table.name) {
             Some(at) => {
-                self.slots[at] = fresh;
+                self.slots[at].table = table;
                 at
             }
             None => {
-                self.slots.push(fresh);
+                self.slots.push(Slot { table, opened: None, pending: VecDeque::new(), rows: 0, keys: None });
                 self.slots.len() - 1
             }
         }
@@ -62,6 +62,8 @@ impl Inbox {
     pub(crate) fn open(&mut self, slot: usize, schema: SchemaRef, mode: ChangelogMode) -> Result<()> {
         self.reshaped = true;
         self.job = None;
+        // A new job counts its epochs from the start.
+        self.done = None;
         let slot = &mut self.slots[slot];
         slot.pending.clear();
         slot.rows = 0;
@@ -76,9 +78,11 @@ impl Inbox {
     /// Takes the changes of an epoch.
     pub(crate) fn push(&mut self, slot: usize, epoch: Epoch, batches: &mut Vec<ChangeBatch>) {
         let slot = &mut self.slots[slot];
-        for batch in batches.drain(..) {
-            slot.rows += batch.len();
-            slot.pending.push_back((epoch, batch));
+        // Of two writers of one table the other may be ahead by some epochs.
+        let at = slot.pending.iter().rposition(|(earlier, _)| *earlier <= epoch).map_or(0, |at| at + 1);
+        slot.rows += batches.iter().map(ChangeBatch::len).sum::<usize>();
+        for batch in batches.drain(..).rev() {
+            slot.pending.insert(at, (epoch, batch));
         }
     }
 

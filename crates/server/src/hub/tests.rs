@@ -224,6 +224,52 @@ fn keys_beyond_the_bound_are_counted_not_kept() {
 }
 
 #[test]
+fn two_inserts_into_one_table_both_arrive_epoch_by_epoch() {
+    let hub = ScreenHub::new().unwrap();
+    let mut ahead = open(&hub, "t", ChangelogMode::Append, &[]);
+    let mut behind = open(&hub, "t", ChangelogMode::Append, &[]);
+    for number in 1..=3 {
+        ahead.write(Epoch(number), &changes(&[(1, 1, number as i64)])).unwrap();
+        ahead.end_epoch(Epoch(number)).unwrap();
+    }
+    for number in 1..=3 {
+        behind.write(Epoch(number), &changes(&[(1, 2, number as i64), (1, 3, number as i64)])).unwrap();
+        behind.end_epoch(Epoch(number)).unwrap();
+    }
+    // Planning the script again must not lose what waits.
+    hub.sink(&spec("t", &key_value_schema(), &[])).unwrap();
+    let mut client = Client::new(&hub);
+    hub.epoch_done(Epoch(2), 0);
+    until(&mut client, 2);
+    assert_eq!(client.pairs("t"), [(1, 1), (2, 1), (3, 1), (1, 2), (2, 2), (3, 2)]);
+    hub.epoch_done(Epoch(3), 0);
+    until(&mut client, 3);
+    assert_eq!(client.pairs("t").len(), 9);
+}
+
+#[test]
+fn a_new_job_starts_its_epochs_anew() {
+    let hub = ScreenHub::new().unwrap();
+    let mut client = Client::new(&hub);
+    drop(open(&hub, "t", ChangelogMode::Append, &[]));
+    hub.epoch_done(Epoch(500), 0);
+    until(&mut client, 500);
+    let mut sink = open(&hub, "t", ChangelogMode::Append, &[]);
+    sink.write(Epoch(1), &changes(&[(1, 1, 1)])).unwrap();
+    sink.end_epoch(Epoch(1)).unwrap();
+    std::thread::sleep(Duration::from_millis(120));
+    while client.read() {}
+    assert!(client.rows("t").is_empty(), "rows of an epoch that is not done are shown");
+    hub.epoch_done(Epoch(1), 0);
+    let deadline = Mono::now().after(Duration::from_secs(5));
+    while client.pairs("t") != [(1, 1)] {
+        assert!(deadline.until() > Duration::ZERO);
+        client.read();
+    }
+    assert_eq!(client.epoch, 1);
+}
+
+#[test]
 fn a_table_opened_again_starts_empty_and_the_end_of_the_job_is_told() {
     let hub = ScreenHub::new().unwrap();
     let mut sink = open(&hub, "t", ChangelogMode::Append, &[]);
