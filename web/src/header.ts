@@ -17,6 +17,7 @@ export class Header {
   private readonly date = el("span", "date");
   private readonly time = el("time", "time");
   private arrivals: number[] = [];
+  private heard = 0;
   private connection: Connection = "connecting";
   private job: Job = { state: "running" };
 
@@ -39,9 +40,12 @@ export class Header {
     setInterval(() => this.tick(), 500);
   }
 
-  /** A frame has arrived. */
-  arrived(): void {
-    this.arrivals.push(performance.now());
+  /** A frame has arrived, made at `nowMs`. The server's clock counts: a busy page reads frames late and in bunches. */
+  arrived(nowMs: number): void {
+    if (nowMs < (this.arrivals.at(-1) ?? 0)) this.arrivals = [];
+    this.arrivals.push(nowMs);
+    this.arrivals = this.arrivals.filter((at) => nowMs - at < RATE_SECONDS * 1000);
+    this.heard = performance.now();
   }
 
   epoch(epoch: number): void {
@@ -62,9 +66,9 @@ export class Header {
   }
 
   private tick(): void {
-    const now = performance.now();
-    this.arrivals = this.arrivals.filter((at) => now - at < RATE_SECONDS * 1000);
-    setText(this.rateText, String(Math.round(this.arrivals.length / Math.min(RATE_SECONDS, Math.max(1, now / 1000)))));
+    const silent = performance.now() - this.heard > RATE_SECONDS * 1000;
+    const seconds = Math.max(1000, (this.arrivals.at(-1) ?? 0) - (this.arrivals[0] ?? 0)) / 1000;
+    setText(this.rateText, silent ? "0" : String(Math.round((this.arrivals.length - 1) / seconds)));
     const { date, time } = this.formatter.clock(Date.now());
     setText(this.date, date);
     setText(this.time, time);

@@ -147,7 +147,7 @@ function build(spec: ScreenSpec, description: string): void {
     },
     epoch(event) {
       store.apply(event);
-      header.arrived();
+      header.arrived(event.now_ms);
       header.connected(connection, store.job);
       probe.frames += 1;
       if (store.ready) painter.request();

@@ -2,11 +2,12 @@
 import { BarChart, LineChart, PieChart, ScatterChart } from "echarts/charts";
 import { GeoComponent, GridComponent } from "echarts/components";
 import * as echarts from "echarts/core";
+import { LabelLayout } from "echarts/features";
 import { CanvasRenderer } from "echarts/renderers";
 import type { EChartsCoreOption } from "echarts/core";
 import { calm, el, rem, theme } from "../dom";
 
-echarts.use([BarChart, CanvasRenderer, GeoComponent, GridComponent, LineChart, PieChart, ScatterChart]);
+echarts.use([BarChart, CanvasRenderer, GeoComponent, GridComponent, LabelLayout, LineChart, PieChart, ScatterChart]);
 
 export { echarts };
 export type Option = EChartsCoreOption;
@@ -16,7 +17,8 @@ const PALETTE = ["#3b82f6", "#a78bfa", "#f472b6", "#fb923c", "#fde047", "#4ade80
 
 /** Colours of series and slices. */
 export function palette(): string[] {
-  return [theme("--accent"), ...PALETTE];
+  const accent = theme("--accent");
+  return [accent, ...PALETTE.filter((colour) => colour !== accent.toLowerCase())];
 }
 
 /** A chart that keeps its last option, so that it can be drawn anew at another scale. */

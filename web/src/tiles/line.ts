@@ -9,6 +9,8 @@ import type { Context, View } from "./tile";
 
 const LINE_LIMIT = 300;
 const BAR_LIMIT = 12;
+/** Room for the names of series, at 1080p. */
+const LABEL_PX = 110;
 
 export function lineTile(spec: TileSpec, host: HTMLElement, { formatter }: Context): View {
   let table: Table | undefined;
@@ -17,7 +19,7 @@ export function lineTile(spec: TileSpec, host: HTMLElement, { formatter }: Conte
     const type = table.type(spec.x ?? "");
     const time = type.startsWith("timestamp");
     return {
-      ...frame(unit),
+      ...frame(unit, named(spec) ? LABEL_PX : 18),
       xAxis: {
         ...axis(unit),
         type: time ? "time" : "category",
@@ -71,7 +73,8 @@ function series(spec: TileSpec, table: Table, unit: (px: number) => number): unk
       smooth: 0.3,
       showSymbol: false,
       lineStyle: { width: unit(2.5), color: colour, shadowColor: fade(colour, 0.7), shadowBlur: unit(10) },
-      endLabel: { show: by !== undefined && by >= 0, formatter: name, color: colour, fontSize: unit(12) },
+      endLabel: { show: named(spec), formatter: name, color: colour, fontSize: unit(12), width: unit(LABEL_PX - 18), overflow: "truncate" },
+      labelLayout: { moveOverlap: "shiftY" },
       ...(spec.style === "line" ? {} : { areaStyle: { color: gradient(fade(colour, 0.45), fade(colour, 0.02)) } }),
       emphasis: { disabled: true },
       silent: true,
@@ -118,8 +121,13 @@ function gradient(top: string, bottom: string): unknown {
   ]);
 }
 
-function frame(unit: (px: number) => number): object {
-  return { grid: { left: unit(6), right: unit(18), top: unit(14), bottom: unit(4), outerBoundsMode: "same" }, textStyle: { fontFamily: theme("--font") } };
+/** Lines of several series carry their names at the end. */
+function named(spec: TileSpec): boolean {
+  return spec.series !== undefined;
+}
+
+function frame(unit: (px: number) => number, right = 18): object {
+  return { grid: { left: unit(6), right: unit(right), top: unit(14), bottom: unit(4), outerBoundsMode: "same" }, textStyle: { fontFamily: theme("--font") } };
 }
 
 function axis(unit: (px: number) => number): Option & { axisLabel: object } {
