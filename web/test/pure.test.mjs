@@ -1,13 +1,15 @@
 // Tests of the parts that need no browser: node --test test/
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { createServer } from "vite";
 
 let vite;
 const load = (name) => vite.ssrLoadModule(`/src/${name}.ts`);
 
 before(async () => {
-  vite = await createServer({ server: { middlewareMode: true, ws: false, watch: null }, appType: "custom", logLevel: "error" });
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  vite = await createServer({ root, server: { middlewareMode: true, ws: false, watch: null }, appType: "custom", logLevel: "error" });
 });
 after(() => vite.close());
 

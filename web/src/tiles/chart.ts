@@ -15,6 +15,9 @@ export type Option = EChartsCoreOption;
 /** Series colours after the theme's accent: told apart by hue and by lightness. */
 const PALETTE = ["#3b82f6", "#a78bfa", "#f472b6", "#fb923c", "#fde047", "#4ade80", "#94a3b8", "#e879f9", "#38bdf8", "#f87171"];
 
+/** Changes closer together are not animated. */
+const ANIMATE_AFTER_MS = 900;
+
 /** Colours of series and slices. */
 export function palette(): string[] {
   const accent = theme("--accent");
@@ -24,6 +27,7 @@ export function palette(): string[] {
 /** A chart that keeps its last option, so that it can be drawn anew at another scale. */
 export class Chart {
   private readonly chart: echarts.ECharts;
+  private drawnAt = -Infinity;
 
   /** `option` builds the whole option; it is asked again at every change. */
   constructor(
@@ -39,7 +43,11 @@ export class Chart {
   draw(): void {
     const scale = rem() / 16;
     const unit = (px: number): number => px * scale;
-    this.chart.setOption({ animation: !calm(), animationDuration: 600, animationDurationUpdate: 400, ...this.option(unit, this.size()) });
+    // A chart that changes all the time moves anyway: to animate each change would only cost.
+    const now = performance.now();
+    const animation = !calm() && now - this.drawnAt > ANIMATE_AFTER_MS;
+    this.drawnAt = now;
+    this.chart.setOption({ animation, animationDuration: 600, animationDurationUpdate: 400, ...this.option(unit, this.size()) });
   }
 
   size(): { width: number; height: number } {
