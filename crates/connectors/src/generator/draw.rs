@@ -7,6 +7,7 @@ use sloth_types::rng::Rng;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stream(u64);
 
+// Always inlined: the loops around them then keep the mixed seed in a register.
 impl Stream {
     /// The stream of `name` under `seed`.
     pub(super) fn new(seed: u64, name: &str) -> Self {
@@ -17,25 +18,25 @@ impl Stream {
     }
 
     /// The draw of event `n`: 64 random bits.
-    #[inline]
+    #[inline(always)]
     pub(super) fn at(self, n: u64) -> u64 {
         Rng::at(self.0, n).next_u64()
     }
 
     /// The draw of event `n`, uniform in `0..bound`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn below(self, n: u64, bound: u64) -> u64 {
         scale(self.at(n), bound)
     }
 
     /// The draw of event `n`, uniform in `[0, 1)`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn unit(self, n: u64) -> f64 {
         unit(self.at(n))
     }
 
     /// A generator of its own for event `n`, where one draw is not enough.
-    #[inline]
+    #[inline(always)]
     pub(super) fn rng(self, n: u64) -> Rng {
         Rng::new(self.at(n))
     }
