@@ -6,6 +6,8 @@ mod debezium;
 mod json;
 mod raw;
 mod shred;
+#[cfg(test)]
+mod speed;
 mod value;
 
 use std::sync::Arc;
@@ -156,10 +158,10 @@ fn cut_lines(block: &[u8], lines_max: usize) -> usize {
     memchr::memrchr(b'\n', block).map_or(0, |last| last + 1)
 }
 
-/// Tokens count positions in 32 bits.
+/// Decoders count positions in 31 bits.
 fn check_block(block: &[u8]) -> Result<()> {
-    if u32::try_from(block.len()).is_err() {
-        return Err(Error::internal("more than 4 GiB of records in one call of a decoder"));
+    if i32::try_from(block.len()).is_err() {
+        return Err(Error::internal("more than 2 GiB of records in one call of a decoder"));
     }
     Ok(())
 }

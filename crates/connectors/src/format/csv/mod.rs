@@ -93,6 +93,8 @@ pub(super) struct CsvDecoder {
     cells: Vec<Vec<Token>>,
     scratch: Vec<u8>,
     joined: Vec<u8>,
+    /// Positions of delimiters and newlines of the block at hand.
+    separators: Vec<u32>,
 }
 
 impl CsvDecoder {
@@ -108,7 +110,17 @@ impl CsvDecoder {
         }
         let layout = Layout::by_name(columns.fields().iter().map(|f| f.name().as_bytes()), &schema)?;
         let cells = vec![Vec::new(); schema.fields().len()];
-        Ok(CsvDecoder { style, values, schema, table: columns, layout, cells, scratch: Vec::new(), joined: Vec::new() })
+        Ok(CsvDecoder {
+            style,
+            values,
+            schema,
+            table: columns,
+            layout,
+            cells,
+            scratch: Vec::new(),
+            joined: Vec::new(),
+            separators: Vec::new(),
+        })
     }
 
     fn begin(&mut self) {

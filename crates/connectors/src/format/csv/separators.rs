@@ -1,103 +1,96 @@
-//! Lines without quotes: the positions of all delimiters and newlines, 64 bytes at a time.
+//! Lines without quotes: first the positions of all delimiters and newlines, 64 bytes at a time, then the lines.
 
 use super::super::shred::{Kind, LENGTH_MAX, Token};
 use super::{CsvDecoder, Found};
 
 /// Gathers the low bits of eight bytes into one byte (at the top).
 const GATHER: u64 = 0x0102_0408_1020_4080;
+/// Marks the position of a newline; positions need 31 bits.
+const NEWLINE: u32 = 1 << 31;
 
-/// Iterator over the positions of a delimiter or a newline.
-struct Separators<'a> {
-    block: &'a [u8],
-    delimiter: u8,
-    /// Start of the window whose hits are in `hits`.
-    window: usize,
-    hits: u64,
+/// The hits among 64 bytes as bits. The comparisons become vector instructions, the bits come from multiplications.
+#[inline]
+fn hits(chunk: &[u8; 64], delimiter: u8) -> u64 {
+    let mut flags = [0u8; 64];
+    for (flag, byte) in flags.iter_mut().zip(chunk) {
+        *flag = u8::from((*byte == delimiter) | (*byte == b'\n'));
+    }
+    let mut hits = 0u64;
+    for (index, eight) in flags.as_chunks::<8>().0.iter().enumerate() {
+        hits |= (u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56) << (index * 8);
+    }
+    hits
 }
 
-impl<'a> Separators<'a> {
-    fn new(block: &'a [u8], delimiter: u8) -> Self {
-        let mut separators = Separators { block, delimiter, window: 0, hits: 0 };
-        separators.load();
-        separators
-    }
-
-    /// Finds the hits of the current window. The comparisons become vector instructions, the bits come from a multiplication.
-    #[inline]
-    fn load(&mut self) {
-        let rest = self.block.get(self.window..).unwrap_or_default();
-        let mut tail = [0u8; 64];
-        let chunk = match rest.first_chunk::<64>() {
-            Some(chunk) => chunk,
-            None => {
-                tail.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-                &tail
-            }
-        };
-        let delimiter = self.delimiter;
-        let flags: [u8; 64] = chunk.map(|byte| u8::from((byte == delimiter) | (byte == b'\n')));
-        let mut hits = 0u64;
-        for (index, eight) in flags.chunks_exact(8).enumerate() {
-            let word = eight.first_chunk::<8>().map_or(0, |e| u64::from_le_bytes(*e));
-            hits |= (word.wrapping_mul(GATHER) >> 56) << (index * 8);
+/// Positions of all delimiters and newlines of `block`; its end counts as a newline.
+fn find(block: &[u8], delimiter: u8, found: &mut Vec<u32>) {
+    found.clear();
+    let mut window = 0usize;
+    let mut positions = [0u32; 64];
+    let mut take = |mut hits: u64, chunk: &[u8; 64], window: usize| {
+        let mut count = 0usize;
+        while hits != 0 {
+            let index = hits.trailing_zeros();
+            hits &= hits - 1;
+            let newline = u32::from(chunk[(index & 63) as usize] == b'\n') << 31;
+            positions[count & 63] = (window as u32 + index) | newline;
+            count += 1;
         }
-        self.hits = hits;
+        found.extend_from_slice(positions.get(..count).unwrap_or_default());
+    };
+    let (chunks, rest) = block.as_chunks::<64>();
+    for chunk in chunks {
+        take(hits(chunk, delimiter), chunk, window);
+        window += 64;
     }
-
-    /// The next position; the block's length when there is none.
-    #[inline]
-    fn next(&mut self) -> usize {
-        while self.hits == 0 {
-            self.window += 64;
-            if self.window >= self.block.len() {
-                self.window = self.block.len();
-                return self.block.len();
-            }
-            self.load();
-        }
-        let position = self.window + self.hits.trailing_zeros() as usize;
-        self.hits &= self.hits - 1;
-        position
+    let mut tail = [0u8; 64];
+    tail.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    // The zeros behind the rest are no separators, even when the delimiter is a zero byte.
+    let valid = (1u64 << rest.len()) - 1;
+    take(hits(&tail, delimiter) & valid, &tail, window);
+    if block.last().is_some_and(|last| *last != b'\n') {
+        found.push(block.len() as u32 | NEWLINE);
     }
 }
 
 impl CsvDecoder {
     /// Cuts a block of lines that has no quote in it.
     pub(super) fn plain_lines(&mut self, block: &[u8], found: &mut Found) {
-        let mut separators = Separators::new(block, self.style.delimiter);
-        let mut record = 0u32;
-        let mut start = 0;
-        let mut ends: Vec<usize> = Vec::with_capacity(self.layout.width());
-        while start < block.len() {
-            ends.clear();
-            // All ends of the line; the last is the newline.
-            let end = loop {
-                let end = separators.next();
-                ends.push(end);
-                if block.get(end).is_none_or(|byte| *byte == b'\n') {
-                    break end;
-                }
+        let mut separators = std::mem::take(&mut self.separators);
+        find(block, self.style.delimiter, &mut separators);
+        let width = self.layout.width();
+        let (mut at, mut start, mut record) = (0, 0usize, 0u32);
+        while let Some(first) = separators.get(at) {
+            let ends = match separators.get(at..at + width) {
+                Some(ends) if is_line(ends) => ends,
+                _ => self.irregular(separators.get(at..).unwrap_or_default()),
             };
+            at += ends.len();
+            let end = (ends.last().unwrap_or(first) & !NEWLINE) as usize;
             let line = start;
             start = end + 1;
-            let text_end = match block.get(line..end) {
-                Some([.., b'\r']) => end - 1,
-                _ => end,
-            };
+            let carriage = end > line && block.get(end - 1) == Some(&b'\r');
+            let text_end = end - usize::from(carriage);
             if text_end == line {
                 continue;
             }
-            if self.style.comments && block.get(line) == Some(&b'#') {
-                record += 1;
-                continue;
+            if !(self.style.comments && block.get(line) == Some(&b'#')) {
+                self.push_plain(ends, line, text_end, record, found);
             }
-            self.push_plain(&ends, line, text_end, record, found);
             record += 1;
         }
+        self.separators = separators;
+    }
+
+    /// The ends of a line that does not have the right number of fields.
+    #[cold]
+    fn irregular<'s>(&self, separators: &'s [u32]) -> &'s [u32] {
+        let newline = separators.iter().position(|end| end & NEWLINE != 0).unwrap_or(separators.len());
+        separators.get(..=newline).unwrap_or(separators)
     }
 
     #[inline]
-    fn push_plain(&mut self, ends: &[usize], line: usize, text_end: usize, record: u32, found: &mut Found) {
+    fn push_plain(&mut self, ends: &[u32], line: usize, text_end: usize, record: u32, found: &mut Found) {
         if ends.len() != self.layout.width() {
             let why = self.width_error(ends.len());
             return found.bad(record, why);
@@ -106,10 +99,17 @@ impl CsvDecoder {
             return found.bad(record, "the line is larger than 256 MiB".into());
         }
         for (cells, place) in self.cells.iter_mut().zip(self.layout.places()) {
-            let from = place.checked_sub(1).and_then(|before| ends.get(before)).map_or(line, |end| end + 1);
-            let to = ends.get(*place).map_or(text_end, |end| (*end).min(text_end));
+            let from = place.checked_sub(1).and_then(|before| ends.get(before)).map_or(line, |end| *end as usize + 1);
+            let to = ends.get(*place).map_or(text_end, |end| ((end & !NEWLINE) as usize).min(text_end));
             cells.push(Token::new(from, to, Kind::Plain));
         }
         found.good(record);
     }
+}
+
+/// True when the last end is a newline and no other is.
+#[inline]
+fn is_line(ends: &[u32]) -> bool {
+    let Some((last, others)) = ends.split_last() else { return false };
+    (last & NEWLINE) & !others.iter().fold(0, |all, end| all | end) != 0
 }
