@@ -53,7 +53,7 @@ fn share(of: &[i64], hot: impl Fn(i64) -> bool) -> f64 {
 
 #[test]
 fn some_are_hot() {
-    let rows = events(&[("events.num", "100000")]);
+    let rows = events(&[("events.num", "60000")]);
     let (auction, bid) = (of(&rows, "auction"), of(&rows, "bid"));
     let near = |value: f64, wanted: f64| assert!((value - wanted).abs() < 0.02, "{value}, not {wanted}");
     // 1 - 1/ratio, and the few that hit a hot one by chance.

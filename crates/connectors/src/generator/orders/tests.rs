@@ -28,8 +28,8 @@ fn by_order(rows: &RecordBatch, kind: &str) -> HashMap<i64, usize> {
 
 #[test]
 fn every_order_is_paid_once_within_a_minute() {
-    for speed in ["1", "20"] {
-        let options: Vec<_> = CALM.iter().copied().chain([("number-of-rows", "100000"), ("speed", speed)]).collect();
+    for (speed, count) in [("1", "70000"), ("20", "10000")] {
+        let options: Vec<_> = CALM.iter().copied().chain([("number-of-rows", count), ("speed", speed)]).collect();
         let rows = events(&options);
         let (orders, payments) = (by_order(&rows, "order"), by_order(&rows, "payment"));
         let paid = texts(&rows, "event_type").iter().filter(|kind| **kind == Some("payment")).count();
@@ -55,7 +55,7 @@ fn every_order_is_paid_once_within_a_minute() {
 
 #[test]
 fn payments_mostly_succeed_and_refunds_follow_success() {
-    let options: Vec<_> = CALM.iter().copied().chain([("number-of-rows", "120000")]).collect();
+    let options: Vec<_> = CALM.iter().copied().chain([("number-of-rows", "100000")]).collect();
     let rows = events(&options);
     let status = texts(&rows, "status");
     let payments = by_order(&rows, "payment");
@@ -63,7 +63,7 @@ fn payments_mostly_succeed_and_refunds_follow_success() {
     let share = failed as f64 / payments.len() as f64;
     assert!((0.02..0.04).contains(&share), "{share}");
     let refunds = by_order(&rows, "refund");
-    assert!(refunds.len() > 100);
+    assert!(refunds.len() > 50);
     let times = millis(rows.column_by_name("event_time").unwrap());
     for (order, i) in refunds {
         let payment = payments[&order];
@@ -73,7 +73,7 @@ fn payments_mostly_succeed_and_refunds_follow_success() {
 
 #[test]
 fn columns_are_null_where_they_mean_nothing() {
-    let rows = events(&[("number-of-rows", "50000")]);
+    let rows = events(&[("number-of-rows", "20000")]);
     let kinds = texts(&rows, "event_type");
     let null = |column: &str, i: usize| rows.column_by_name(column).unwrap().is_null(i);
     for (i, kind) in kinds.iter().enumerate() {
@@ -86,13 +86,13 @@ fn columns_are_null_where_they_mean_nothing() {
 
 #[test]
 fn merchants_are_skewed_prices_believable_and_all_regions_buy() {
-    let rows = events(&[("number-of-rows", "100000")]);
+    let rows = events(&[("number-of-rows", "60000")]);
     let mut shops = BTreeMap::new();
     texts(&rows, "merchant").into_iter().flatten().for_each(|shop| *shops.entry(shop).or_insert(0) += 1);
     let mut counts: Vec<i32> = shops.values().copied().collect();
     counts.sort_unstable_by(|a, b| b.cmp(a));
     assert_eq!(counts.len(), 144);
-    assert!(counts[0] > 10 * counts[72] && counts[..14].iter().sum::<i32>() > 30_000, "{counts:?}");
+    assert!(counts[0] > 10 * counts[72] && counts[..14].iter().sum::<i32>() > 18_000, "{counts:?}");
     let categories: BTreeSet<_> = texts(&rows, "category").into_iter().flatten().collect();
     assert_eq!(categories.len(), 9);
     let provinces: BTreeSet<_> = texts(&rows, "province").into_iter().flatten().collect();
@@ -146,11 +146,11 @@ fn event_time_runs_at_its_speed_and_created_at_is_the_wall_clock() {
 
 #[test]
 fn buyers_come_and_go_and_live_in_one_place() {
-    let rows = events(&[("number-of-rows", "100000"), ("buyers", "10000")]);
+    let rows = events(&[("number-of-rows", "30000"), ("buyers", "10000")]);
     let buyers = longs(rows.column_by_name("buyer_id").unwrap());
     let mut homes = HashMap::new();
     for (buyer, city) in buyers.iter().zip(texts(&rows, "city")) {
         assert_eq!(*homes.entry(buyer).or_insert(city), city);
     }
-    assert!((1_000..2_000).contains(&homes.len()), "{}", homes.len());
+    assert!((800..2_000).contains(&homes.len()), "{}", homes.len());
 }
