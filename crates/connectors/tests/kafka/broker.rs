@@ -16,6 +16,7 @@ use rdkafka::message::{Headers, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use sloth_types::Clock;
+use sloth_types::clock::Mono;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -135,8 +136,14 @@ impl Topic {
         }
     }
 
+    /// Waits until everything is at the broker. (The client's own flush sleeps in steps of 100 ms.)
     fn flush(&self) {
-        self.producer.flush(PATIENCE).unwrap();
+        let started = Mono::now();
+        while self.producer.in_flight_count() > 0 {
+            self.producer.poll(Duration::ZERO);
+            std::thread::sleep(Duration::from_micros(200));
+            assert!(started.elapsed() < PATIENCE, "the broker does not take the records");
+        }
     }
 
     pub(crate) fn put_values<S: AsRef<str>>(&self, partition: i32, values: impl IntoIterator<Item = S>) {
@@ -181,6 +188,7 @@ impl Topic {
     pub(crate) fn records(&self, partitions: i32) -> Vec<OwnedMessage> {
         let mut config = config_of(&self.servers);
         config.set("group.id", "look").set("enable.partition.eof", "true").set("enable.auto.commit", "false");
+        config.set("fetch.wait.max.ms", "10");
         let client: BaseConsumer = config.create().unwrap();
         let mut list = TopicPartitionList::new();
         for partition in 0..partitions {

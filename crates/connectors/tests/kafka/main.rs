@@ -6,6 +6,7 @@
 mod broker;
 mod columns;
 mod failures;
+mod measure;
 mod positions;
 mod reading;
 mod sink;

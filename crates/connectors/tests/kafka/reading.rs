@@ -187,36 +187,3 @@ fn only_committed_transactions_are_read_and_their_marks_do_not_stop_a_bounded_re
     assert_eq!(read, 1);
     assert_eq!(tap.rows(1).numbers(), [3]);
 }
-
-/// Not a test of the suite: run it in release to see how fast one worker reads.
-#[test]
-#[ignore = "a measurement: cargo test --release -p sloth-connectors --test kafka -- --ignored --nocapture"]
-fn how_fast_one_worker_reads() {
-    let Some(servers) = broker() else { return };
-    let topic = Topic::new(&servers, "fast", 1);
-    let count = 2_000_000;
-    topic.put_values(0, (0..count).map(|n| format!("{{\"n\":{n},\"user\":\"user-{}\",\"amount\":12.5}}", n % 1000)));
-    let fields = vec![
-        Field::new("n", DataType::Int64, true),
-        Field::new("user", DataType::Utf8, true),
-        Field::new("amount", DataType::Float64, true),
-    ];
-    let table = table(&topic, fields, &[EARLIEST, TO_LATEST]);
-    let source = source(&table).unwrap();
-    let started = Mono::now();
-    let mut tap = Tap::only(&*source, &table);
-    let (mut rows, mut reads) = (0, 0);
-    loop {
-        match tap.reader.read(LIMIT).unwrap() {
-            ReadOutcome::Rows(read) => {
-                rows += read.batch.num_rows();
-                reads += 1;
-            }
-            ReadOutcome::Pending(_) => drop(tap.bell.recv_timeout(PATIENCE)),
-            ReadOutcome::End => break,
-        }
-    }
-    assert_eq!(rows, count as usize);
-    let seconds = started.elapsed().as_secs_f64();
-    println!("{rows} records in {seconds:.2} s, {reads} reads: {:.0} records/s", rows as f64 / seconds);
-}
