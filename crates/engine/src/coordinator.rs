@@ -105,8 +105,6 @@ pub(crate) struct Coordinator {
     pub(crate) listeners: Vec<Arc<dyn EpochListener>>,
     /// For each source its idle time-out; zero for never.
     pub(crate) idle_timeouts: Vec<Duration>,
-    /// For each source whether its watermark is the wall clock.
-    pub(crate) clock_watermarks: Vec<bool>,
     /// True when windows must fire by the wall clock.
     pub(crate) clock_driven: bool,
     pub(crate) record: Option<EpochLog>,
@@ -242,12 +240,7 @@ impl Coordinator {
 
     fn open(&mut self, ended: bool) -> Arc<EpochInfo> {
         let now_ms = self.clock.now_ms();
-        let mut watermarks = self.reported_watermarks();
-        for (watermark, clock) in watermarks.iter_mut().zip(&self.clock_watermarks) {
-            if *clock && *watermark != Watermark::END {
-                *watermark = Watermark(now_ms.saturating_sub(1)).max(*watermark);
-            }
-        }
+        let watermarks = self.reported_watermarks();
         self.progress.end_told = ended;
         self.announce(now_ms, watermarks, None)
     }
@@ -324,7 +317,6 @@ impl Coordinator {
             listener.epoch_done(Epoch(completed - 1), now_ms);
         }
     }
-
 }
 
 #[cfg(test)]

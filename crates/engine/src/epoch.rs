@@ -24,15 +24,31 @@ pub struct EpochInfo {
     pub until: Option<Vec<Vec<u64>>>,
 }
 
-impl EpochInfo {
-    /// The watermark of an operator fed by `sources` (ordinals): their minimum.
-    pub(crate) fn watermark(&self, sources: &[usize]) -> Watermark {
-        minimum(&self.watermarks, sources)
+/// The time that an operator goes by.
+#[derive(Clone, Debug)]
+pub(crate) struct TimeDomain {
+    /// Ordinals of the sources whose watermarks bound its rows.
+    pub(crate) sources: Vec<usize>,
+    /// It goes by the wall clock instead.
+    pub(crate) clock: bool,
+    /// Its rows are made by another window's firing: they are judged against the watermark before it.
+    pub(crate) cascaded: bool,
+}
+
+impl TimeDomain {
+    /// The watermark at which windows fire in an epoch: the minimum over the sources.
+    pub(crate) fn watermark(&self, epoch: &EpochInfo) -> Watermark {
+        let minimum = minimum(&epoch.watermarks, &self.sources);
+        if self.clock && minimum != Watermark::END { Watermark(epoch.now_ms.saturating_sub(1)) } else { minimum }
     }
 
-    /// As [`EpochInfo::watermark`], for the epoch before.
-    pub(crate) fn watermark_before(&self, sources: &[usize]) -> Watermark {
-        minimum(&self.watermarks_before, sources)
+    /// The watermark at or behind which a row of an epoch is late.
+    pub(crate) fn late_watermark(&self, epoch: &EpochInfo) -> Watermark {
+        match (self.clock, self.cascaded) {
+            (true, _) => Watermark::NONE,
+            (false, true) => minimum(&epoch.watermarks_before, &self.sources),
+            (false, false) => minimum(&epoch.watermarks, &self.sources),
+        }
     }
 }
 

@@ -31,7 +31,10 @@ pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
     let mut hash = SEED ^ (bytes.len() as u64);
     let mut chunks = bytes.chunks_exact(8);
     for chunk in &mut chunks {
-        hash = mix(hash, u64::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3], chunk[4], chunk[5], chunk[6], chunk[7]]));
+        hash = mix(
+            hash,
+            u64::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3], chunk[4], chunk[5], chunk[6], chunk[7]]),
+        );
     }
     let mut tail = 0u64;
     for (i, byte) in chunks.remainder().iter().enumerate() {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use sloth_plan::{JobPlan, NodeKind, SourceNode, SourceOrigin, WatermarkRule};
+use sloth_plan::{JobPlan, NodeKind, SourceNode, SourceOrigin};
 use sloth_types::metrics::{JobFigures, SinkFigures, SourceFigures};
 use sloth_types::source::OpenSplit;
 use sloth_types::{Clock, ConnectorRegistry, EpochListener, Error, Result, Source, SplitId};
@@ -67,8 +67,10 @@ impl Job {
         let board = Board::new(sources.len(), settings.parallelism);
         let figures = Arc::new(figures_of(&plan));
         let (sinks, blocking_writers) = open_sinks(&plan, connectors, settings.parallelism)?;
-        let completion =
-            Completion { dataflow: AtomicU64::new(0), writers: (0..blocking_writers).map(|_| AtomicU64::new(0)).collect() };
+        let completion = Completion {
+            dataflow: AtomicU64::new(0),
+            writers: (0..blocking_writers).map(|_| AtomicU64::new(0)).collect(),
+        };
         let context = Arc::new(JobContext {
             settings: settings.clone(),
             board: Arc::clone(&board),
@@ -84,8 +86,7 @@ impl Job {
             figures,
             listeners: options.listeners.clone(),
             idle_timeouts: sources.iter().map(|s| s.idle_timeout.unwrap_or(settings.idle_timeout)).collect(),
-            clock_watermarks: sources.iter().map(|s| matches!(s.watermark, Some(WatermarkRule::Clock))).collect(),
-            clock_driven: sources.iter().any(|s| s.clock_driven),
+            clock_driven: plan.nodes.iter().any(by_clock),
             record: options.record,
             replay: options.replay,
             progress: Progress::new(sources.len()),
@@ -214,6 +215,14 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown cause")
 }
 
+fn by_clock(node: &sloth_plan::Node) -> bool {
+    match &node.kind {
+        NodeKind::WindowAggregate(window) => window.proctime,
+        NodeKind::SessionAggregate(session) => session.proctime,
+        _ => false,
+    }
+}
+
 fn source_nodes(plan: &JobPlan) -> Vec<&SourceNode> {
     let source = |node: &'_ sloth_plan::Node| matches!(node.kind, NodeKind::Source(_));
     plan.nodes
@@ -253,6 +262,9 @@ fn open_sinks(plan: &JobPlan, connectors: &ConnectorRegistry, parallelism: usize
         let table = &node_sink.table;
         let named = |e: Error| e.context(format!("table '{}'", table.name));
         let sink = connectors.of(table)?.sink(table).map_err(named)?;
+        if !sink.accepts(&node.mode) {
+            return Err(refused_mode(table, &node.mode));
+        }
         let count = if sink.ordered() { 1 } else { parallelism };
         let writers = (0..count)
             .map(|number| sink.open(Arc::clone(&node.schema), node.mode.clone(), number))
@@ -261,14 +273,20 @@ fn open_sinks(plan: &JobPlan, connectors: &ConnectorRegistry, parallelism: usize
         if sink.blocking() {
             blocking += count;
         }
-        sinks.push(OpenSink {
-            table: table.name.clone(),
-            ordered: sink.ordered(),
-            blocking: sink.blocking(),
-            writers,
-        });
+        sinks.push(OpenSink { table: table.name.clone(), ordered: sink.ordered(), blocking: sink.blocking(), writers });
     }
     Ok((sinks, blocking))
+}
+
+fn refused_mode(table: &sloth_types::TableSpec, mode: &sloth_types::ChangelogMode) -> Error {
+    let connector = table.options.get("connector").unwrap_or("?");
+    let what = match mode {
+        sloth_types::ChangelogMode::Append => "inserts",
+        sloth_types::ChangelogMode::Upsert { .. } => "rows that are updated by key",
+        sloth_types::ChangelogMode::Retract => "retractions",
+    };
+    Error::unsupported(format!("table '{}' ('{connector}') does not take {what}, which the query gives it", table.name))
+        .hint("Aggregate in a window (its result does not change), or write to a table that takes updates ('print', 'upsert-kafka', 'screen').")
 }
 
 /// A source that may find new splits.
@@ -288,7 +306,9 @@ fn open_sources(
     let mut discovering = vec![];
     for (ordinal, node) in sources.iter().enumerate() {
         let source: Arc<dyn Source> = match &node.origin {
-            SourceOrigin::Table(spec) => connectors.of(spec)?.source(spec).map_err(|e| e.context(format!("table '{}'", spec.name)))?,
+            SourceOrigin::Table(spec) => {
+                connectors.of(spec)?.source(spec).map_err(|e| e.context(format!("table '{}'", spec.name)))?
+            }
             SourceOrigin::Rows(rows) => RowsSource::shared(rows.clone()),
         };
         let mut entry = Discovering { ordinal, source, node: (*node).clone(), known: vec![] };

@@ -9,7 +9,6 @@
 //! An epoch is opened by the coordinator's tick, read by the sources, and complete when timely's frontier has passed it
 //! behind every sink. Operators are plain structs over batches and epochs (`operators/`); `render` wires them.
 
-
 mod aggregate;
 mod coordinator;
 mod epoch;

@@ -50,7 +50,10 @@ pub(crate) enum Message {
     Empty,
     Batch(Batch),
     /// An epoch opens. `copies`: how many receivers it is still due to (timely counts records).
-    Tick { info: Arc<EpochInfo>, copies: u32 },
+    Tick {
+        info: Arc<EpochInfo>,
+        copies: u32,
+    },
 }
 
 impl Accountable for Message {
@@ -106,8 +109,10 @@ fn decode(bytes: &[u8]) -> Option<Message> {
     let seq = u32::from_le_bytes(take(4)?.try_into().ok()?);
     let partial = *take(1)?.first()? == 1;
     let weights = u64::from_le_bytes(take(8)?.try_into().ok()?) as usize;
-    let weights: Vec<i64> =
-        take(weights.checked_mul(8)?)?.chunks_exact(8).filter_map(|c| Some(i64::from_le_bytes(c.try_into().ok()?))).collect();
+    let weights: Vec<i64> = take(weights.checked_mul(8)?)?
+        .chunks_exact(8)
+        .filter_map(|c| Some(i64::from_le_bytes(c.try_into().ok()?)))
+        .collect();
     let mut reader = arrow::ipc::reader::StreamReader::try_new(Cursor::new(rest), None).ok()?;
     let rows = reader.next()?.ok()?;
     let diffs = (!weights.is_empty()).then(|| Int64Array::from(weights));
@@ -125,7 +130,9 @@ mod tests {
         let rows = RecordBatch::try_from_iter(vec![("s", column)]).unwrap();
         for diffs in [None, Some(Int64Array::from(vec![1, -1, 1]))] {
             let batch = Batch { rows: rows.clone(), diffs, place: Place { split: 7 << 32 | 2, seq: 9 }, partial: true };
-            let Some(Message::Batch(back)) = decode(&encode(&Message::Batch(batch.clone()))) else { panic!("no batch") };
+            let Some(Message::Batch(back)) = decode(&encode(&Message::Batch(batch.clone()))) else {
+                panic!("no batch")
+            };
             assert_eq!((back.rows, back.diffs, back.place, back.partial), (batch.rows, batch.diffs, batch.place, true));
         }
     }

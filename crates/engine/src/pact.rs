@@ -27,11 +27,13 @@ pub(crate) struct ToAll;
 pub(crate) struct ToFirst;
 
 /// Rows by the hash of `keys` (of `partial_keys` in partial batches).
-pub(crate) fn by_key(
-    keys: Vec<usize>,
-    partial_keys: Vec<usize>,
-) -> DistributorPact<impl FnOnce(usize) -> ByKey> {
-    DistributorPact(move |peers| ByKey { keys, partial_keys, hasher: KeyHasher::default(), rows_of: vec![vec![]; peers] })
+pub(crate) fn by_key(keys: Vec<usize>, partial_keys: Vec<usize>) -> DistributorPact<impl FnOnce(usize) -> ByKey> {
+    DistributorPact(move |peers| ByKey {
+        keys,
+        partial_keys,
+        hasher: KeyHasher::default(),
+        rows_of: vec![vec![]; peers],
+    })
 }
 
 /// Ticks to all workers.

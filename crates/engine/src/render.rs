@@ -15,13 +15,13 @@ use timely::dataflow::channels::Message as Envelope;
 use timely::dataflow::channels::pact::{ParallelizationContract, Pipeline};
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::core::Concatenate;
-use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::Operator as _;
+use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::{Scope, Stream};
 
 use crate::coordinator::{Completion, Coordinator, Step};
-use crate::epoch::{EpochInfo, EpochTable};
+use crate::epoch::{EpochInfo, EpochTable, TimeDomain};
 use crate::failure::Failure;
 use crate::io::board::Board;
 use crate::io::reader::{Polled, Read, SourceReader};
@@ -112,7 +112,7 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
     for (id, node) in plan.nodes.iter().enumerate() {
         let inputs: Vec<Edge<'_>> = node.inputs.iter().filter_map(|i| edges.get(*i).cloned()).collect();
         let first = || inputs.first().cloned().ok_or_else(|| Error::internal("a node has no input"));
-        let sources = ordinals(&node.sources);
+        let domain = |clock, cascaded| TimeDomain { sources: ordinals(&node.sources), clock, cascaded };
         let input_schema = || {
             let input = node.inputs.first().and_then(|i| plan.nodes.get(*i));
             input.map(|n| Arc::clone(&n.schema)).ok_or_else(|| Error::internal("a node has no input"))
@@ -120,8 +120,7 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
         let edge = match &node.kind {
             NodeKind::Source(source) => {
                 let ordinal = source_ids.iter().position(|s| *s == id).unwrap_or(0);
-                let reader =
-                    SourceReader::new((**source).clone(), ordinal, worker, Arc::clone(&rendering.context));
+                let reader = SourceReader::new((**source).clone(), ordinal, worker, Arc::clone(&rendering.context));
                 let (rows, bad) = read_source(&floor, ticks.clone(), reader);
                 bad_edges.insert(id, bad);
                 rows
@@ -144,9 +143,9 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 })
             }
             NodeKind::LateRows(window) => {
-                let window = window.clone();
+                let (window, time) = (window.clone(), domain(false, false));
                 stateless(&floor, first()?, "late rows", move |epoch, batch, out| {
-                    out.extend(late_rows(&window, &batch, epoch.watermark(&sources))?);
+                    out.extend(late_rows(&window, &batch, time.late_watermark(epoch))?);
                     Ok(())
                 })
             }
@@ -167,14 +166,9 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                     ),
                 };
                 let spec = || GroupsSpec::new(&*input_schema()?, &keys, &window.calls);
-                let exchanged = two_phase(&floor, first()?, rule, spec()?, sources.clone(), window.cascaded);
-                let parts = WindowParts {
-                    spec: spec()?,
-                    rule,
-                    sources,
-                    cascaded: window.cascaded,
-                    schema: Arc::clone(&node.schema),
-                };
+                let time = domain(window.proctime, window.cascaded);
+                let exchanged = two_phase(&floor, first()?, rule, spec()?, time.clone());
+                let parts = WindowParts { spec: spec()?, rule, time, schema: Arc::clone(&node.schema) };
                 let operator = WindowAggregateOperator::new(parts, Arc::clone(&floor.context));
                 stateful(&floor, exchanged, "window aggregate", by_key_of(&keys), operator)
             }
@@ -183,8 +177,7 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                     spec: GroupsSpec::new(&*input_schema()?, &session.keys, &session.calls)?,
                     time: session.time,
                     gap_ms: session.gap_ms,
-                    sources,
-                    cascaded: session.cascaded,
+                    domain: domain(session.proctime, session.cascaded),
                     schema: Arc::clone(&node.schema),
                 };
                 let operator = SessionOperator::new(parts, Arc::clone(&floor.context))?;
@@ -192,7 +185,7 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
             }
             NodeKind::GroupAggregate(group) => {
                 let spec = || GroupsSpec::new(&*input_schema()?, &group.keys, &group.calls);
-                let exchanged = two_phase(&floor, first()?, PaneRule::Whole, spec()?, sources, false);
+                let exchanged = two_phase(&floor, first()?, PaneRule::Whole, spec()?, domain(false, false));
                 let operator =
                     GroupAggregateOperator::new(spec()?, Arc::clone(&node.schema), Arc::clone(&floor.context))?;
                 stateful(&floor, exchanged, "group aggregate", by_key_of(&group.keys), operator)
@@ -234,19 +227,12 @@ fn by_key_of(
 }
 
 /// Puts the first phase of an aggregation before the exchange, where there is one and the functions allow it.
-fn two_phase<'s>(
-    floor: &Floor<'s>,
-    input: Edge<'s>,
-    rule: PaneRule,
-    spec: GroupsSpec,
-    sources: Vec<usize>,
-    cascaded: bool,
-) -> Edge<'s> {
+fn two_phase<'s>(floor: &Floor<'s>, input: Edge<'s>, rule: PaneRule, spec: GroupsSpec, time: TimeDomain) -> Edge<'s> {
     let ordered = spec.calls.iter().any(sloth_plan::AggregateCall::order_sensitive);
     if floor.worker.1 == 1 || ordered {
         return input;
     }
-    let operator = LocalAggregate::new(spec, rule, sources, cascaded, Arc::clone(&floor.context));
+    let operator = LocalAggregate::new(spec, rule, time, Arc::clone(&floor.context));
     stateful(floor, input, "local aggregate", Pipeline, operator)
 }
 

@@ -17,8 +17,6 @@ pub struct AggregateCall {
     pub distinct: bool,
     /// Boolean column of the input: rows where it is not true do not count.
     pub filter: Option<usize>,
-    /// Columns to order the group's rows by before the function sees them: (column, descending, nulls first).
-    pub order_by: Vec<(usize, bool, bool)>,
     /// Name and type of the result.
     pub output: FieldRef,
     /// The call as SQL, for EXPLAIN.

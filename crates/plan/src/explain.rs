@@ -1,1 +1,210 @@
-//! EXPLAIN: the plan as text.
+//! EXPLAIN: the plan as text, sinks first, each operator with its exchange, changelog mode, watermark and state.
+
+use std::fmt::Write;
+
+use arrow::datatypes::Schema;
+use sloth_types::ChangelogMode;
+
+use crate::aggregate::AggregateCall;
+use crate::node::{
+    BadRecordPolicy, JobPlan, Node, NodeId, NodeKind, SourceNode, SourceOrigin, Stage, WatermarkRule, WindowSource,
+};
+
+/// The plan as an indented tree for each sink. A node that several sinks use is printed once and referred to as `#n`.
+pub fn explain(plan: &JobPlan) -> String {
+    let mut out = String::new();
+    let mut printed = vec![false; plan.nodes.len()];
+    for sink in plan.sink_ids() {
+        print(plan, sink, 0, &mut printed, &mut out);
+    }
+    out
+}
+
+fn print(plan: &JobPlan, id: NodeId, depth: usize, printed: &mut [bool], out: &mut String) {
+    let Some(node) = plan.nodes.get(id) else { return };
+    // A map without stages stands where its stages were moved into the source.
+    if matches!(&node.kind, NodeKind::Map(stages) if stages.is_empty())
+        && let [input] = node.inputs.as_slice()
+    {
+        return print(plan, *input, depth, printed, out);
+    }
+    let indent = "  ".repeat(depth);
+    if printed.get(id).copied().unwrap_or(false) {
+        let _ = writeln!(out, "{indent}#{id} (see above)");
+        return;
+    }
+    if let Some(mark) = printed.get_mut(id) {
+        *mark = true;
+    }
+    let input = node.inputs.first().and_then(|i| plan.nodes.get(*i));
+    let _ = writeln!(out, "{indent}{} #{id}", headline(node, input));
+    for line in details(plan, node, input) {
+        let _ = writeln!(out, "{indent}    {line}");
+    }
+    for input in &node.inputs {
+        print(plan, *input, depth + 1, printed, out);
+    }
+}
+
+fn headline(node: &Node, input: Option<&Node>) -> String {
+    let columns = |indexes: &[usize]| names(input.map(|n| n.schema.as_ref()), indexes);
+    match &node.kind {
+        NodeKind::Source(source) => match &source.origin {
+            SourceOrigin::Table(table) => {
+                format!("Source {} ({})", table.name, table.options.get("connector").unwrap_or("?"))
+            }
+            SourceOrigin::Rows(rows) => format!("Values ({} rows)", rows.num_rows()),
+        },
+        NodeKind::Map(_) => "Map".to_owned(),
+        NodeKind::Union => "Union".to_owned(),
+        NodeKind::WindowAssign(w) => format!("WindowAssign {} on {}", w.window, columns(&[w.time])),
+        NodeKind::WindowAggregate(w) => match &w.source {
+            WindowSource::Time { window, .. } => format!("WindowAggregate {window}{}", by(&columns(&w.keys))),
+            WindowSource::Columns { .. } => format!("WindowAggregate given windows{}", by(&columns(&w.keys))),
+        },
+        NodeKind::SessionAggregate(s) => {
+            format!("SessionAggregate {}{}", crate::WindowSpec::Session { gap_ms: s.gap_ms }, by(&columns(&s.keys)))
+        }
+        NodeKind::GroupAggregate(g) if g.calls.is_empty() => format!("Distinct{}", by(&columns(&g.keys))),
+        NodeKind::GroupAggregate(g) => format!("GroupAggregate{}", by(&columns(&g.keys))),
+        NodeKind::LateRows(w) => format!("LateRows behind {}", w.window),
+        NodeKind::BadRecords => "BadRecords".to_owned(),
+        NodeKind::Sink(sink) => {
+            format!("Sink {} ({})", sink.table.name, sink.table.options.get("connector").unwrap_or("?"))
+        }
+    }
+}
+
+fn by(keys: &str) -> String {
+    if keys.is_empty() { String::new() } else { format!(" by {keys}") }
+}
+
+fn names(schema: Option<&Schema>, indexes: &[usize]) -> String {
+    let name =
+        |i: &usize| schema.and_then(|s| s.fields().get(*i)).map_or_else(|| format!("${i}"), |f| f.name().clone());
+    indexes.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
+    let mut lines = vec![];
+    match &node.kind {
+        NodeKind::Source(source) => source_details(source, &mut lines),
+        NodeKind::Map(stages) => lines.extend(stages.iter().map(stage)),
+        NodeKind::WindowAggregate(w) => {
+            calls(&w.calls, &mut lines);
+            exchange(&w.keys, &w.calls, input, plan, &mut lines);
+            lines.push(format!("emits when the watermark passes a window's end; {}", clock(plan, node, w.proctime)));
+            lines.push("state: open windows, one entry per key and pane; freed when the window closes".to_owned());
+        }
+        NodeKind::SessionAggregate(s) => {
+            calls(&s.calls, &mut lines);
+            exchange(&s.keys, &[], input, plan, &mut lines);
+            lines.push(format!("emits when the watermark passes a session's end; {}", clock(plan, node, s.proctime)));
+            lines.push("state: open sessions of each key; freed when the session closes".to_owned());
+        }
+        NodeKind::GroupAggregate(g) => {
+            calls(&g.calls, &mut lines);
+            exchange(&g.keys, &g.calls, input, plan, &mut lines);
+            lines.push("emits the changed groups of every epoch".to_owned());
+            lines.push(if g.keys.is_empty() {
+                "state: one group".to_owned()
+            } else {
+                "state: one entry per key, kept for ever (grows with the number of keys)".to_owned()
+            });
+        }
+        _ => {}
+    }
+    lines.push(format!("changelog: {}", mode(node)));
+    lines
+}
+
+fn source_details(source: &SourceNode, lines: &mut Vec<String>) {
+    let columns: Vec<String> = source.read_schema.fields().iter().map(|f| f.name().clone()).collect();
+    lines.push(format!("reads: {}", if columns.is_empty() { "no column".to_owned() } else { columns.join(", ") }));
+    lines.extend(source.compute.last().map(|s| format!("computes: {}", stage(s))));
+    lines.extend(source.stages.iter().map(stage));
+    match &source.watermark {
+        Some(WatermarkRule::Delay { column, delay_ms }) => {
+            let schema = source.compute.iter().rev().find_map(|s| match s {
+                Stage::Project { schema, .. } => Some(schema.as_ref()),
+                _ => None,
+            });
+            let column = names(Some(schema.unwrap_or(source.read_schema.as_ref())), &[*column]);
+            lines.push(format!("watermark: {column} - {delay_ms} ms, the minimum over splits that are not idle"));
+        }
+        Some(WatermarkRule::Expr(expr)) => lines.push(format!("watermark: {expr}")),
+        None => lines.push("watermark: none".to_owned()),
+    }
+    lines.push(match &source.bad_records {
+        BadRecordPolicy::Fail => "bad records: the job fails".to_owned(),
+        BadRecordPolicy::Skip => "bad records: counted and skipped".to_owned(),
+        BadRecordPolicy::DeadLetter(table) => format!("bad records: counted and written to {table}"),
+    });
+}
+
+fn stage(stage: &Stage) -> String {
+    match stage {
+        Stage::Filter(predicate) => format!("filter: {predicate}"),
+        Stage::Project { exprs, schema } => {
+            let column = |(e, f): (
+                &std::sync::Arc<dyn datafusion::physical_plan::PhysicalExpr>,
+                &arrow::datatypes::FieldRef,
+            )| { format!("{} = {e}", f.name()) };
+            format!("project: {}", exprs.iter().zip(schema.fields()).map(column).collect::<Vec<_>>().join(", "))
+        }
+        Stage::Expand { copies, .. } => format!("expand: {} grouping sets", copies.len()),
+        Stage::Unnest { .. } => "unnest".to_owned(),
+    }
+}
+
+fn calls(calls: &[AggregateCall], lines: &mut Vec<String>) {
+    if !calls.is_empty() {
+        lines.push(format!("computes: {}", calls.iter().map(|c| c.sql.clone()).collect::<Vec<_>>().join(", ")));
+    }
+}
+
+fn exchange(keys: &[usize], calls: &[AggregateCall], input: Option<&Node>, plan: &JobPlan, lines: &mut Vec<String>) {
+    if plan.settings.parallelism == 1 {
+        lines.push("exchange: none (one worker)".to_owned());
+        return;
+    }
+    let to = match names(input.map(|n| n.schema.as_ref()), keys) {
+        keys if keys.is_empty() => "to one worker".to_owned(),
+        keys => format!("by hash of {keys}"),
+    };
+    let phases = if calls.iter().any(AggregateCall::order_sensitive) || calls.is_empty() {
+        ""
+    } else {
+        ", after a local aggregation"
+    };
+    lines.push(format!("exchange: {to}{phases}"));
+}
+
+fn clock(plan: &JobPlan, node: &Node, proctime: bool) -> String {
+    if proctime {
+        return "time: the wall clock".to_owned();
+    }
+    let tables: Vec<String> = node
+        .sources
+        .iter()
+        .filter_map(|s| plan.nodes.get(*s))
+        .filter_map(|n| match &n.kind {
+            NodeKind::Source(source) => Some(source),
+            _ => None,
+        })
+        .map(|source| match &source.origin {
+            SourceOrigin::Table(table) => table.name.clone(),
+            SourceOrigin::Rows(_) => "VALUES".to_owned(),
+        })
+        .collect();
+    format!("watermark of {}", tables.join(", "))
+}
+
+fn mode(node: &Node) -> String {
+    match &node.mode {
+        ChangelogMode::Append => "append-only".to_owned(),
+        ChangelogMode::Upsert { key } if key.is_empty() => "upsert, a single row".to_owned(),
+        ChangelogMode::Upsert { key } => format!("upsert by {}", names(Some(node.schema.as_ref()), key)),
+        ChangelogMode::Retract => "retract".to_owned(),
+    }
+}

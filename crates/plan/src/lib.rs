@@ -11,8 +11,8 @@ pub mod window;
 
 pub use aggregate::AggregateCall;
 pub use node::{
-    BadRecordPolicy, GroupAggregate, JobPlan, Node, NodeId, NodeKind, SessionAggregate, SinkNode,
-    SourceNode, SourceOrigin, Stage, UnnestColumn, WatermarkRule, WindowAggregate, WindowAssign, WindowSource,
+    BadRecordPolicy, GroupAggregate, JobPlan, Node, NodeId, NodeKind, SessionAggregate, SinkNode, SourceNode,
+    SourceOrigin, Stage, UnnestColumn, WatermarkRule, WindowAggregate, WindowAssign, WindowSource,
 };
 pub use settings::JobSettings;
 pub use window::WindowSpec;

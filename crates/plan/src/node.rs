@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion::physical_plan::PhysicalExpr;
 use sloth_types::{ChangelogMode, TableSpec};
 
@@ -91,8 +91,6 @@ pub struct SourceNode {
     pub bad_records: BadRecordPolicy,
     /// Overrides [`JobSettings::idle_timeout`].
     pub idle_timeout: Option<Duration>,
-    /// True when windows over this source's processing time must fire although no row comes.
-    pub clock_driven: bool,
 }
 
 /// How a source's watermark follows from its rows.
@@ -107,8 +105,6 @@ pub enum WatermarkRule {
     },
     /// Any expression of timestamp type over the rows after `compute`.
     Expr(Arc<dyn PhysicalExpr>),
-    /// The epoch's wall clock (processing time).
-    Clock,
 }
 
 /// What happens to a record that cannot be decoded. They are always counted and shown.
@@ -174,7 +170,6 @@ pub struct WindowAssign {
     pub time: usize,
 }
 
-
 /// Where the windows of a [`WindowAggregate`] come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WindowSource {
@@ -203,8 +198,8 @@ pub struct WindowAggregate {
     pub keys: Vec<usize>,
     /// The results.
     pub calls: Vec<AggregateCall>,
-    /// Type of `window_time`.
-    pub time_type: DataType,
+    /// The time is processing time: windows close by the wall clock, and no row is late.
+    pub proctime: bool,
     /// True when the input was made by another window: rows made by the firing of an epoch are judged against the
     /// watermark before it.
     pub cascaded: bool,
@@ -221,8 +216,8 @@ pub struct SessionAggregate {
     pub keys: Vec<usize>,
     /// The results.
     pub calls: Vec<AggregateCall>,
-    /// Type of `window_time`.
-    pub time_type: DataType,
+    /// The time is processing time: windows close by the wall clock, and no row is late.
+    pub proctime: bool,
     /// As [`WindowAggregate::cascaded`].
     pub cascaded: bool,
 }
@@ -255,11 +250,15 @@ impl JobPlan {
 
     /// Ids of the source nodes, in order.
     pub fn source_ids(&self) -> Vec<NodeId> {
-        (0..self.nodes.len()).filter(|i| matches!(self.nodes.get(*i).map(|n| &n.kind), Some(NodeKind::Source(_)))).collect()
+        (0..self.nodes.len())
+            .filter(|i| matches!(self.nodes.get(*i).map(|n| &n.kind), Some(NodeKind::Source(_))))
+            .collect()
     }
 
     /// Ids of the sink nodes, in order.
     pub fn sink_ids(&self) -> Vec<NodeId> {
-        (0..self.nodes.len()).filter(|i| matches!(self.nodes.get(*i).map(|n| &n.kind), Some(NodeKind::Sink(_)))).collect()
+        (0..self.nodes.len())
+            .filter(|i| matches!(self.nodes.get(*i).map(|n| &n.kind), Some(NodeKind::Sink(_))))
+            .collect()
     }
 }

@@ -7,6 +7,7 @@ pub mod catalog;
 mod dialect;
 pub mod error;
 pub mod functions;
+pub mod lower;
 pub mod optimizer;
 pub mod parse;
 pub mod plan;
@@ -17,6 +18,7 @@ pub mod types;
 
 pub use catalog::{Catalog, Column, ColumnKind, Object, Table, View, WatermarkDef};
 pub use error::render_error;
+pub use lower::lower;
 pub use parse::{Statement, StatementKind};
 pub use plan::{TableSourceRef, WindowTvf};
 pub use rewrite::group_window::WINDOW_MARKERS;

@@ -89,9 +89,7 @@ impl Accumulator for Distinct {
         let offsets = lists.value_offsets();
         let (start, end) = (offsets[0] as usize, offsets[lists.len()] as usize);
         let slots: Vec<u32> = (0..lists.len())
-            .flat_map(|row| {
-                std::iter::repeat_n(target.slot(row) as u32, (offsets[row + 1] - offsets[row]) as usize)
-            })
+            .flat_map(|row| std::iter::repeat_n(target.slot(row) as u32, (offsets[row + 1] - offsets[row]) as usize))
             .collect();
         let tuples = lists.values().slice(start, end - start);
         let args = tuples.as_struct().columns().to_vec();

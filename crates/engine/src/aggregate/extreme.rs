@@ -62,7 +62,8 @@ impl<T: ArrowPrimitiveType> Extreme<T> {
     #[inline(always)]
     fn offer(&mut self, slot: usize, value: T::Native) {
         // NaN is the largest float, as in DataFusion and Postgres.
-        let better = if self.largest { value.is_gt(self.best.totals[slot]) } else { value.is_lt(self.best.totals[slot]) };
+        let better =
+            if self.largest { value.is_gt(self.best.totals[slot]) } else { value.is_lt(self.best.totals[slot]) };
         if better || !self.best.seen[slot] {
             self.best.totals[slot] = value;
             self.best.seen[slot] = true;

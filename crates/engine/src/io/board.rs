@@ -121,7 +121,11 @@ impl Board {
             read: (0..workers).map(|_| AtomicU64::new(0)).collect(),
             discovering: AtomicBool::new(false),
         };
-        Arc::new(Board { sources: (0..sources).map(source).collect(), bell: Mutex::new(None), stop: AtomicBool::new(false) })
+        Arc::new(Board {
+            sources: (0..sources).map(source).collect(),
+            bell: Mutex::new(None),
+            stop: AtomicBool::new(false),
+        })
     }
 
     /// Adds a split to a source and returns the waker its reader is to be opened with.

@@ -235,9 +235,15 @@ impl SourceReader {
         if self.node.bad_records == BadRecordPolicy::Fail
             && let Some(first) = bad.first()
         {
-            return Err(Error::data(format!("table '{table}': bad record at {split}, {}: {}", first.place, first.error))
-                .detail(format!("The record: {}", String::from_utf8_lossy(&first.raw).chars().take(200).collect::<String>()))
-                .hint("Set 'bad-records' = 'skip' or 'dead-letter' in the table's options to go on past such records."));
+            return Err(Error::data(format!(
+                "table '{table}': bad record at {split}, {}: {}",
+                first.place, first.error
+            ))
+            .detail(format!(
+                "The record: {}",
+                String::from_utf8_lossy(&first.raw).chars().take(200).collect::<String>()
+            ))
+            .hint("Set 'bad-records' = 'skip' or 'dead-letter' in the table's options to go on past such records."));
         }
         self.bad_unsaid += bad.len() as u64;
         if self.warned.is_none_or(|at| at.elapsed().as_millis() >= WARN_INTERVAL_MS)
@@ -275,12 +281,11 @@ impl SourceReader {
     fn watermark_of(&self, rows: &RecordBatch) -> Result<Watermark> {
         let latest = |column: &ArrayRef| -> Result<Option<i64>> { Ok(arrow::compute::max(&millis(column)?)) };
         Ok(match &self.node.watermark {
-            None | Some(WatermarkRule::Clock) => Watermark::NONE,
-            Some(WatermarkRule::Delay { column, delay_ms }) => latest(rows.column(*column))?
-                .map_or(Watermark::NONE, |t| Watermark(t.saturating_sub(*delay_ms))),
-            Some(WatermarkRule::Expr(expr)) => {
-                latest(&evaluate(expr, rows)?)?.map_or(Watermark::NONE, Watermark)
+            None => Watermark::NONE,
+            Some(WatermarkRule::Delay { column, delay_ms }) => {
+                latest(rows.column(*column))?.map_or(Watermark::NONE, |t| Watermark(t.saturating_sub(*delay_ms)))
             }
+            Some(WatermarkRule::Expr(expr)) => latest(&evaluate(expr, rows)?)?.map_or(Watermark::NONE, Watermark),
         })
     }
 

@@ -12,7 +12,7 @@ use crate::render::JobContext;
 /// Messages waiting for a writer's thread; the epochs in flight bound what they hold.
 const QUEUE: usize = 256;
 
-enum Work {
+pub(crate) enum Work {
     Write(Epoch, ChangeBatch),
     EndEpoch(Epoch),
     Close,

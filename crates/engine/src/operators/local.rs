@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Operator;
 use super::panes::{PaneMap, PaneRule};
-use crate::epoch::EpochInfo;
+use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::{Batch, Place};
 use crate::render::JobContext;
 use crate::state::groups::GroupsSpec;
@@ -21,8 +21,7 @@ const SAMPLE_ROWS_MIN: usize = 8192;
 pub(crate) struct LocalAggregate {
     spec: GroupsSpec,
     rule: PaneRule,
-    sources: Vec<usize>,
-    cascaded: bool,
+    time: TimeDomain,
     panes: PaneMap,
     rows: usize,
     bypass: u32,
@@ -31,14 +30,8 @@ pub(crate) struct LocalAggregate {
 
 impl LocalAggregate {
     /// Pre-aggregation for the operator that has the same spec and rule.
-    pub(crate) fn new(
-        spec: GroupsSpec,
-        rule: PaneRule,
-        sources: Vec<usize>,
-        cascaded: bool,
-        context: Arc<JobContext>,
-    ) -> Self {
-        LocalAggregate { spec, rule, sources, cascaded, panes: PaneMap::default(), rows: 0, bypass: 0, context }
+    pub(crate) fn new(spec: GroupsSpec, rule: PaneRule, time: TimeDomain, context: Arc<JobContext>) -> Self {
+        LocalAggregate { spec, rule, time, panes: PaneMap::default(), rows: 0, bypass: 0, context }
     }
 }
 
@@ -49,8 +42,7 @@ impl Operator for LocalAggregate {
             return Ok(());
         }
         self.rows += batch.rows.num_rows();
-        let watermark =
-            if self.cascaded { epoch.watermark_before(&self.sources) } else { epoch.watermark(&self.sources) };
+        let watermark = self.time.late_watermark(epoch);
         let late = self.panes.add(&mut self.spec, &self.rule, &batch.rows, watermark)?;
         self.context.figures.late_rows.add(late as u64);
         Ok(())

@@ -1,13 +1,13 @@
 //! The operators: plain structs that know batches and epochs, not timely. [`render`](crate::render) puts them into the
 //! dataflow.
 
-pub(crate) mod unnest;
 pub(crate) mod group;
 pub(crate) mod local;
 pub(crate) mod panes;
 pub(crate) mod session;
 pub(crate) mod sink;
 pub(crate) mod stages;
+pub(crate) mod unnest;
 pub(crate) mod window;
 pub(crate) mod window_assign;
 

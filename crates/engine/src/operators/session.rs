@@ -10,7 +10,7 @@ use sloth_types::{Result, Watermark};
 use super::Operator;
 use super::window::fit;
 use super::window_assign::{millis, window_columns};
-use crate::epoch::EpochInfo;
+use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::{Batch, Place};
 use crate::render::{JobContext, StateGauge};
 use crate::state::groups::{Groups, GroupsSpec};
@@ -37,8 +37,7 @@ pub(crate) struct SessionOperator {
     spec: GroupsSpec,
     time: usize,
     gap_ms: i64,
-    sources: Vec<usize>,
-    cascaded: bool,
+    domain: TimeDomain,
     keys: KeyTable,
     /// First session of each key slot.
     heads: Vec<u32>,
@@ -58,8 +57,7 @@ pub(crate) struct SessionParts {
     pub(crate) spec: GroupsSpec,
     pub(crate) time: usize,
     pub(crate) gap_ms: i64,
-    pub(crate) sources: Vec<usize>,
-    pub(crate) cascaded: bool,
+    pub(crate) domain: TimeDomain,
     pub(crate) schema: SchemaRef,
 }
 
@@ -73,8 +71,7 @@ impl SessionOperator {
             spec: parts.spec,
             time: parts.time,
             gap_ms: parts.gap_ms,
-            sources: parts.sources,
-            cascaded: parts.cascaded,
+            domain: parts.domain,
             keys,
             heads: vec![],
             sessions: vec![],
@@ -272,14 +269,13 @@ impl Operator for SessionOperator {
     }
 
     fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
-        let watermark =
-            if self.cascaded { epoch.watermark_before(&self.sources) } else { epoch.watermark(&self.sources) };
+        let watermark = self.domain.late_watermark(epoch);
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.sort_by_key(|b| b.place);
         for batch in waiting {
             self.add(&batch, watermark)?;
         }
-        self.fire(epoch.watermark(&self.sources), out)?;
+        self.fire(self.domain.watermark(epoch), out)?;
         self.gauge.set(self.sessions.len() - self.free.len(), self.groups.bytes() + self.keys.bytes());
         Ok(())
     }

@@ -7,8 +7,8 @@ use arrow::compute::{concat_batches, take, take_record_batch};
 use arrow::row::{RowConverter, SortField};
 use sloth_types::{ChangeBatch, Result};
 
-use super::stages::weights;
 use super::Operator;
+use super::stages::weights;
 use crate::epoch::EpochInfo;
 use crate::io::writer::Writer;
 use crate::message::Batch;

@@ -56,8 +56,7 @@ fn keep(batch: &Batch, predicate: &Arc<dyn PhysicalExpr>) -> Result<Option<Batch
         return Ok(Some(batch.clone()));
     }
     let picked = FilterBuilder::new(mask).optimize().build();
-    let columns: Vec<ArrayRef> =
-        batch.rows.columns().iter().map(|c| picked.filter(c)).collect::<Result<_, _>>()?;
+    let columns: Vec<ArrayRef> = batch.rows.columns().iter().map(|c| picked.filter(c)).collect::<Result<_, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(kept));
     let rows = RecordBatch::try_new_with_options(batch.rows.schema(), columns, &options)?;
     let diffs = match &batch.diffs {

@@ -11,7 +11,7 @@ use sloth_types::{Result, Watermark};
 use super::Operator;
 use super::panes::{PaneMap, PaneRule};
 use super::window_assign::window_columns;
-use crate::epoch::EpochInfo;
+use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::{Batch, Place};
 use crate::render::{JobContext, StateGauge};
 use crate::state::groups::{Groups, GroupsSpec, all_slots};
@@ -20,8 +20,7 @@ use crate::state::groups::{Groups, GroupsSpec, all_slots};
 pub(crate) struct WindowAggregateOperator {
     spec: GroupsSpec,
     rule: PaneRule,
-    sources: Vec<usize>,
-    cascaded: bool,
+    time: TimeDomain,
     /// Rows must be in the canonical order before the functions see them: they wait for the epoch's end.
     ordered: bool,
     waiting: Vec<Batch>,
@@ -38,8 +37,7 @@ pub(crate) struct WindowAggregateOperator {
 pub(crate) struct WindowParts {
     pub(crate) spec: GroupsSpec,
     pub(crate) rule: PaneRule,
-    pub(crate) sources: Vec<usize>,
-    pub(crate) cascaded: bool,
+    pub(crate) time: TimeDomain,
     pub(crate) schema: SchemaRef,
 }
 
@@ -51,8 +49,7 @@ impl WindowAggregateOperator {
         WindowAggregateOperator {
             spec: parts.spec,
             rule: parts.rule,
-            sources: parts.sources,
-            cascaded: parts.cascaded,
+            time: parts.time,
             ordered,
             waiting: vec![],
             panes: PaneMap::default(),
@@ -68,8 +65,7 @@ impl WindowAggregateOperator {
         if batch.partial {
             return self.panes.merge(&mut self.spec, &batch.rows);
         }
-        let watermark =
-            if self.cascaded { epoch.watermark_before(&self.sources) } else { epoch.watermark(&self.sources) };
+        let watermark = self.time.late_watermark(epoch);
         let late = self.panes.add(&mut self.spec, &self.rule, &batch.rows, watermark)?;
         self.context.figures.late_rows.add(late as u64);
         Ok(())
@@ -174,7 +170,7 @@ impl Operator for WindowAggregateOperator {
         for batch in waiting {
             self.add(epoch, &batch)?;
         }
-        self.fire(epoch.watermark(&self.sources), out)?;
+        self.fire(self.time.watermark(epoch), out)?;
         self.gauge.set(self.panes.groups(), self.panes.bytes());
         Ok(())
     }

@@ -170,8 +170,7 @@ impl Groups {
     /// Adds the groups of `other`, leaving it as it is.
     pub(crate) fn absorb(&mut self, spec: &mut GroupsSpec, other: &mut Groups, buffer: &mut Vec<u32>) -> Result<()> {
         let slots = all_slots(other.keys.slots());
-        let mut columns: Vec<ArrayRef> =
-            vec![Arc::new(arrow::array::Int64Array::from(vec![0; slots.len()]))];
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(arrow::array::Int64Array::from(vec![0; slots.len()]))];
         columns.extend(other.partials(spec, &slots)?);
         let rows = RecordBatch::try_new(Arc::clone(&spec.partial_schema), columns)?;
         let partial = spec.prepare_partial(&rows)?;

@@ -7,9 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, StringBuilder, make_array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, StringBuilder, make_array};
 use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::row::{RowConverter, Rows, SortField};
@@ -315,11 +313,8 @@ impl KeyTable {
     #[inline]
     fn intern_bytes(&mut self, bytes: &[u8]) -> u32 {
         let Keys::Bytes(arena) = &mut self.keys else { return 0 };
-        match self.index.entry(
-            hash_bytes(bytes),
-            |slot| arena.get(*slot) == bytes,
-            |slot| hash_bytes(arena.get(*slot)),
-        ) {
+        match self.index.entry(hash_bytes(bytes), |slot| arena.get(*slot) == bytes, |slot| hash_bytes(arena.get(*slot)))
+        {
             Entry::Occupied(entry) => *entry.get(),
             Entry::Vacant(entry) => {
                 let slot = self.free.pop().unwrap_or_else(|| {

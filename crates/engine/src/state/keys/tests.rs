@@ -9,7 +9,8 @@ use super::*;
 
 fn columns(kind: usize, values: &[Option<i64>]) -> Vec<ArrayRef> {
     let words: ArrayRef = Arc::new(Int64Array::from(values.to_vec()));
-    let texts: ArrayRef = Arc::new(StringArray::from(values.iter().map(|v| v.map(|v| format!("k{v}"))).collect::<Vec<_>>()));
+    let texts: ArrayRef =
+        Arc::new(StringArray::from(values.iter().map(|v| v.map(|v| format!("k{v}"))).collect::<Vec<_>>()));
     let narrow: ArrayRef = Arc::new(values.iter().map(|v| v.map(|v| v as i32)).collect::<Int32Array>());
     match kind {
         0 => vec![words],

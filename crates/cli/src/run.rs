@@ -1,0 +1,191 @@
+//! `sloth run` and `sloth explain`: a script becomes one job.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use sloth_engine::{Job, JobOptions};
+use sloth_plan::JobPlan;
+use sloth_plan::explain::explain as explain_plan;
+use sloth_server::{ScreenHub, ScreenSpec, Server, ServerConfig, ServerHandle};
+use sloth_sql::{Effect, Query, Session, lower, render_error, substitute};
+use sloth_types::{ConnectorRegistry, EpochListener, Error};
+
+use crate::args::{Explain, Run, Script};
+use crate::{signal, status};
+
+/// An error as it is shown to the user.
+pub(crate) type Shown<T> = Result<T, String>;
+
+/// A script with all files and variables put in.
+pub(crate) struct Text {
+    name: String,
+    sql: String,
+    parallelism: Option<usize>,
+    settings: Vec<(String, String)>,
+}
+
+impl Text {
+    /// A script that is part of the binary.
+    pub(crate) fn embedded(name: &str, sql: String, parallelism: Option<usize>) -> Self {
+        Text { name: name.to_owned(), sql, parallelism, settings: vec![] }
+    }
+
+    fn read(script: &Script) -> Shown<Text> {
+        let mut sql = String::new();
+        for file in &script.files {
+            let text =
+                std::fs::read_to_string(file).map_err(|e| format!("error: cannot read {}: {e}", file.display()))?;
+            sql.push_str(&text);
+            sql.push('\n');
+        }
+        let pair = |text: &String, what: &str| {
+            let (key, value) = text.split_once('=').ok_or_else(|| format!("error: {what} {text}: write NAME=VALUE"))?;
+            Ok::<_, String>((key.trim().to_owned(), value.to_owned()))
+        };
+        let vars = script.vars.iter().map(|v| pair(v, "--var")).collect::<Shown<Vec<_>>>()?;
+        let settings = script.settings.iter().map(|v| pair(v, "--set")).collect::<Shown<Vec<_>>>()?;
+        let name = script.files.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(" + ");
+        let vars: std::collections::BTreeMap<String, String> = vars.into_iter().collect();
+        let sql = substitute(&sql, |name| vars.get(name).map(String::as_str));
+        Ok(Text { name, sql, parallelism: script.parallelism, settings })
+    }
+
+    fn show(&self, error: &Error) -> String {
+        render_error(&self.sql, &self.name, error)
+    }
+}
+
+/// Runs the statements of a script; what is to run remains.
+fn prepare(text: &Text, explain_all: bool) -> Shown<Option<JobPlan>> {
+    let show = |e: Error| text.show(&e);
+    let mut session = Session::new();
+    if let Some(n) = text.parallelism {
+        session.set("parallelism.default", &n.to_string()).map_err(show)?;
+    }
+    for (key, value) in &text.settings {
+        session.set(key, value).map_err(show)?;
+    }
+    let mut queries: Vec<Query> = vec![];
+    for statement in session.parse(&text.sql).map_err(show)? {
+        match session.execute(&statement).map_err(show)? {
+            Effect::Done(what) => tracing::debug!("{what}"),
+            Effect::Rows(rows) => print_rows(&rows),
+            Effect::Explain(explained) => {
+                print!("{}", explain_plan(&lower(&session, &explained).map_err(show)?));
+            }
+            Effect::Run(more) => queries.extend(more),
+        }
+    }
+    if queries.is_empty() {
+        return Ok(None);
+    }
+    let plan = lower(&session, &queries).map_err(show)?;
+    if explain_all {
+        print!("{}", explain_plan(&plan));
+        return Ok(None);
+    }
+    Ok(Some(plan))
+}
+
+fn print_rows(rows: &arrow::array::RecordBatch) {
+    match arrow::util::pretty::pretty_format_batches(std::slice::from_ref(rows)) {
+        Ok(table) => println!("{table}"),
+        Err(error) => eprintln!("{error}"),
+    }
+}
+
+/// `sloth explain`.
+pub(crate) fn explain(args: &Explain) -> Shown<()> {
+    prepare(&Text::read(&args.script)?, true).map(|_| ())
+}
+
+/// `sloth run`.
+pub(crate) fn run(args: &Run) -> Shown<()> {
+    let text = Text::read(&args.script)?;
+    let screen = match &args.screen {
+        Some(path) => Screen::File(path),
+        None => Screen::Automatic,
+    };
+    let Some(running) = start(&text, args.http, screen)? else { return Ok(()) };
+    if let Some(server) = &running.server {
+        eprintln!("screen and metrics: http://{}", server.addr);
+    }
+    running.finish(&text)
+}
+
+/// Which description a screen has.
+pub(crate) enum Screen<'a> {
+    /// A file.
+    File(&'a Path),
+    /// Text that is part of the binary.
+    Embedded(&'a str),
+    /// Made from the tables.
+    Automatic,
+}
+
+/// A job and what is served beside it.
+pub(crate) struct Running {
+    job: Job,
+    pub(crate) server: Option<ServerHandle>,
+}
+
+impl Running {
+    /// Waits for the end with a status line, and stops the job on Ctrl-C.
+    pub(crate) fn finish(self, text: &Text) -> Shown<()> {
+        signal::on_interrupt(self.job.stopper());
+        let status = status::start(self.job.figures());
+        let result = self.job.wait();
+        status.finish();
+        if let Some(server) = self.server {
+            server.shutdown();
+        }
+        result.map_err(|e| text.show(&e))
+    }
+
+    /// Asks the job to stop.
+    pub(crate) fn stopper(&self) -> sloth_engine::Stopper {
+        self.job.stopper()
+    }
+
+    /// Waits for the end without saying anything.
+    pub(crate) fn wait(self, text: &Text) -> Shown<()> {
+        self.job.wait().map_err(|e| text.show(&e))
+    }
+}
+
+/// Starts the job of a script; `None` when there is nothing to run.
+pub(crate) fn start(text: &Text, http: Option<SocketAddr>, screen: Screen<'_>) -> Shown<Option<Running>> {
+    let Some(plan) = prepare(text, false)? else { return Ok(None) };
+    let show = |e: Error| text.show(&e);
+    let hub = ScreenHub::new().map_err(show)?;
+    let connectors = connectors(&hub);
+    let listener: Arc<dyn EpochListener> = Arc::new(hub.clone());
+    let options = JobOptions { listeners: vec![listener], ..JobOptions::default() };
+    let job = Job::start(plan, &connectors, options).map_err(show)?;
+    let tables = hub.tables();
+    let wanted = http.or_else(|| (!tables.is_empty()).then(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))));
+    let serve = |addr| -> sloth_types::Result<ServerHandle> {
+        let spec = match screen {
+            Screen::File(path) => ScreenSpec::read(path, &tables)?,
+            Screen::Embedded(spec) => ScreenSpec::parse(spec, &tables)?,
+            Screen::Automatic => ScreenSpec::automatic(&tables),
+        };
+        Server::start(ServerConfig { addr, screen: Some(spec), hub: hub.clone(), figures: job.figures() })
+    };
+    let server = match wanted.map(serve).transpose() {
+        Ok(server) => server,
+        Err(error) => {
+            job.stopper().stop();
+            let _ = job.wait();
+            return Err(show(error));
+        }
+    };
+    Ok(Some(Running { job, server }))
+}
+
+fn connectors(hub: &ScreenHub) -> ConnectorRegistry {
+    let mut connectors = sloth_connectors::registry();
+    connectors.register(Arc::new(hub.clone()));
+    connectors
+}
