@@ -28,6 +28,7 @@ export function palette(): string[] {
 export class Chart {
   private readonly chart: echarts.ECharts;
   private drawnAt = -Infinity;
+  private drawn = false;
 
   /** `option` builds the whole option; it is asked again at every change. */
   constructor(
@@ -41,13 +42,17 @@ export class Chart {
   }
 
   draw(): void {
+    const size = this.size();
+    // Without room there is nothing to draw, and a map of no size has no way back from pixels to places.
+    if (size.width < 2 || size.height < 2) return;
     const scale = rem() / 16;
     const unit = (px: number): number => px * scale;
     // A chart that changes all the time moves anyway: to animate each change would only cost.
     const now = performance.now();
     const animation = !calm() && now - this.drawnAt > ANIMATE_AFTER_MS;
     this.drawnAt = now;
-    this.chart.setOption({ animation, animationDuration: 600, animationDurationUpdate: 400, ...this.option(unit, this.size()) });
+    this.drawn = true;
+    this.chart.setOption({ animation, animationDuration: 600, animationDurationUpdate: 400, ...this.option(unit, size) });
   }
 
   size(): { width: number; height: number } {
@@ -56,6 +61,7 @@ export class Chart {
 
   /** Where a longitude and latitude lie, in pixels from the chart's upper left corner. */
   pixel(place: [number, number]): [number, number] | undefined {
+    if (!this.drawn) return undefined;
     const point = this.chart.convertToPixel({ geoIndex: 1 }, place) as [number, number] | undefined;
     return point && Number.isFinite(point[0]) && Number.isFinite(point[1]) ? point : undefined;
   }
