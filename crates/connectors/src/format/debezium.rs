@@ -212,7 +212,11 @@ mod tests {
         let batch = ChangeBatch { rows, diffs: Some(Int64Array::from(vec![1, -1])) };
         let mut lines = Vec::new();
         let mut encoder = encoder("debezium-json", &table.options, &table, table.schema.clone()).unwrap();
-        encoder.encode(&batch, &mut |line| Ok(lines.push(String::from_utf8(line.to_vec()).unwrap()))).unwrap();
+        let mut emit = |line: &[u8]| {
+            lines.push(String::from_utf8(line.to_vec()).unwrap());
+            Ok(())
+        };
+        encoder.encode(&batch, &mut emit).unwrap();
         assert_eq!(lines[0], r#"{"before":null,"after":{"id":1,"s":"a"},"op":"c"}"#);
         assert_eq!(lines[1], r#"{"before":{"id":1,"s":"a"},"after":null,"op":"d"}"#);
         let mut plain = crate::format::encoder("json", &table.options, &table, table.schema.clone()).unwrap();

@@ -123,3 +123,56 @@ impl Encoder for RawEncoder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::Int32Type;
+
+    use super::*;
+    use crate::format::{decoder, encoder};
+    use crate::testing::{nullable, table};
+
+    fn round_trip(data_type: DataType, records: &[&[u8]]) -> (Decoded, Vec<Vec<u8>>) {
+        let table = table("t", vec![nullable("v", data_type)], &[]);
+        let schema = table.schema.clone();
+        let decoded = decoder("raw", &table.options, &table, schema.clone()).unwrap().decode(records).unwrap();
+        let mut out = Vec::new();
+        let batch = ChangeBatch::append(decoded.batch.clone());
+        let mut encoder = encoder("raw", &table.options, &table, schema).unwrap();
+        let mut emit = |record: &[u8]| {
+            out.push(record.to_vec());
+            Ok(())
+        };
+        encoder.encode(&batch, &mut emit).unwrap();
+        (decoded, out)
+    }
+
+    #[test]
+    fn text_and_bytes_are_taken_as_they_are() {
+        let records: [&[u8]; 3] = [b"a,\"b\"", b"", b"\xff\x00"];
+        for bytes in [DataType::Binary, DataType::BinaryView] {
+            assert_eq!(round_trip(bytes, &records).1, records);
+        }
+        for text in [DataType::Utf8, DataType::Utf8View] {
+            let (decoded, out) = round_trip(text, &records);
+            assert_eq!(out, records[..2]);
+            assert_eq!(decoded.bad.iter().map(|(r, _)| *r).collect::<Vec<_>>(), [2]);
+            assert_eq!(decoded.record_of_row, Some(vec![0, 1]));
+        }
+    }
+
+    #[test]
+    fn numbers_come_from_their_text() {
+        let (decoded, out) = round_trip(DataType::Int32, &[b"7", b"x", b"-1"]);
+        assert_eq!(decoded.batch.column(0).as_primitive::<Int32Type>().values(), &[7, -1]);
+        assert_eq!(out, [b"7".to_vec(), b"-1".to_vec()]);
+        assert_eq!(decoded.bad, [(1, "column 'v': 'x' is not a valid INT".to_owned())]);
+    }
+
+    #[test]
+    fn a_table_has_one_column() {
+        let two = table("t", vec![nullable("a", DataType::Utf8), nullable("b", DataType::Utf8)], &[]);
+        let error = decoder("raw", &two.options, &two, two.schema.clone()).err().unwrap().to_string();
+        assert!(error.contains("exactly one column"), "{error}");
+    }
+}

@@ -19,7 +19,7 @@ pub(super) enum PartFormat {
     /// Records as lines.
     Lines { encoder: Box<dyn Encoder>, schema: SchemaRef, extension: String },
     /// Parquet.
-    Parquet { schema: SchemaRef, properties: WriterProperties },
+    Parquet { schema: SchemaRef, properties: Box<WriterProperties> },
 }
 
 impl PartFormat {
@@ -36,7 +36,7 @@ impl PartFormat {
             return Ok(PartFormat::Lines { encoder, schema, extension });
         }
         let compression = compression(&table.options)?;
-        let properties = WriterProperties::builder().set_compression(compression).build();
+        let properties = Box::new(WriterProperties::builder().set_compression(compression).build());
         Ok(PartFormat::Parquet { schema, properties })
     }
 
@@ -66,7 +66,7 @@ impl PartFormat {
                 Ok(Part::Lines { out, bytes })
             }
             PartFormat::Parquet { schema, properties } => {
-                let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties.clone()));
+                let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties.as_ref().clone()));
                 Ok(Part::Parquet(Box::new(writer.map_err(parquet_error)?)))
             }
         }

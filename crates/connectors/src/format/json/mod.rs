@@ -138,7 +138,8 @@ impl Gathered {
         index: u32,
     ) -> usize {
         let fail_on_missing = decoder.fail_on_missing;
-        let mut scanner = Scanner { block, at, end, lines, scratch: &mut decoder.scratch, fail_on_missing };
+        let block = block.get(..end).unwrap_or(block);
+        let mut scanner = Scanner { block, at, lines, scratch: &mut decoder.scratch, fail_on_missing };
         let scanned = scan(&mut scanner, &mut decoder.columns, &mut decoder.shape);
         // A broken text may have swallowed nothing beyond its line: the scanner stops at newlines.
         let stopped = scanner.at;
@@ -183,7 +184,7 @@ fn scan(scanner: &mut Scanner<'_>, columns: &mut [Child], shape: &mut Shape) -> 
         rows = 1;
     }
     match scanner.next_token() {
-        0 if scanner.at >= scanner.end => Ok(rows),
+        0 if scanner.at >= scanner.block.len() => Ok(rows),
         b'\n' if scanner.lines => Ok(rows),
         _ => Err("broken JSON: something follows the end of the object".into()),
     }

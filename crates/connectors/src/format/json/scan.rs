@@ -32,12 +32,10 @@ const KEY_BYTES_MAX: usize = 128;
 
 /// A position in a block of JSON text.
 pub(super) struct Scanner<'a> {
-    /// The text.
+    /// The text up to the end of the record, or of the block when records end at newlines.
     pub(super) block: &'a [u8],
     /// Where the scanner stands.
     pub(super) at: usize,
-    /// The end of the record, or of the block when records end at newlines.
-    pub(super) end: usize,
     /// Newlines end records (blocks of lines) instead of being white space (messages).
     pub(super) lines: bool,
     /// Unescaped texts.
@@ -50,7 +48,7 @@ impl Scanner<'_> {
     #[inline]
     fn peek(&self) -> u8 {
         // 0 is no JSON, so the end of the record needs no case of its own.
-        if self.at < self.end { self.block.get(self.at).copied().unwrap_or(0) } else { 0 }
+        self.block.get(self.at).copied().unwrap_or(0)
     }
 
     /// Skips white space and shows the next byte.
@@ -143,7 +141,7 @@ impl Scanner<'_> {
         if self.next_token() != b'"' {
             return self.unexpected("a key in quotes");
         }
-        let rest = self.block.get(self.at..self.end).unwrap_or_default();
+        let rest = self.block.get(self.at..).unwrap_or_default();
         let known = shape.places.get(place).and_then(|keys| keys.iter().position(|m| rest.starts_with(&m.key)));
         let (child, known) = match known {
             Some(index) => {
@@ -364,7 +362,7 @@ impl Scanner<'_> {
 
     #[inline]
     fn literal(&mut self, word: &[u8]) -> Result<(), Fault> {
-        if self.block.get(self.at..self.end).unwrap_or_default().starts_with(word) {
+        if self.block.get(self.at..).unwrap_or_default().starts_with(word) {
             self.at += word.len();
             return Ok(());
         }
@@ -402,11 +400,10 @@ impl Scanner<'_> {
 
     #[inline]
     fn digits(&mut self) -> usize {
-        let start = self.at;
-        while self.peek().is_ascii_digit() {
-            self.at += 1;
-        }
-        self.at - start
+        let rest = self.block.get(self.at..).unwrap_or_default();
+        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += count;
+        count
     }
 
     /// A string whose quote comes next: where its text starts and ends, and whether it has escapes.
@@ -415,7 +412,7 @@ impl Scanner<'_> {
         let start = self.at + 1;
         let mut at = start;
         let mut escaped = false;
-        let text = self.block.get(..self.end).unwrap_or_default();
+        let text = self.block;
         loop {
             at = super::escape::find_special(text, at);
             match text.get(at) {

@@ -50,8 +50,9 @@ fn split_sign(text: &[u8]) -> (bool, &[u8]) {
 pub(in crate::format) fn parse_i64_from_number(text: &[u8]) -> Option<i64> {
     parse_i64(text).or_else(|| {
         let whole = parse_f64(text)?.trunc();
-        // 2^63 as a float is exact; everything below it fits.
-        (-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&whole).then_some(whole as i64)
+        // -2^63 and 2^63 are exact as floats; everything between fits.
+        let (low, high) = (i64::MIN as f64, -(i64::MIN as f64));
+        (low..high).contains(&whole).then_some(whole as i64)
     })
 }
 
