@@ -198,7 +198,7 @@ fn bad_record(record: &Record<'_>, raw: Option<&[u8]>, error: &str) -> BadRecord
     let raw = raw.unwrap_or_default();
     BadRecord {
         raw: raw.get(..RAW_MAX).unwrap_or(raw).to_vec(),
-        place: format!("{}-{} offset {}", record.topic(), record.partition(), record.offset()),
+        place: format!("offset {}", record.offset()),
         error: error.to_owned(),
     }
 }

@@ -20,6 +20,17 @@ pub(super) enum Partitioner {
     RoundRobin,
 }
 
+/// How a change is written that is not an insert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Changes {
+    /// Not at all: the sink takes inserts only.
+    Refused,
+    /// The key identifies a row; a deletion is a record without a value.
+    Upsert,
+    /// The format of the value says what kind of change it is.
+    InValue,
+}
+
 /// A table that writes to a topic.
 pub(super) struct KafkaSink {
     table: TableSpec,
@@ -29,8 +40,7 @@ pub(super) struct KafkaSink {
     partitioner: Partitioner,
     /// Whether the end of an epoch waits until the brokers have all of it.
     waits: bool,
-    /// Whether the key identifies a row and a deletion is written as a record without a value.
-    upsert: bool,
+    changes: Changes,
 }
 
 impl KafkaSink {
@@ -61,12 +71,17 @@ impl KafkaSink {
                 .hint("Make a table for each topic."));
         }
         let partitioner = partitioner(table)?;
+        let changes = match (upsert, columns.value.format.as_str()) {
+            (true, _) => Changes::Upsert,
+            (false, "debezium-json") => Changes::InValue,
+            (false, _) => Changes::Refused,
+        };
         if upsert && partitioner != Partitioner::Default {
             return Err(Error::invalid("'upsert-kafka' spreads records by their key only")
                 .hint("Remove 'sink.partitioner': changes of a row must stay in one partition to stay in order."));
         }
         let sink =
-            KafkaSink { table: table.clone(), columns, connection, topic, partitioner, waits: waits(table)?, upsert };
+            KafkaSink { table: table.clone(), columns, connection, topic, partitioner, waits: waits(table)?, changes };
         Encoders::new(&sink.columns, &table.schema)?;
         Ok(sink)
     }
@@ -83,7 +98,8 @@ impl Sink for KafkaSink {
     fn accepts(&self, mode: &ChangelogMode) -> bool {
         match mode {
             ChangelogMode::Append => true,
-            ChangelogMode::Upsert { key } => self.upsert && self.is_primary_key(key),
+            _ if self.changes == Changes::InValue => true,
+            ChangelogMode::Upsert { key } => self.changes == Changes::Upsert && self.is_primary_key(key),
             ChangelogMode::Retract => false,
         }
     }
@@ -100,7 +116,13 @@ impl Sink for KafkaSink {
             )));
         }
         let encoders = Encoders::new(&self.columns, &schema)?;
-        let target = Target { topic: self.topic.clone(), partitioner: self.partitioner, waits: self.waits, writer };
+        let target = Target {
+            topic: self.topic.clone(),
+            partitioner: self.partitioner,
+            changes: self.changes,
+            waits: self.waits,
+            writer,
+        };
         let writer = KafkaWriter::open(&self.connection, target, encoders)
             .map_err(|e| e.context(format!("table '{}'", self.table.name)))?;
         Ok(Box::new(writer))

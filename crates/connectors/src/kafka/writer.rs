@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{Array, AsArray, BinaryArray, MapArray, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow::array::{
+    Array, AsArray, BinaryArray, Int64Array, MapArray, RecordBatch, RecordBatchOptions, StringArray,
+    TimestampMillisecondArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit, TimestampMillisecondType};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -15,7 +18,7 @@ use super::columns::{Columns, Meta, Part};
 use super::delivery::{Deliveries, Failure};
 use super::error::explain;
 use super::properties::Connection;
-use super::sink::Partitioner;
+use super::sink::{Changes, Partitioner};
 use crate::format::{self, Encoder};
 
 /// Pause before a record is offered again to a full queue.
@@ -27,6 +30,8 @@ pub(super) struct Target {
     pub(super) topic: String,
     /// How records are spread.
     pub(super) partitioner: Partitioner,
+    /// How changes that are no inserts are written.
+    pub(super) changes: Changes,
     /// Whether the end of an epoch waits for the brokers.
     pub(super) waits: bool,
     /// Number of this writer.
@@ -83,20 +88,22 @@ impl Half {
         Ok(Half { encoder, columns, schema: fields, encoded: Encoded::default() })
     }
 
-    /// Encodes all rows. Deletions are encoded like inserts: a key is a key, and the value is not sent.
-    fn encode(&mut self, rows: &RecordBatch) -> Result<()> {
+    /// Encodes all rows; without `diffs` as inserts.
+    fn encode(&mut self, rows: &RecordBatch, diffs: Option<Int64Array>) -> Result<()> {
         let Encoded { bytes, ends } = &mut self.encoded;
         bytes.clear();
         ends.clear();
         let columns = self.columns.iter().map(|i| Arc::clone(rows.column(*i))).collect();
-        let batch = ChangeBatch::append(RecordBatch::try_new(Arc::clone(&self.schema), columns)?);
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
+        let batch = ChangeBatch { rows, diffs };
         self.encoder.encode(&batch, &mut |record| {
             bytes.extend_from_slice(record);
             ends.push(bytes.len());
             Ok(())
         })?;
-        if ends.len() != rows.num_rows() {
-            return Err(Error::internal(format!("{} rows gave {} records", rows.num_rows(), ends.len())));
+        if ends.len() != batch.len() {
+            return Err(Error::internal(format!("{} rows gave {} records", batch.len(), ends.len())));
         }
         Ok(())
     }
@@ -223,9 +230,11 @@ impl SinkWriter for KafkaWriter {
         if batch.is_empty() {
             return Ok(());
         }
-        self.encoders.value.encode(&batch.rows)?;
+        let in_value = self.target.changes == Changes::InValue;
+        // A key is a key; and the value of a deletion is either told by its format or not sent.
+        self.encoders.value.encode(&batch.rows, batch.diffs.clone().filter(|_| in_value))?;
         if let Some(key) = &mut self.encoders.key {
-            key.encode(&batch.rows)?;
+            key.encode(&batch.rows, None)?;
         }
         let times = self.encoders.timestamp.map(|i| times(&batch.rows, i, &self.encoders.zone)).transpose()?;
         let headers = self.encoders.headers.map(|i| HeaderColumn::new(&batch.rows, i)).transpose()?;
@@ -237,7 +246,7 @@ impl SinkWriter for KafkaWriter {
         for row in 0..batch.len() {
             let mut record = BaseRecord::to(&topic);
             record.partition = self.partition(epoch);
-            record.payload = (batch.diff(row) > 0).then(|| value.record(row));
+            record.payload = (in_value || batch.diff(row) > 0).then(|| value.record(row));
             record.key = key.as_ref().map(|key| key.record(row));
             record.timestamp = times.as_ref().filter(|t| t.is_valid(row)).map(|t| t.value(row));
             record.headers = headers.as_ref().and_then(|h| h.row(row));
