@@ -32,12 +32,11 @@ use sloth_types::{Connector, Error, Result, Sink, Source, TableSpec};
 #[derive(Debug)]
 pub struct Filesystem;
 
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 14] = [
     "connector",
     "path",
     "format",
     "source.monitor-interval",
-    "source.path.regex-pattern",
     "scan.parallelism",
     "scan.block-size",
     "record.max-bytes",

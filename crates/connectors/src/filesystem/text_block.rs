@@ -202,6 +202,20 @@ impl TextReader {
 
     /// Reads up to `rows` records, none that starts at `stop` or later. `None` when there is none.
     pub(super) fn read(&mut self, block: &mut TextBlock, rows: usize, stop: Option<u64>) -> Result<Batch> {
+        if block.to - block.from < WINDOW_BYTES / 2 {
+            // A short rest of the window would make a short batch.
+            self.fill(block)?;
+        }
+        let read = self.read_window(block, rows, stop)?;
+        if block.from == block.to {
+            // The end of a packed file is found by reading on. Finding it now makes the offset after the last record
+            // the same, however the reads were cut.
+            self.fill(block)?;
+        }
+        Ok(read)
+    }
+
+    fn read_window(&mut self, block: &mut TextBlock, rows: usize, stop: Option<u64>) -> Result<Batch> {
         loop {
             let unread = self.unread(block);
             let allowed = stop.map_or(u64::MAX, |stop| stop.saturating_sub(block.position));

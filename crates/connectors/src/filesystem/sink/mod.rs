@@ -32,6 +32,8 @@ pub(super) struct FileSink {
 struct Rolling {
     bytes_max: u64,
     age_max: Duration,
+    /// So long after the last row.
+    idle_max: Duration,
     /// Age is looked at so often.
     check_every: Duration,
 }
@@ -50,8 +52,13 @@ impl FileSink {
         let rolling = Rolling {
             bytes_max: options.bytes("sink.rolling-policy.file-size")?.unwrap_or(128 << 20).max(1),
             age_max: options.duration("sink.rolling-policy.rollover-interval")?.unwrap_or(minutes(30)),
+            idle_max: options.duration("sink.rolling-policy.inactivity-interval")?.unwrap_or(minutes(30)),
             check_every: options.duration("sink.rolling-policy.check-interval")?.unwrap_or(minutes(1)),
         };
+        if options.parse_or("auto-compaction", "true or false", false)? {
+            return Err(Error::unsupported("option 'auto-compaction' = 'true': files are not compacted")
+                .hint("Raise 'sink.rolling-policy.file-size' to get fewer files."));
+        }
         PartFormat::new(table, &table.schema)?;
         Ok(FileSink { table: table.clone(), directory, rolling })
     }
@@ -112,6 +119,7 @@ struct OpenFile {
     hidden: PathBuf,
     visible: PathBuf,
     since: Mono,
+    written: Mono,
     checked: Mono,
 }
 
@@ -132,7 +140,7 @@ impl FileWriter {
         let mut due = open.part.bytes() >= self.rolling.bytes_max;
         if !due && open.checked.elapsed() >= self.rolling.check_every {
             open.checked = Mono::now();
-            due = open.since.elapsed() >= self.rolling.age_max;
+            due = open.since.elapsed() >= self.rolling.age_max || open.written.elapsed() >= self.rolling.idle_max;
         }
         if due { self.finish() } else { Ok(()) }
     }
@@ -155,9 +163,10 @@ impl SinkWriter for FileWriter {
             let part =
                 self.format.create(&hidden).map_err(|e| e.context(format_args!("file '{}'", hidden.display())))?;
             let now = Mono::now();
-            self.open = Some(OpenFile { part, hidden, visible, since: now, checked: now });
+            self.open = Some(OpenFile { part, hidden, visible, since: now, written: now, checked: now });
         }
         if let Some(open) = &mut self.open {
+            open.written = Mono::now();
             let path = &open.hidden;
             open.part
                 .write(&mut self.format, batch)

@@ -95,10 +95,24 @@ fn files_roll_by_age() {
 }
 
 #[test]
+fn files_roll_when_no_rows_come() {
+    let dir = TempDir::new("idle");
+    let options = [("sink.rolling-policy.inactivity-interval", "0 s"), ("sink.rolling-policy.check-interval", "0 s")];
+    let table = spec(&dir, "json", &options);
+    let mut writer = Filesystem.sink(&table).unwrap().open(table.schema.clone(), ChangelogMode::Append, 0).unwrap();
+    writer.write(Epoch(0), &batch(&table, 0..1)).unwrap();
+    writer.end_epoch(Epoch(0)).unwrap();
+    writer.end_epoch(Epoch(1)).unwrap();
+    assert_eq!(files(&dir), (files(&dir).0, 0));
+    assert_eq!(files(&dir).0.len(), 1);
+}
+
+#[test]
 fn wrong_options_are_refused_before_anything_is_written() {
     let dir = TempDir::new("sink-options");
     let error = |table: &TableSpec| Filesystem.sink(table).err().map(|e| e.to_string()).unwrap_or_default();
     assert!(error(&spec(&dir, "parquet", &[("sink.parquet.compression", "rar")])).contains("expected none, snappy"));
+    assert!(error(&spec(&dir, "csv", &[("auto-compaction", "true")])).contains("not compacted"));
     assert!(error(&spec(&dir, "xml", &[])).contains("format 'xml' is not known"));
     dir.write("out", "a file");
     assert!(error(&spec(&dir, "csv", &[])).contains("is a file"));

@@ -185,7 +185,9 @@ impl Scanner<'_> {
             shape.places.push(Vec::new());
         }
         match shape.places.get_mut(place) {
-            Some(keys) if keys.len() < KEYS_MAX && key.len() <= KEY_BYTES_MAX => {
+            Some(keys) if key.len() <= KEY_BYTES_MAX => {
+                // The last one makes room: what odd records left behind must not keep the usual keys out.
+                keys.truncate(KEYS_MAX - 1);
                 keys.push(Member { key: key.to_vec(), child, inner: Shape::default() });
                 Ok((child, Some(keys.len() - 1)))
             }
