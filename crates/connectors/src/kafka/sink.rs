@@ -140,7 +140,8 @@ fn partitioner(table: &TableSpec) -> Result<Partitioner> {
 }
 
 fn waits(table: &TableSpec) -> Result<bool> {
-    match table.options.get("sink.delivery-guarantee") {
+    // 'sink.semantic' is the name in old Flink scripts.
+    match table.options.get("sink.delivery-guarantee").or(table.options.get("sink.semantic")) {
         None | Some("at-least-once") => Ok(true),
         Some("none") => Ok(false),
         Some("exactly-once") => {

@@ -14,7 +14,7 @@ use super::properties::Connection;
 use super::reader::{KafkaReader, Range};
 use super::startup::{Bounded, Place, Startup};
 
-const SOURCE_OPTIONS: [&str; 10] = [
+const SOURCE_OPTIONS: [&str; 9] = [
     "topic-pattern",
     "scan.startup.mode",
     "scan.startup.timestamp-millis",
@@ -24,7 +24,6 @@ const SOURCE_OPTIONS: [&str; 10] = [
     "scan.bounded.specific-offsets",
     "scan.topic-partition-discovery.interval",
     "scan.parallelism",
-    "scan.watermark.emit.strategy",
 ];
 
 /// Options that only a sink uses; a table may serve as both.

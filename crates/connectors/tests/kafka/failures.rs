@@ -107,6 +107,8 @@ fn options_are_checked_before_anything_is_reached() {
     let exactly = [("sink.delivery-guarantee", "exactly-once")];
     let error = sink(&numbers(&topic, &exactly)).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let old_name = [("sink.semantic", "exactly-once")];
+    assert_eq!(sink(&numbers(&topic, &old_name)).err().unwrap().kind(), ErrorKind::Unsupported);
     let mut upsert = numbers(&topic, &[("connector", "upsert-kafka"), ("key.format", "json")]);
     assert!(sink(&upsert).err().unwrap().to_string().contains("PRIMARY KEY"));
     upsert.schema = std::sync::Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
