@@ -54,14 +54,14 @@ class GlidingList {
       let item = this.items.get(key);
       if (!item) {
         item = make();
-        item.classList.add("entering");
         this.items.set(key, item);
         this.list.append(item);
-        requestAnimationFrame(() => requestAnimationFrame(() => item?.classList.remove("entering")));
       }
       item.style.setProperty("--place", String(index));
       fill(item, index);
     });
+    // The first rows are simply there; later ones come in.
+    requestAnimationFrame(() => this.list.classList.add("settled"));
   }
 }
 

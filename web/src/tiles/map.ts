@@ -104,27 +104,56 @@ class Pulses {
     this.settle();
   }
 
-  /** Puts the marks in their places; a label that would cover the one above it moves down. */
+  /** Puts the marks in their places, each label where it covers neither a dot nor another label. */
   private settle(): void {
+    const unit = rem();
     const points = this.places
       .map((place) => ({ place, at: this.chart.pixel(place.region.capital) }))
-      .filter((point) => point.at !== undefined)
-      .sort((a, b) => (a.at?.[1] ?? 0) - (b.at?.[1] ?? 0));
-    const step = 1.75 * rem();
-    let free = -Infinity;
+      .filter((point): point is { place: Place; at: [number, number] } => point.at !== undefined);
+    const taken: Box[] = points.map(({ at: [x, y] }) => ({ left: x - 0.5 * unit, right: x + 0.5 * unit, top: y - 0.5 * unit, bottom: y + 0.5 * unit }));
     for (const { place, at } of points) {
       const item = this.items.get(place.region.name);
-      if (!item || !at) continue;
-      item.style.transform = `translate(${at[0].toFixed(1)}px, ${at[1].toFixed(1)}px)`;
-      // Chinese characters are as wide as high, figures a good half of that.
+      if (!item) continue;
       const [name, value] = this.label(place);
-      const width = (0.85 * name.length + 0.55 * value.length + 2.6) * rem();
-      item.classList.toggle("left", at[0] + width > this.layer.clientWidth);
-      const shift = Math.max(0, free - at[1]);
-      free = at[1] + shift + step;
-      item.style.setProperty("--shift", `${shift.toFixed(1)}px`);
+      // Chinese characters are as wide as high, figures a good half of that.
+      const width = (0.85 * name.length + 0.55 * value.length + 1.5) * unit;
+      const seats = SEATS.map((seat) => ({ ...seat, box: seatBox(at, seat, width, unit) }));
+      const inside = (box: Box): boolean => box.left >= 0 && box.right <= this.layer.clientWidth;
+      const free = (box: Box): boolean => inside(box) && taken.every((other) => apart(box, other));
+      const seat = seats.find(({ box }) => free(box)) ?? seats.find(({ box }) => inside(box)) ?? seats[0];
+      if (!seat) continue;
+      taken.push(seat.box);
+      item.style.transform = `translate(${at[0].toFixed(1)}px, ${at[1].toFixed(1)}px)`;
+      item.style.setProperty("--shift", `${seat.shift}rem`);
+      item.classList.toggle("left", seat.left);
     }
   }
+}
+
+interface Box {
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
+}
+
+/** Where a label may stand beside its dot, in rem below it; the first free one is taken. */
+const SEATS = [0, 1, -1, 1.7, -1.7, 2.6].flatMap((shift) => [
+  { left: false, shift },
+  { left: true, shift },
+]);
+/** From the dot to its label, and half the label's height. */
+const GAP_REM = 0.95;
+const HALF_REM = 0.8;
+
+function seatBox([x, y]: [number, number], seat: { left: boolean; shift: number }, width: number, unit: number): Box {
+  const left = seat.left ? x - GAP_REM * unit - width : x + GAP_REM * unit;
+  const middle = y + seat.shift * unit;
+  return { left, right: left + width, top: middle - HALF_REM * unit, bottom: middle + HALF_REM * unit };
+}
+
+function apart(a: Box, b: Box): boolean {
+  return a.right < b.left || b.right < a.left || a.bottom < b.top || b.bottom < a.top;
 }
 
 function narrow(size: Size): boolean {

@@ -8,6 +8,7 @@ import { Chart, fade, palette } from "./chart";
 import type { Context, View } from "./tile";
 
 const LIMIT = 8;
+const OTHER_COLOUR = "#64748b";
 /** Steps of a share of the whole. */
 const STEPS = 1000;
 
@@ -47,7 +48,7 @@ export function pieTile(spec: TileSpec, host: HTMLElement, { formatter, words }:
   }));
   return {
     update(table: Table) {
-      slices = toSlices(spec, table, colours);
+      slices = toSlices(spec, table, colours, words.other);
       const total = slices.reduce((all, slice) => all + slice.value, 0);
       setText(sum, `${spec.prefix ?? ""}${formatter.compact(total, 2)}`);
       while (legend.children.length > slices.length) legend.lastElementChild?.remove();
@@ -70,13 +71,18 @@ export function pieTile(spec: TileSpec, host: HTMLElement, { formatter, words }:
   };
 }
 
-function toSlices(spec: TileSpec, table: Table, colours: Map<string, string>): Slice[] {
+/** The first rows, and all others as one slice: the ring is always the whole. */
+function toSlices(spec: TileSpec, table: Table, colours: Map<string, string>, other: string): Slice[] {
   const [label, value] = [table.index(spec.label ?? ""), table.index(spec.value ?? "")];
   const all = palette();
-  return ranked({ ...spec, limit: spec.limit ?? LIMIT }, table).map((row) => {
+  const { limit = LIMIT, ...unlimited } = spec;
+  const rows = ranked(unlimited, table);
+  const slices = rows.slice(0, limit).map((row) => {
     const name = String(row[label]);
     const colour = colours.get(name) ?? all[colours.size % all.length] ?? theme("--accent");
     colours.set(name, colour);
     return { name, value: toNumber(row[value]), colour };
   });
+  const rest = rows.slice(limit).reduce((sum, row) => sum + toNumber(row[value]), 0);
+  return rest > 0 ? [...slices, { name: other, value: rest, colour: OTHER_COLOUR }] : slices;
 }
