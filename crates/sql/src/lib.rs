@@ -13,6 +13,8 @@ pub mod parse;
 pub mod plan;
 mod rewrite;
 pub mod session;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod types;
 

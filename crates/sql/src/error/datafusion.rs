@@ -9,6 +9,7 @@ use sloth_types::{Error, ErrorKind};
 use crate::catalog::nearest;
 use crate::dialect::FlinkDialect;
 use crate::parse::cursor::{explain_parser_error, word_length};
+use crate::parse::lower_first;
 use crate::text::SourceText;
 
 /// Explains an error that came up while the statement at `statement` was planned.
@@ -126,12 +127,26 @@ fn plan_error(text: &str) -> Error {
             _ => error.hint("SHOW FUNCTIONS lists all functions."),
         };
     }
+    if let Some(rest) = text.strip_prefix("Column in SELECT must be in GROUP BY or an aggregate function") {
+        if rest.contains("$window_") {
+            return Error::invalid("the window in SELECT is not the one in GROUP BY, or the column is no group key")
+                .hint("Write TUMBLE_START and the like with exactly the arguments of the TUMBLE in GROUP BY.");
+        }
+        let name = rest.split('"').nth(1).unwrap_or_default();
+        return Error::invalid(format!("column '{name}' must be in GROUP BY or inside an aggregate function"))
+            .hint(format!("Group by it, or write for instance MAX({name})."));
+    }
+    if text.starts_with("Projections require unique expression names") {
+        let name = text.split('"').nth(1).unwrap_or_default();
+        let name = name.rsplit(" AS ").next().unwrap_or(name);
+        return Error::invalid(format!("column '{name}' appears twice")).hint("Give one of them another name with AS.");
+    }
     // Our own functions put the hint behind a bar.
     match text.split_once('|') {
-        Some((message, hint)) => Error::invalid(message).hint(hint),
+        Some((message, hint)) => Error::invalid(lower_first(message)).hint(format!("{hint}.")),
         None => match text.split_once(". Candidate functions:") {
-            Some((message, _)) => Error::invalid(message),
-            None => Error::invalid(text),
+            Some((message, _)) => Error::invalid(lower_first(message)),
+            None => Error::invalid(lower_first(&text)),
         },
     }
 }
@@ -139,7 +154,9 @@ fn plan_error(text: &str) -> Error {
 /// Cuts DataFusion's prefixes and the advice that is not for users.
 fn tidy(text: &str) -> String {
     let mut text = text.trim();
-    for prefix in ["Error during planning: ", "This feature is not implemented: ", "Schema error: ", "Arrow error: "] {
+    // The innermost message is the one that says what is wrong.
+    text = text.rsplit_once("Error during planning: ").map_or(text, |(_, inner)| inner);
+    for prefix in ["Execution error: ", "This feature is not implemented: ", "Schema error: ", "Arrow error: "] {
         text = text.strip_prefix(prefix).unwrap_or(text);
     }
     let end =
@@ -147,7 +164,37 @@ fn tidy(text: &str) -> String {
             .iter()
             .filter_map(|marker| text.find(marker))
             .min();
-    text.get(..end.unwrap_or(text.len())).unwrap_or(text).trim().trim_end_matches('.').to_owned()
+    sql_words(text.get(..end.unwrap_or(text.len())).unwrap_or(text).trim().trim_end_matches('.'))
+}
+
+/// Says literals and types in SQL: `Int64(1)` is 1, `Utf8` is STRING.
+fn sql_words(text: &str) -> String {
+    const TYPES: [(&str, &str); 12] = [
+        ("Utf8View", "STRING"),
+        ("Utf8", "STRING"),
+        ("Int64", "BIGINT"),
+        ("Int32", "INT"),
+        ("Int16", "SMALLINT"),
+        ("Int8", "TINYINT"),
+        ("Float64", "DOUBLE"),
+        ("Float32", "FLOAT"),
+        ("Boolean", "BOOLEAN"),
+        ("Decimal128", "DECIMAL"),
+        ("Date32", "DATE"),
+        ("Timestamp", "TIMESTAMP"),
+    ];
+    let mut text = text.to_owned();
+    if let Ok(literals) = regex::Regex::new(r#"\b(?:U?Int\d+|Utf8|Float\d+|Boolean)\(("[^"]*"|[^()]*)\)"#) {
+        text = literals.replace_all(&text, "$1").into_owned();
+    }
+    for (arrow, sql) in TYPES {
+        if text.contains(arrow)
+            && let Ok(word) = regex::Regex::new(&format!(r"\b{arrow}\b"))
+        {
+            text = word.replace_all(&text, sql).into_owned();
+        }
+    }
+    text
 }
 
 /// The words in single quotes.

@@ -89,7 +89,7 @@ impl ScalarUDFImpl for Registered {
                 let types: Vec<String> =
                     types.iter().map(|t| crate::types::SqlType::from_arrow(t).to_string()).collect();
                 plan_err!(
-                    "{} cannot take ({})|Write {}.",
+                    "'{}' cannot take ({})|Write {}.",
                     self.name().to_ascii_uppercase(),
                     types.join(", "),
                     self.function.usage

@@ -9,8 +9,6 @@
 //! * leaf-expression extraction: the lowering prunes nested fields itself.
 
 mod push_filters;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 

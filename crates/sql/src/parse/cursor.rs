@@ -235,9 +235,18 @@ pub(crate) fn explain_parser_error(source: &SourceText, statement: Range<usize>,
         Some((before, place)) => (before, parse_place(place)),
         None => (text, None),
     };
+    let found = text.rsplit_once("found: ").map(|(_, found)| found);
     let span = match place {
         Some(location) => {
-            let start = source.offset(location);
+            let mut start = source.offset(location);
+            // The parser sometimes names a word and points behind it.
+            let before = source.slice(0..start).trim_end();
+            if let Some(found) = found
+                && !source.slice(start..source.text().len()).starts_with(found)
+                && before.ends_with(found)
+            {
+                start = before.len() - found.len();
+            }
             start..start + word_length(source.slice(start..source.text().len()))
         }
         None => statement.end.saturating_sub(1)..statement.end,

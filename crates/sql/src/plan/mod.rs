@@ -2,10 +2,12 @@
 
 mod provider;
 mod types;
+mod unnest;
 mod window;
 
 pub use provider::TableSourceRef;
 pub(crate) use provider::{Names, with_options};
 pub(crate) use types::FlinkTypes;
+pub(crate) use unnest::is_unnest;
 pub(crate) use window::WindowPlanner;
 pub use window::WindowTvf;

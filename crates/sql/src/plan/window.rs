@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, Result, TableReference};
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
-use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder, UserDefinedLogicalNodeCore};
 use datafusion::sql::sqlparser::ast::{
     self, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, TableFactor,
 };
@@ -135,7 +135,7 @@ impl UserDefinedLogicalNodeCore for WindowTvf {
     }
 }
 
-/// Plans window table functions, and tables with hinted options.
+/// Plans window table functions, joins with UNNEST, and tables with hinted options.
 #[derive(Debug)]
 pub(crate) struct WindowPlanner;
 
@@ -147,20 +147,17 @@ impl RelationPlanner for WindowPlanner {
                 let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
                 Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias.clone()))))
             }
-            TableFactor::Table { name, alias: None, args: None, .. } => match unhinted(name) {
-                // The scan's name would hold the options: give it the table's own.
-                Some(own) => {
-                    let mut named = relation.clone();
-                    if let TableFactor::Table { alias, .. } = &mut named {
-                        *alias = Some(ast::TableAlias {
-                            explicit: true,
-                            name: ast::Ident::with_quote('`', own),
-                            columns: vec![],
-                            at: None,
-                        });
-                    }
-                    let plan = cx.plan(named)?;
-                    Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, None))))
+            TableFactor::NestedJoin { table_with_joins, alias }
+                if table_with_joins.joins.last().is_some_and(|j| super::is_unnest(&j.relation)) =>
+            {
+                let plan = super::unnest::plan_unnest(table_with_joins, cx)?;
+                Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias.clone()))))
+            }
+            TableFactor::Table { name, alias, args: None, .. } => match unhinted(name) {
+                Some((own, hinted)) => {
+                    let source = cx.context_provider().get_table_source(TableReference::bare(hinted))?;
+                    let plan = LogicalPlanBuilder::scan(TableReference::bare(own), source, None)?.build()?;
+                    Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias.clone()))))
                 }
                 None => Ok(RelationPlanning::Original(Box::new(relation))),
             },
@@ -169,10 +166,11 @@ impl RelationPlanner for WindowPlanner {
     }
 }
 
-fn unhinted(name: &ObjectName) -> Option<String> {
+/// A table's own name, and the name with its options, when it has a hint.
+fn unhinted(name: &ObjectName) -> Option<(String, String)> {
     let last = name.0.last()?.as_ident()?;
     let (own, options) = crate::rewrite::tokens::hinted_name(&last.value);
-    (!options.is_empty()).then(|| own.to_owned())
+    (!options.is_empty()).then(|| (own.to_owned(), last.value.clone()))
 }
 
 fn is_window(f: &Function) -> bool {

@@ -9,6 +9,7 @@ use sloth_types::{Error, Result};
 
 use super::interval::interval_length;
 use super::{args, call, function_name, group_window, string};
+use crate::functions::{DAY_MS, Unit};
 
 /// Rewrites one expression whose children are done.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
@@ -21,6 +22,10 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
             Some(call("$floor_to", vec![(**expr).clone(), string(unit_name(unit))]))
         }
         Expr::Extract { field, expr, .. } => Some(call("$extract", vec![string(unit_name(field)), (**expr).clone()])),
+        Expr::Substring { expr, substring_from: Some(from), substring_for, .. } => {
+            let length = substring_for.iter().map(|e| (**e).clone());
+            Some(call("substr", [(**expr).clone(), (**from).clone()].into_iter().chain(length).collect()))
+        }
         Expr::Interval(interval) => normal_interval(interval)?.map(Expr::Interval),
         // A number with an exponent is a DOUBLE; only plain decimals are DECIMAL.
         Expr::Value(value) => match &value.value {
@@ -114,22 +119,61 @@ fn rewrite_function(f: &mut Function) -> Result<Option<Expr>> {
             op: BinaryOperator::Modulo,
             right: Box::new(Expr::Nested(Box::new(b.clone()))),
         }))),
-        ("IF", [condition, yes, no]) => Some(Expr::Case {
-            case_token: AttachedToken::empty(),
-            end_token: AttachedToken::empty(),
-            operand: None,
-            conditions: vec![CaseWhen { condition: condition.clone(), result: yes.clone() }],
-            else_result: Some(Box::new(no.clone())),
-        }),
+        ("IF", [condition, yes, no]) => Some(case(condition.clone(), yes.clone(), no.clone())),
         ("IF", _) => return Err(Error::invalid("IF takes three arguments").hint("Write IF(condition, then, else).")),
         ("IFNULL", _) => rename(f, "coalesce"),
-        ("TIMESTAMPDIFF" | "TIMESTAMPADD", [unit, ..]) => {
-            let unit = match unit {
-                Expr::Identifier(ident) => ident.value.to_ascii_uppercase(),
-                other => other.to_string().trim_matches('\'').to_ascii_uppercase(),
+        ("TIMESTAMPDIFF" | "TIMESTAMPADD", [unit, rest @ ..]) if rest.len() == 2 => {
+            let unit = unit.to_string().trim_matches(['\'', '`']).to_ascii_uppercase();
+            let name = match (name.as_str(), Unit::parse(&unit)) {
+                (_, None) => {
+                    return Err(Error::invalid(format!("'{unit}' is no unit of time"))
+                        .hint("Use SECOND, MINUTE, HOUR, DAY, WEEK, MONTH, QUARTER or YEAR."));
+                }
+                ("TIMESTAMPDIFF", _) => "$timestampdiff",
+                (_, Some(Unit::Fixed(ms))) if ms < DAY_MS => "$timestampadd_time",
+                _ => "$timestampadd",
             };
-            replace_first(f, string(unit))
+            Some(call(name, std::iter::once(string(unit)).chain(rest.iter().cloned()).collect()))
         }
+        ("TIMESTAMPDIFF" | "TIMESTAMPADD", _) => {
+            return Err(
+                Error::invalid(format!("{name} takes three arguments")).hint(format!("Write {name}(unit, a, b)."))
+            );
+        }
+        (
+            "YEAR" | "QUARTER" | "MONTH" | "WEEK" | "DAYOFYEAR" | "DAYOFMONTH" | "DAYOFWEEK" | "HOUR" | "MINUTE"
+            | "SECOND",
+            [time],
+        ) => Some(call("$extract", vec![string(name), time.clone()])),
+        ("UNIX_TIMESTAMP", []) => Some(call("$now_seconds", vec![])),
+        ("LOG", [x]) => Some(call("ln", vec![x.clone()])),
+        ("SIGN", [_]) => rename(f, "signum"),
+        ("GREATEST" | "LEAST", [_, _, ..]) => {
+            let null_if_any = given.iter().cloned().map(|e| Expr::IsNull(Box::new(e)));
+            let any = null_if_any.reduce(|a, b| Expr::BinaryOp {
+                left: Box::new(a),
+                op: BinaryOperator::Or,
+                right: Box::new(b),
+            });
+            any.map(|any| case(any, Expr::Value(Value::Null.into()), Expr::Function(f.clone())))
+        }
+        ("ELEMENT", [list]) => Some(call("array_element", vec![list.clone(), number(1)])),
+        ("CARDINALITY", [_]) => Some(cast(Expr::Function(f.clone()), "INT")),
+        ("STARTSWITH", [_, _]) => rename(f, "starts_with"),
+        ("ENDSWITH", [_, _]) => rename(f, "ends_with"),
+        ("TO_BASE64", [x]) => Some(call("encode", vec![x.clone(), string("base64pad")])),
+        ("FROM_BASE64", [x]) => Some(cast(call("decode", vec![x.clone(), string("base64pad")]), "STRING")),
+        ("SHA224" | "SHA256" | "SHA384" | "SHA512", [x]) => {
+            Some(call("encode", vec![call(&name.to_ascii_lowercase(), vec![x.clone()]), string("hex")]))
+        }
+        ("SHA2", [x, bits]) => {
+            let bits = bits.to_string();
+            if !matches!(bits.as_str(), "224" | "256" | "384" | "512") {
+                return Err(Error::invalid("SHA2 takes 224, 256, 384 or 512 bits"));
+            }
+            Some(call("encode", vec![call(&format!("sha{bits}"), vec![x.clone()]), string("hex")]))
+        }
+        ("ROW", [_, ..]) => rename(f, "struct"),
         ("LISTAGG", [_]) => {
             push(f, string(","));
             rename(f, "string_agg")
@@ -149,13 +193,18 @@ fn rename(f: &mut Function, name: &str) -> Option<Expr> {
     None
 }
 
-fn replace_first(f: &mut Function, value: Expr) -> Option<Expr> {
-    if let FunctionArguments::List(list) = &mut f.args
-        && let Some(first) = list.args.first_mut()
-    {
-        *first = FunctionArg::Unnamed(FunctionArgExpr::Expr(value));
+fn case(condition: Expr, yes: Expr, no: Expr) -> Expr {
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![CaseWhen { condition, result: yes }],
+        else_result: Some(Box::new(no)),
     }
-    None
+}
+
+fn number(value: i64) -> Expr {
+    Expr::Value(Value::Number(value.to_string(), false).into())
 }
 
 fn push(f: &mut Function, value: Expr) {

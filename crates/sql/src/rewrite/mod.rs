@@ -9,10 +9,12 @@ pub(crate) mod tokens;
 use std::ops::{ControlFlow, Range};
 
 use datafusion::sql::sqlparser::ast::{
-    self, Expr, Ident, ObjectName, Query, Select, SelectItem, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    self, Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem, TableFactor,
+    TableWithJoins, VisitMut, VisitorMut,
 };
 use sloth_types::{Error, Result};
 
+use crate::plan::is_unnest;
 use crate::text::SourceText;
 
 /// Rewrites a query in place.
@@ -58,6 +60,7 @@ impl VisitorMut for Rewriter<'_> {
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         name_columns(select);
+        nest_unnests(select);
         ControlFlow::Continue(())
     }
 
@@ -101,21 +104,98 @@ fn name_columns(select: &mut Select) {
     for table in &select.from {
         relation_names(table, &mut relations);
     }
+    let mut taken: Vec<String> = Vec::new();
     for (index, item) in select.projection.iter_mut().enumerate() {
-        let SelectItem::UnnamedExpr(expr) = item else { continue };
-        let alias = match expr {
-            Expr::Identifier(_) => continue,
-            Expr::CompoundIdentifier(path) => {
-                let is_column = path.len() == 2 && path.first().is_some_and(|first| relations.contains(&first.value));
-                match path.last() {
-                    Some(last) if !is_column => last.clone(),
-                    _ => continue,
-                }
+        let (expr, own, name) = match item {
+            SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias.clone()), alias.value.clone()),
+            SelectItem::UnnamedExpr(expr) => {
+                let (own, name) = own_name(expr, index, &relations);
+                (expr, own, name)
             }
-            _ => Ident::with_quote('`', format!("EXPR${index}")),
+            _ => continue,
         };
-        let expr = std::mem::replace(expr, Expr::Value(ast::Value::Null.into()));
-        *item = SelectItem::ExprWithAlias { expr, alias };
+        // The second column of a name gets a number, as in Flink.
+        let unique = (0..).map(|n| format!("{name}{n}")).find(|n| !taken.contains(n)).unwrap_or_default();
+        let alias = if taken.contains(&name) { Some(Ident::with_quote('`', unique)) } else { own };
+        taken.push(alias.as_ref().map_or(name, |a| a.value.clone()));
+        if let Some(alias) = alias {
+            let expr = std::mem::replace(expr, Expr::Value(ast::Value::Null.into()));
+            *item = SelectItem::ExprWithAlias { expr, alias };
+        }
+    }
+}
+
+/// The alias that an expression needs, and the name of its column.
+fn own_name(expr: &Expr, index: usize, relations: &[String]) -> (Option<Ident>, String) {
+    match expr {
+        Expr::Identifier(ident) => (None, ident.value.clone()),
+        Expr::CompoundIdentifier(path) => {
+            let is_column = path.len() == 2 && path.first().is_some_and(|first| relations.contains(&first.value));
+            let last = path.last().cloned().unwrap_or_else(|| Ident::new(format!("EXPR${index}")));
+            let name = last.value.clone();
+            (if is_column { None } else { Some(last) }, name)
+        }
+        _ => {
+            let name = format!("EXPR${index}");
+            (Some(Ident::with_quote('`', name.clone())), name)
+        }
+    }
+}
+
+/// Puts each join with UNNEST and what stands before it in brackets, so that they are planned as one relation: UNNEST
+/// reads the columns of the tables before it.
+fn nest_unnests(select: &mut Select) {
+    let mut tables: Vec<TableWithJoins> = Vec::with_capacity(select.from.len());
+    for table in std::mem::take(&mut select.from) {
+        match tables.last_mut() {
+            // `FROM t, UNNEST(t.a)` is a cross join.
+            Some(before) if is_unnest(&table.relation) => {
+                before.joins.push(Join {
+                    relation: table.relation,
+                    global: false,
+                    join_operator: JoinOperator::CrossJoin(JoinConstraint::None),
+                });
+                before.joins.extend(table.joins);
+            }
+            _ => tables.push(table),
+        }
+    }
+    for table in &mut tables {
+        let Some(last) = table.joins.iter().rposition(|j| is_unnest(&j.relation)) else { continue };
+        let rest = table.joins.split_off(last + 1);
+        let inner = std::mem::replace(table, TableWithJoins { relation: values(), joins: rest });
+        table.relation = nested(inner);
+    }
+    select.from = tables;
+}
+
+/// Brackets around everything up to each UNNEST, the innermost around the first.
+fn nested(mut table: TableWithJoins) -> TableFactor {
+    if let Some((last, before)) = table.joins.split_last()
+        && let Some(inner) = before.iter().rposition(|j| is_unnest(&j.relation))
+    {
+        let mut rest = before[inner + 1..].to_vec();
+        rest.push(last.clone());
+        let head = TableWithJoins { relation: table.relation, joins: before[..=inner].to_vec() };
+        table = TableWithJoins { relation: nested(head), joins: rest };
+    }
+    TableFactor::NestedJoin { table_with_joins: Box::new(table), alias: None }
+}
+
+/// Stands in for a relation while it is moved.
+fn values() -> TableFactor {
+    TableFactor::NestedJoin {
+        table_with_joins: Box::new(TableWithJoins {
+            relation: TableFactor::UNNEST {
+                alias: None,
+                array_exprs: vec![],
+                with_offset: false,
+                with_offset_alias: None,
+                with_ordinality: false,
+            },
+            joins: vec![],
+        }),
+        alias: None,
     }
 }
 

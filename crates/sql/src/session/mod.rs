@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use datafusion::common::DFSchema;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_expr::PhysicalExpr;
@@ -20,6 +21,7 @@ use sloth_types::{Error, Options, Result};
 
 use crate::catalog::{Catalog, Object, Table};
 use crate::functions::zone::Zone;
+use crate::functions::{DecimalDivision, FlinkSemantics};
 use crate::parse::statement::{Drop, Insert, ObjectKind};
 use crate::parse::{Statement, StatementKind, parse_script};
 
@@ -77,6 +79,8 @@ impl Session {
         options.sql_parser.parse_float_as_decimal = true;
         options.sql_parser.map_string_types_to_utf8view = false;
         options.sql_parser.collect_spans = true;
+        // NULL is the smallest value.
+        options.sql_parser.default_null_ordering = "nulls_min".to_owned();
         let state = SessionStateBuilder::new()
             .with_config(config)
             .with_default_features()
@@ -86,6 +90,12 @@ impl Session {
             .build();
         let context = SessionContext::new_with_state(state);
         crate::functions::register(&context);
+        // The functions are registered just above, so that the rule finds them.
+        if let (Ok(semantics), Ok(division)) = (FlinkSemantics::new(&context), DecimalDivision::new(&context)) {
+            context.add_analyzer_rule(Arc::new(semantics));
+            // A registry refuses rewrites only when it keeps none; this one does.
+            let _ = context.state_ref().write().register_function_rewrite(Arc::new(division));
+        }
         Session { catalog: Catalog::default(), settings: Options::default(), context }
     }
 

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, DataFusionError};
+use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
@@ -12,6 +14,7 @@ use sloth_types::{Error, Result};
 
 use super::Session;
 use crate::error::explain;
+use crate::functions::{DecimalDivision, FlinkSemantics};
 use crate::parse::Statement;
 use crate::plan::Names;
 
@@ -53,7 +56,10 @@ impl Session {
             .with_schema(std::sync::Arc::new(schema.clone()))
             .with_config_options(std::sync::Arc::clone(state.config_options()))
             .build();
-        ExprSimplifier::new(context).coerce(expr, schema)
+        let division = DecimalDivision::new(&self.context)?;
+        let divided = expr.transform_up(|e| division.rewrite(e, schema, state.config_options()))?.data;
+        let coerced = ExprSimplifier::new(context).coerce(divided, schema)?;
+        FlinkSemantics::new(&self.context)?.rewrite_expr(coerced, schema).map(|t| t.data)
     }
 
     pub(super) fn explain(&self, statement: &Statement, span: Range<usize>, error: DataFusionError) -> Error {

@@ -1,0 +1,217 @@
+//! Regular expressions, with Java's replacement syntax.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use arrow::array::{ListBuilder, PrimitiveArray, StringBuilder};
+use arrow::datatypes::{DataType, Field, Int32Type};
+use datafusion::common::Result;
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, Volatility};
+use regex::Regex;
+
+use super::args::{Long, Text, array, booleans, borrowed, coerce, has, numbers, strings};
+use super::define::Function;
+
+/// Compiled expressions that are kept between batches, at most.
+const KEPT: usize = 256;
+
+static COMPILED: Mutex<Option<HashMap<String, Option<Regex>>>> = Mutex::new(None);
+
+/// The compiled expression; `None` when it is not valid, which gives NULL as in Flink.
+fn compile(text: &str) -> Option<Regex> {
+    let mut guard = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = guard.get_or_insert_default();
+    if let Some(known) = kept.get(text) {
+        return known.clone();
+    }
+    if kept.len() >= KEPT {
+        kept.clear();
+    }
+    let compiled = Regex::new(text).ok();
+    kept.insert(text.to_owned(), compiled.clone());
+    compiled
+}
+
+/// The expression of each row, compiled once when it does not change.
+struct Expressions<'a> {
+    text: Text<'a>,
+    last: Option<(&'a str, Option<Regex>)>,
+}
+
+impl<'a> Expressions<'a> {
+    fn new(args: &'a ScalarFunctionArgs, index: usize) -> Result<Self> {
+        Ok(Expressions { text: Text::of(args, index)?, last: None })
+    }
+
+    fn at(&mut self, row: usize) -> Option<&Regex> {
+        let text = self.text.get(row)?;
+        if self.last.as_ref().is_none_or(|(known, _)| *known != text) {
+            self.last = Some((text, compile(text)));
+        }
+        self.last.as_ref().and_then(|(_, regex)| regex.as_ref())
+    }
+}
+
+fn extract(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let (text, mut regex, group) = (Text::of(args, 0)?, Expressions::new(args, 1)?, Long::of(args, 2)?);
+    let given = has(args, 2);
+    Ok(borrowed(args.number_rows, |row| {
+        let text = text.get(row)?;
+        let group = if given { usize::try_from(group.get(row)?).ok()? } else { 0 };
+        let regex = regex.at(row)?;
+        if group == 0 {
+            return regex.find(text).map(|m| m.as_str());
+        }
+        regex.captures(text)?.get(group).map(|m| m.as_str())
+    }))
+}
+
+fn extract_all(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let (text, mut regex, group) = (Text::of(args, 0)?, Expressions::new(args, 1)?, Long::of(args, 2)?);
+    let given = has(args, 2);
+    let mut list = ListBuilder::new(StringBuilder::new());
+    for row in 0..args.number_rows {
+        let group = if given { group.get(row) } else { Some(1) };
+        let group = group.and_then(|g| usize::try_from(g).ok());
+        match (text.get(row), regex.at(row), group) {
+            (Some(text), Some(regex), Some(group)) if group < regex.captures_len() => {
+                for found in regex.captures_iter(text) {
+                    list.values().append_option(found.get(group).map(|m| m.as_str()));
+                }
+                list.append(true);
+            }
+            _ => list.append(false),
+        }
+    }
+    Ok(array(list.finish()))
+}
+
+fn matches(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let (text, mut regex) = (Text::of(args, 0)?, Expressions::new(args, 1)?);
+    Ok(booleans(args.number_rows, |row| {
+        let text = text.get(row)?;
+        Some(regex.at(row).is_some_and(|r| r.is_match(text)))
+    }))
+}
+
+fn count(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let (text, mut regex) = (Text::of(args, 0)?, Expressions::new(args, 1)?);
+    let counts: PrimitiveArray<Int32Type> =
+        numbers(args.number_rows, |row| Some(regex.at(row)?.find_iter(text.get(row)?).count() as i32));
+    Ok(array(counts))
+}
+
+fn replace(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let (text, mut regex, with) = (Text::of(args, 0)?, Expressions::new(args, 1)?, Text::of(args, 2)?);
+    let constant = with.constant().flatten().map(java_replacement);
+    strings(args.number_rows, |row, out| {
+        let (Some(text), Some(with)) = (text.get(row), with.get(row)) else { return Ok(false) };
+        let Some(regex) = regex.at(row) else { return Ok(false) };
+        let with = match &constant {
+            Some(known) => Cow::Borrowed(known.as_str()),
+            None => Cow::Owned(java_replacement(with)),
+        };
+        out.push_str(&regex.replace_all(text, with.as_ref()));
+        Ok(true)
+    })
+}
+
+/// `$1x` is group 1 in Java and group `1x` in Rust; `\$` is a dollar sign.
+fn java_replacement(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 4);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('$') => out.push_str("$$"),
+                Some(other) => out.push(other),
+                None => out.push('\\'),
+            },
+            '$' if chars.peek().is_some_and(char::is_ascii_digit) => {
+                out.push_str("${");
+                while let Some(digit) = chars.next_if(char::is_ascii_digit) {
+                    out.push(digit);
+                }
+                out.push('}');
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+macro_rules! regex_function {
+    ($names:expr, $usage:expr, $about:expr, $pattern:expr, $returns:expr, $invoke:expr) => {
+        Function {
+            names: $names,
+            usage: $usage,
+            about: $about,
+            volatility: Volatility::Immutable,
+            coerce: |types| coerce($pattern, types),
+            returns: $returns,
+            invoke: $invoke,
+        }
+    };
+}
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    regex_function!(
+        &["regexp_extract"],
+        "REGEXP_EXTRACT(text, regex [, group])",
+        "The first match, or a group of it; NULL when nothing matches.",
+        "ssI",
+        |_| DataType::Utf8,
+        extract
+    ),
+    regex_function!(
+        &["regexp_substr"],
+        "REGEXP_SUBSTR(text, regex)",
+        "The first match; NULL when nothing matches.",
+        "ss",
+        |_| DataType::Utf8,
+        extract
+    ),
+    regex_function!(
+        &["regexp_extract_all"],
+        "REGEXP_EXTRACT_ALL(text, regex [, group])",
+        "A group (default 1) of every match, as an array.",
+        "ssI",
+        |_| DataType::List(std::sync::Arc::new(Field::new("item", DataType::Utf8, true))),
+        extract_all
+    ),
+    regex_function!(
+        &["regexp"],
+        "REGEXP(text, regex)",
+        "True when a part of the text matches.",
+        "ss",
+        |_| DataType::Boolean,
+        matches
+    ),
+    regex_function!(
+        &["regexp_count"],
+        "REGEXP_COUNT(text, regex)",
+        "Number of matches.",
+        "ss",
+        |_| DataType::Int32,
+        count
+    ),
+    regex_function!(
+        &["regexp_replace"],
+        "REGEXP_REPLACE(text, regex, replacement)",
+        "Every match replaced; `$1` is the first group.",
+        "sss",
+        |_| DataType::Utf8,
+        replace
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replacements_follow_java() {
+        assert_eq!(java_replacement(r"$1x\$2"), "${1}x$$2");
+    }
+}

@@ -1,0 +1,352 @@
+//! Strings.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, ListBuilder, MapBuilder, PrimitiveArray, StringBuilder};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, Volatility};
+
+use super::args::{Long, Text, array, booleans, borrowed, coerce, column, has, is_text, numbers, strings};
+use super::define::Function;
+
+/// Strings as they are, other values as their text.
+fn texts(types: &[DataType]) -> Option<Vec<DataType>> {
+    let is_scalar = |t: &DataType| is_text(t) || t.is_primitive() || *t == DataType::Boolean;
+    (!types.is_empty() && types.iter().all(is_scalar)).then(|| vec![DataType::Utf8; types.len()])
+}
+
+fn concat(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let parts = (0..args.args.len()).map(|i| Text::of(args, i)).collect::<Result<Vec<_>>>()?;
+    strings(args.number_rows, |row, out| {
+        for part in &parts {
+            match part.get(row) {
+                Some(text) => out.push_str(text),
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    })
+}
+
+fn split_index(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let (text, separator, index) = (Text::of(args, 0)?, Text::of(args, 1)?, Long::of(args, 2)?);
+    Ok(borrowed(args.number_rows, |row| {
+        let (text, separator, index) = (text.get(row)?, separator.get(row)?, index.get(row)?);
+        let index = usize::try_from(index).ok()?;
+        if text.is_empty() || separator.is_empty() {
+            return (index == 0 && !text.is_empty()).then_some(text);
+        }
+        match separator.as_bytes() {
+            // One byte: the frequent case, and the search is a plain scan.
+            [byte] => text.split(char::from(*byte)).nth(index),
+            _ => text.split(separator).nth(index),
+        }
+    }))
+}
+
+/// `SUBSTR(s, from [, length])`: positions count from 1, negative ones from the end.
+fn substr(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let (text, from, length) = (Text::of(args, 0)?, Long::of(args, 1)?, Long::of(args, 2)?);
+    let limited = has(args, 2);
+    Ok(borrowed(args.number_rows, |row| {
+        let (text, from) = (text.get(row)?, from.get(row)?);
+        let length = if limited { length.get(row)? } else { i64::MAX };
+        let chars = || if text.is_ascii() { text.len() } else { text.chars().count() };
+        let start = match from {
+            0 => 0,
+            f if f > 0 => f - 1,
+            f => chars() as i64 + f,
+        };
+        if length <= 0 || start < 0 {
+            return Some("");
+        }
+        let byte = |n: i64| {
+            if text.is_ascii() {
+                return (n as usize).min(text.len());
+            }
+            text.char_indices().nth(n as usize).map_or(text.len(), |(i, _)| i)
+        };
+        text.get(byte(start)..byte(start.saturating_add(length).min(i64::from(i32::MAX))))
+    }))
+}
+
+fn locate(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let (needle, text, from) = (Text::of(args, 0)?, Text::of(args, 1)?, Long::of(args, 2)?);
+    let given = has(args, 2);
+    let found: PrimitiveArray<Int32Type> = numbers(args.number_rows, |row| {
+        let (needle, text) = (needle.get(row)?, text.get(row)?);
+        let from = if given { from.get(row)?.max(1) - 1 } else { 0 };
+        let start = text.char_indices().nth(from as usize).map_or(text.len(), |(i, _)| i);
+        let at = text.get(start..)?.find(needle);
+        Some(at.map_or(0, |at| text.get(..start + at).map_or(0, |before| before.chars().count() as i32 + 1)))
+    });
+    Ok(array(found))
+}
+
+/// Java's `String.hashCode`, over UTF-16 units.
+fn hash_code(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let text = Text::of(args, 0)?;
+    let hashes: PrimitiveArray<Int32Type> = numbers(args.number_rows, |row| {
+        Some(text.get(row)?.encode_utf16().fold(0_i32, |h, c| h.wrapping_mul(31).wrapping_add(i32::from(c))))
+    });
+    Ok(array(hashes))
+}
+
+/// How often a character occurs: the user-defined function of the public Nexmark queries.
+fn count_char(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let (text, wanted) = (Text::of(args, 0)?, Text::of(args, 1)?);
+    let counts: PrimitiveArray<Int64Type> = numbers(args.number_rows, |row| {
+        let (Some(text), Some(wanted)) = (text.get(row), wanted.get(row)) else { return Some(0) };
+        Some(match wanted.as_bytes() {
+            [byte] => text.bytes().filter(|b| b == byte).count() as i64,
+            _ => wanted.chars().next().map_or(0, |c| text.matches(c).count() as i64),
+        })
+    });
+    Ok(array(counts))
+}
+
+/// `PARSE_URL(url, 'HOST' | 'PATH' | 'QUERY' | 'REF' | 'PROTOCOL' | 'AUTHORITY' | 'FILE' | 'USERINFO' [, key])`.
+fn parse_url(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let (url, part, key) = (Text::of(args, 0)?, Text::of(args, 1)?, Text::of(args, 2)?);
+    let keyed = has(args, 2);
+    Ok(borrowed(args.number_rows, |row| {
+        let found = url_part(url.get(row)?, part.get(row)?)?;
+        if !keyed {
+            return Some(found);
+        }
+        let key = key.get(row)?;
+        found.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))
+    }))
+}
+
+fn url_part<'u>(url: &'u str, part: &str) -> Option<&'u str> {
+    let (protocol, rest) = url.split_once("://")?;
+    let (rest, fragment) = rest.split_once('#').map_or((rest, None), |(r, f)| (r, Some(f)));
+    let at = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, file) = rest.split_at(at);
+    let (path, query) = file.split_once('?').map_or((file, None), |(p, q)| (p, Some(q)));
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    match part {
+        "PROTOCOL" => Some(protocol),
+        "AUTHORITY" => Some(authority),
+        "HOST" => Some(host.split_once(':').map_or(host, |(host, _)| host)),
+        "USERINFO" => user,
+        "PATH" => Some(path),
+        "FILE" => Some(file),
+        "QUERY" => query,
+        "REF" => fragment,
+        _ => None,
+    }
+}
+
+fn str_to_map(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let (text, pairs, values) = (Text::of(args, 0)?, Text::of(args, 1)?, Text::of(args, 2)?);
+    let mut map = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new())
+        .with_keys_field(Field::new("key", DataType::Utf8, false))
+        .with_values_field(Field::new("value", DataType::Utf8, true));
+    for row in 0..args.number_rows {
+        let Some(text) = text.get(row) else {
+            map.append(false)?;
+            continue;
+        };
+        let (pairs, values) = (pairs.get(row).unwrap_or(","), values.get(row).unwrap_or("="));
+        for pair in text.split(pairs) {
+            let (key, value) = pair.split_once(values).map_or((pair, None), |(k, v)| (k, Some(v)));
+            map.keys().append_value(key);
+            map.values().append_option(value);
+        }
+        map.append(true)?;
+    }
+    let built = map.finish();
+    // The builder calls the entries as it likes; the type planner's name is what plans expect.
+    Ok(ColumnarValue::Array(arrow::compute::cast(&built, args.return_field.data_type())?))
+}
+
+fn string_map() -> DataType {
+    let text = || crate::types::SqlType::new(crate::types::SqlTypeKind::Varchar(None));
+    crate::types::SqlType::new(crate::types::SqlTypeKind::Map(Box::new(text()), Box::new(text()))).to_arrow()
+}
+
+/// `SPLIT(s, delimiter)`.
+fn split(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let (text, delimiter) = (Text::of(args, 0)?, Text::of(args, 1)?);
+    let mut list = ListBuilder::new(StringBuilder::new());
+    for row in 0..args.number_rows {
+        match (text.get(row), delimiter.get(row)) {
+            (Some(text), Some("")) => {
+                text.chars().for_each(|c| list.values().append_value(c.to_string()));
+                list.append(true);
+            }
+            (Some(text), Some(delimiter)) => {
+                text.split(delimiter).for_each(|part| list.values().append_value(part));
+                list.append(true);
+            }
+            _ => list.append(false),
+        }
+    }
+    Ok(array(list.finish()))
+}
+
+fn hex(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    use std::fmt::Write as _;
+    let values = column(args, 0)?;
+    if let Some(longs) = values.as_primitive_opt::<Int64Type>() {
+        return strings(args.number_rows, |row, out| {
+            let _ = write!(out, "{:X}", if longs.is_valid(row) { longs.value(row) } else { 0 });
+            Ok(longs.is_valid(row))
+        });
+    }
+    let text = Text::of(args, 0)?;
+    strings(args.number_rows, |row, out| {
+        let Some(text) = text.get(row) else { return Ok(false) };
+        for byte in text.bytes() {
+            let _ = write!(out, "{byte:02X}");
+        }
+        Ok(true)
+    })
+}
+
+fn typeof_(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let shown = args.arg_fields.first().map(|f| crate::types::SqlType::of_field(f).to_string());
+    Ok(ColumnarValue::Scalar(ScalarValue::Utf8(shown)))
+}
+
+fn check(args: &ScalarFunctionArgs, holds: fn(&str) -> bool) -> Result<ColumnarValue> {
+    let text = Text::of(args, 0)?;
+    Ok(booleans(args.number_rows, |row| Some(text.get(row).is_some_and(holds))))
+}
+
+fn string_type(_: &[DataType]) -> DataType {
+    DataType::Utf8
+}
+
+macro_rules! text_function {
+    ($names:expr, $usage:expr, $about:expr, $coerce:expr, $returns:expr, $invoke:expr) => {
+        Function {
+            names: $names,
+            usage: $usage,
+            about: $about,
+            volatility: Volatility::Immutable,
+            coerce: $coerce,
+            returns: $returns,
+            invoke: $invoke,
+        }
+    };
+}
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    text_function!(
+        &["concat"],
+        "CONCAT(a, b, …)",
+        "The strings one after the other; NULL when one is NULL.",
+        texts,
+        string_type,
+        concat
+    ),
+    text_function!(
+        &["split_index"],
+        "SPLIT_INDEX(text, separator, index)",
+        "The part at `index`, counting from 0; NULL when there is none.",
+        |types| coerce("ssi", types),
+        string_type,
+        split_index
+    ),
+    text_function!(
+        &["substr", "substring"],
+        "SUBSTRING(text, from [, length])",
+        "A part of a string; a negative `from` counts from the end.",
+        |types| coerce("siI", types),
+        string_type,
+        substr
+    ),
+    text_function!(
+        &["locate"],
+        "LOCATE(part, text [, from])",
+        "Position of the first occurrence, counting from 1; 0 when there is none.",
+        |types| coerce("ssI", types),
+        |_| DataType::Int32,
+        locate
+    ),
+    text_function!(
+        &["hash_code"],
+        "HASH_CODE(text)",
+        "Java's hash of a string.",
+        |types| coerce("s", types),
+        |_| DataType::Int32,
+        hash_code
+    ),
+    text_function!(
+        &["count_char"],
+        "COUNT_CHAR(text, char)",
+        "How often a character occurs; the UDF of the public Nexmark queries.",
+        |types| coerce("ss", types),
+        |_| DataType::Int64,
+        count_char
+    ),
+    text_function!(
+        &["parse_url"],
+        "PARSE_URL(url, 'HOST' [, key])",
+        "A part of a URL, or a parameter of its query.",
+        |types| coerce("ssS", types),
+        string_type,
+        parse_url
+    ),
+    text_function!(
+        &["str_to_map"],
+        "STR_TO_MAP(text [, ',' [, '=']])",
+        "A map from `k=v,k=v`.",
+        |types| coerce("sSS", types),
+        |_| string_map(),
+        str_to_map
+    ),
+    text_function!(
+        &["split"],
+        "SPLIT(text, delimiter)",
+        "An array of the parts.",
+        |types| coerce("ss", types),
+        |_| DataType::List(Arc::new(Field::new("item", DataType::Utf8, true))),
+        split
+    ),
+    text_function!(
+        &["hex"],
+        "HEX(number or text)",
+        "Upper-case hexadecimal digits.",
+        |types| coerce("i", types).or_else(|| coerce("s", types)),
+        string_type,
+        hex
+    ),
+    text_function!(
+        &["typeof"],
+        "TYPEOF(value)",
+        "The SQL type of an expression.",
+        |types| (types.len() == 1).then(|| types.to_vec()),
+        string_type,
+        typeof_
+    ),
+    text_function!(
+        &["is_alpha"],
+        "IS_ALPHA(text)",
+        "True when there are letters only.",
+        |types| coerce("s", types),
+        |_| DataType::Boolean,
+        |args| check(args, |t| !t.is_empty() && t.chars().all(char::is_alphabetic))
+    ),
+    text_function!(
+        &["is_digit"],
+        "IS_DIGIT(text)",
+        "True when there are digits only.",
+        |types| coerce("s", types),
+        |_| DataType::Boolean,
+        |args| check(args, |t| !t.is_empty() && t.chars().all(char::is_numeric))
+    ),
+    text_function!(
+        &["is_decimal"],
+        "IS_DECIMAL(text)",
+        "True when the text is a number.",
+        |types| coerce("s", types),
+        |_| DataType::Boolean,
+        |args| check(args, |t| t.parse::<f64>().is_ok_and(f64::is_finite))
+    ),
+];
