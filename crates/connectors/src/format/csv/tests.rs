@@ -167,6 +167,32 @@ fn wide_lines_of_any_length_are_cut_right() {
 }
 
 #[test]
+fn random_lines_are_decoded_as_arrow_csv_does() {
+    let table = orders(&[]);
+    let mut rng = Rng::new(5);
+    let mut block = String::new();
+    for _ in 0..500 {
+        let category = ["a", "\"b, c\"", "\"say \"\"hi\"\"\"", "ü"][rng.below(4) as usize];
+        let amount = format!("{}.{:02}", rng.between(-99_999, 99_999), rng.below(100));
+        let time = format!(
+            "2024-{:02}-{:02} 12:{:02}:01.{:03}",
+            rng.between(1, 12),
+            rng.between(1, 28),
+            rng.below(60),
+            rng.below(1000)
+        );
+        let user = if rng.chance(0.2) { String::new() } else { (rng.next_u64() as i64).to_string() };
+        block.push_str(&format!("{},{category},{user},{amount},{time}\n", rng.next_u64() >> 1));
+    }
+    let mut reader =
+        arrow::csv::ReaderBuilder::new(table.schema.clone()).with_batch_size(1000).build(block.as_bytes()).unwrap();
+    let theirs = reader.next().unwrap().unwrap();
+    let ours = csv(&table).decode_block(block.as_bytes()).unwrap();
+    assert_eq!(ours.bad, []);
+    assert_eq!(ours.batch, theirs);
+}
+
+#[test]
 fn mutated_lines_never_panic_and_never_hurt_their_neighbours() {
     let table = orders(&[]);
     let mut decoder = csv(&table);

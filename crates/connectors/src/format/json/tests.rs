@@ -261,6 +261,25 @@ fn random_record(rng: &mut Rng, id: i64) -> Vec<u8> {
 }
 
 #[test]
+fn random_records_are_decoded_as_arrow_json_does() {
+    let mut rng = Rng::new(77);
+    let table = spec(bids(), &[]);
+    for asked in [table.schema.clone(), Arc::new(table.schema.project(&[1]).unwrap())] {
+        let mut block = Vec::new();
+        for id in 0..500 {
+            block.extend(random_record(&mut rng, id));
+            block.extend_from_slice(if rng.chance(0.2) { b" \r\n" } else { b"\n" });
+        }
+        let mut reader =
+            arrow::json::ReaderBuilder::new(asked.clone()).with_batch_size(1000).build(block.as_slice()).unwrap();
+        let theirs = reader.next().unwrap().unwrap();
+        let ours = decoder("json", &table.options, &table, asked).unwrap().decode_block(&block).unwrap();
+        assert_eq!(ours.bad, []);
+        assert_eq!(ours.batch, theirs);
+    }
+}
+
+#[test]
 fn mutated_records_never_panic_and_never_hurt_their_neighbours() {
     let mut decoder = json(bids(), &[]);
     let mut broken = 0;
