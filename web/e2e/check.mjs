@@ -1,14 +1,16 @@
-// Browser test of the big screen: node web/e2e/check.mjs URL [--screenshot FILE.png] [--screenshots DIR] [--title TEXT]
+// Browser test of the big screen: node web/e2e/check.mjs URL [--screenshot FILE.png] [--screenshots DIR] [--seconds N]
+// [--p99 MS]. Latency is measured for N seconds (5); with --p99 the event stream must not be later than so many ms.
 // Needs a running server with live data, and Debian's Chromium (scripts/chromium). Touches nothing but URL.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
 import { Proxy } from "./proxy.mjs";
+import { listen, percentile } from "./stream.mjs";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { screenshot: { type: "string" }, screenshots: { type: "string" }, seconds: { type: "string", default: "5" } },
+  options: { screenshot: { type: "string" }, screenshots: { type: "string" }, seconds: { type: "string", default: "5" }, p99: { type: "string" } },
 });
 const target = new URL(positionals[0] ?? "http://127.0.0.1:8080");
 
@@ -151,11 +153,26 @@ async function latency(page, seconds) {
     }
     return found;
   }, seconds * 1000);
-  const at = (list, share) => [...list].sort((a, b) => a - b)[Math.floor((list.length - 1) * share)];
-  const text = (name, list) => (list.length ? `${name} p50 ${at(list, 0.5)} ms, p99 ${at(list, 0.99)} ms (${list.length})` : undefined);
   assert(samples.epoch.length > 0, "nothing was drawn");
-  return [text("epoch clock to page", samples.epoch), text("created_at to page", samples.row)].filter(Boolean).join("; ");
+  return summary(samples, "page");
 }
+
+/** As `latency`, of the event stream alone. */
+async function streamLatency(seconds) {
+  const samples = await listen(target, seconds);
+  assert(samples.epoch.length > 0, "no event came");
+  const late = percentile(samples.row.length ? samples.row : samples.epoch, 0.99);
+  assert(!options.p99 || late <= Number(options.p99), `${summary(samples, "stream")}; allowed are ${options.p99} ms`);
+  return summary(samples, "stream");
+}
+
+function summary(samples, end) {
+  const text = (name, list) =>
+    list.length ? `${name} to ${end} p50 ${percentile(list, 0.5)} ms, p99 ${percentile(list, 0.99)} ms (${list.length})` : undefined;
+  return [text("epoch clock", samples.epoch), text("created_at", samples.row)].filter(Boolean).join("; ");
+}
+
+await check("latency of the event stream", () => streamLatency(Number(options.seconds)));
 
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
 const proxy = new Proxy(target);
@@ -172,7 +189,7 @@ try {
     for (let round = 0; round < 3; round += 1) detail = await checkValues(page);
     return detail;
   });
-  await check("latency", () => latency(page, Number(options.seconds)));
+  await check("latency of the page", () => latency(page, Number(options.seconds)));
   await check("the page reconnects by itself and is right again", async () => {
     await proxy.cut();
     await page.waitForFunction(() => window.__sloth.connection === "lost", null, { timeout: 10_000 });
