@@ -149,6 +149,16 @@ fn quoted_field(
     style: &CsvStyle,
     scratch: &mut Vec<u8>,
 ) -> Result<Field, String> {
+    if style.escape.is_none() {
+        // Mostly the next quote closes the field, and nothing needs to be copied.
+        let rest = block.get(start..end).unwrap_or_default();
+        if let Some(length) = memchr::memchr(quote, rest)
+            && rest.get(length + 1).is_none_or(|next| *next == style.delimiter)
+        {
+            let close = start + length;
+            return Ok(Field { token: Token::new(start, close, Kind::Text), end: close + 1 });
+        }
+    }
     let begin = scratch.len();
     let mut clean = true;
     let mut at = start;
