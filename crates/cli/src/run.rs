@@ -1,6 +1,8 @@
 //! `sloth run` and `sloth explain`: a script becomes one job.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -57,7 +59,7 @@ impl Text {
 }
 
 /// Runs the statements of a script; what is to run remains.
-fn prepare(text: &Text, explain_all: bool) -> Shown<Option<JobPlan>> {
+fn prepare(text: &Text, explain_all: bool) -> Shown<Option<Prepared>> {
     let show = |e: Error| text.show(&e);
     let mut session = Session::new();
     if let Some(n) = text.parallelism {
@@ -85,7 +87,31 @@ fn prepare(text: &Text, explain_all: bool) -> Shown<Option<JobPlan>> {
         print!("{}", explain_plan(&plan));
         return Ok(None);
     }
-    Ok(Some(plan))
+    let tables = session.catalog().tables().map(|t| (t.name.clone(), t.span.clone())).collect();
+    Ok(Some(Prepared { plan, tables }))
+}
+
+/// A job to be started, and where its tables are declared.
+struct Prepared {
+    plan: JobPlan,
+    tables: BTreeMap<String, Range<usize>>,
+}
+
+impl Prepared {
+    /// Points an error about a table to the table's declaration, and there to the option it speaks of.
+    fn locate(&self, sql: &str, error: Error) -> Error {
+        let quoted = |after: &str| {
+            let (_, rest) = error.message().split_once(after)?;
+            rest.split_once('\'').map(|(name, _)| name.to_owned())
+        };
+        let Some(span) = quoted("table '").and_then(|table| self.tables.get(&table)).cloned() else { return error };
+        let option = quoted("option '").and_then(|key| {
+            let key = format!("'{key}'");
+            let at = span.start + sql.get(span.clone())?.find(&key)?;
+            Some(at..at + key.len())
+        });
+        error.at(option.unwrap_or(span))
+    }
 }
 
 fn print_rows(rows: &arrow::array::RecordBatch) {
@@ -156,13 +182,14 @@ impl Running {
 
 /// Starts the job of a script; `None` when there is nothing to run.
 pub(crate) fn start(text: &Text, http: Option<SocketAddr>, screen: Screen<'_>) -> Shown<Option<Running>> {
-    let Some(plan) = prepare(text, false)? else { return Ok(None) };
+    let Some(prepared) = prepare(text, false)? else { return Ok(None) };
     let show = |e: Error| text.show(&e);
     let hub = ScreenHub::new().map_err(show)?;
     let connectors = connectors(&hub);
     let listener: Arc<dyn EpochListener> = Arc::new(hub.clone());
     let options = JobOptions { listeners: vec![listener], ..JobOptions::default() };
-    let job = Job::start(plan, &connectors, options).map_err(show)?;
+    let job =
+        Job::start(prepared.plan.clone(), &connectors, options).map_err(|e| show(prepared.locate(&text.sql, e)))?;
     let tables = hub.tables();
     let wanted = http.or_else(|| (!tables.is_empty()).then(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))));
     let serve = |addr| -> sloth_types::Result<ServerHandle> {

@@ -1,6 +1,5 @@
 //! A running job: opens the connectors, starts the workers, watches over them, ends.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -17,7 +16,7 @@ use crate::failure::Failure;
 use crate::io::board::Board;
 use crate::io::rows::RowsSource;
 use crate::io::writer::{Writer, WriterThread};
-use crate::render::{JobContext, Rendering, render};
+use crate::render::{JobContext, OpenWriters, Rendering, render};
 
 /// How to start a job beyond what its plan says.
 #[derive(Clone)]
@@ -107,8 +106,8 @@ impl Job {
         Ok(job)
     }
 
-    fn start_writers(&mut self, sinks: Vec<OpenSink>) -> Result<(Vec<bool>, HashMap<(usize, usize), Writer>)> {
-        let mut writers = HashMap::new();
+    fn start_writers(&mut self, sinks: Vec<OpenSink>) -> Result<(Vec<bool>, OpenWriters)> {
+        let mut writers = OpenWriters::new();
         let mut ordered = vec![];
         let mut slot = 0;
         for (ordinal, sink) in sinks.into_iter().enumerate() {

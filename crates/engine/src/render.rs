@@ -71,13 +71,13 @@ impl StateGauge {
 }
 
 /// Writers opened before the start, by (sink ordinal, writer number).
-pub(crate) type Writers = Mutex<HashMap<(usize, usize), Writer>>;
+pub(crate) type OpenWriters = HashMap<(usize, usize), Writer>;
 
 /// What a worker needs to render the plan.
 pub(crate) struct Rendering {
     pub(crate) plan: JobPlan,
     pub(crate) context: Arc<JobContext>,
-    pub(crate) writers: Writers,
+    pub(crate) writers: Mutex<OpenWriters>,
     /// For each sink whether its rows must be put in order (one writer).
     pub(crate) ordered: Vec<bool>,
     pub(crate) coordinator: Mutex<Option<Coordinator>>,
@@ -241,7 +241,7 @@ type Call = Rc<RefCell<Option<timely::scheduling::Activator>>>;
 
 /// The coordinator's operator: ticks to all workers. On other workers it gives its capability up at once.
 fn tick_source<'s>(floor: &Floor<'s>, coordinator: Option<Coordinator>, call: &Call) -> Edge<'s> {
-    let mut builder = OperatorBuilder::new("ticks".to_owned(), floor.scope.clone());
+    let mut builder = OperatorBuilder::new("ticks".to_owned(), floor.scope);
     let (output, stream) = builder.new_output::<Message>();
     let mut output = OutputBuilder::<u64, Builder>::from(output);
     let info = builder.operator_info();
@@ -286,7 +286,7 @@ fn tick_source<'s>(floor: &Floor<'s>, coordinator: Option<Coordinator>, call: &C
 
 /// Reads a source: ticks in; rows and bad records out.
 fn read_source<'s>(floor: &Floor<'s>, ticks: Edge<'s>, mut reader: SourceReader) -> (Edge<'s>, Edge<'s>) {
-    let mut builder = OperatorBuilder::new("source".to_owned(), floor.scope.clone());
+    let mut builder = OperatorBuilder::new("source".to_owned(), floor.scope);
     let mut input = builder.new_input(ticks, pact::to_all());
     let (rows_output, rows_stream) = builder.new_output::<Message>();
     let (bad_output, bad_stream) = builder.new_output::<Message>();

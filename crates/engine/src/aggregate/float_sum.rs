@@ -124,13 +124,13 @@ fn round(terms: &[f64]) -> f64 {
         }
     }
     // Exactly half way: the sign of what follows decides.
-    if let Some(next) = rest.next() {
-        if (error < 0.0 && *next < 0.0) || (error > 0.0 && *next > 0.0) {
-            let doubled = error * 2.0;
-            let moved = sum + doubled;
-            if doubled == moved - sum {
-                sum = moved;
-            }
+    if let Some(next) = rest.next()
+        && ((error < 0.0 && *next < 0.0) || (error > 0.0 && *next > 0.0))
+    {
+        let doubled = error * 2.0;
+        let moved = sum + doubled;
+        if doubled == moved - sum {
+            sum = moved;
         }
     }
     sum

@@ -50,6 +50,14 @@ impl PaneRule {
     }
 }
 
+/// A batch on its way into the panes.
+struct Feed<'a> {
+    spec: &'a GroupsSpec,
+    rule: &'a PaneRule,
+    prepared: &'a Prepared,
+    watermark: Watermark,
+}
+
 /// Groups by pane.
 #[derive(Default)]
 pub(crate) struct PaneMap {
@@ -70,44 +78,43 @@ impl PaneMap {
         watermark: Watermark,
     ) -> Result<usize> {
         let prepared = spec.prepare(rows)?;
+        let feed = Feed { spec, rule, prepared: &prepared, watermark };
         let total = rows.num_rows();
         let column = match rule {
             PaneRule::Whole => {
-                self.add_set(spec, rule, 0, &prepared, &RowSet::Range(0..total), watermark)?;
+                self.add_set(&feed, 0, &RowSet::Range(0..total))?;
                 return Ok(0);
             }
             PaneRule::Time { column, .. } | PaneRule::End { column } => *column,
         };
         let times = millis(rows.column(column))?;
         if let Some(valid) = rows_with_time(&times) {
-            let late = self.add_scattered(spec, rule, &times, valid.into_iter(), &prepared, watermark)?;
+            let late = self.add_scattered(&feed, &times, valid.into_iter())?;
             return Ok(late + times.null_count());
         }
         let values = times.values();
         let (low, high) = values.iter().fold((i64::MAX, i64::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
         if low <= high && rule.pane_of(low) == rule.pane_of(high) {
-            return self.add_set(spec, rule, rule.pane_of(low), &prepared, &RowSet::Range(0..total), watermark);
+            return self.add_set(&feed, rule.pane_of(low), &RowSet::Range(0..total));
         }
         let runs = runs_of(rule, values);
         if runs.len() * RUN_ROWS_MIN > total {
-            return self.add_scattered(spec, rule, &times, 0..total as u32, &prepared, watermark);
+            return self.add_scattered(&feed, &times, 0..total as u32);
         }
         let mut late = 0;
         for (pane, range) in runs {
-            late += self.add_set(spec, rule, pane, &prepared, &RowSet::Range(range), watermark)?;
+            late += self.add_set(&feed, pane, &RowSet::Range(range))?;
         }
         Ok(late)
     }
 
     fn add_scattered(
         &mut self,
-        spec: &mut GroupsSpec,
-        rule: &PaneRule,
+        feed: &Feed<'_>,
         times: &TimestampMillisecondArray,
         rows: impl Iterator<Item = u32>,
-        prepared: &Prepared,
-        watermark: Watermark,
     ) -> Result<usize> {
+        let rule = feed.rule;
         let mut by_pane: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
         let values = times.values();
         let mut last: Option<(i64, i64)> = None;
@@ -122,25 +129,17 @@ impl PaneMap {
         }
         let mut late = 0;
         for (pane, list) in by_pane {
-            late += self.add_set(spec, rule, pane, prepared, &RowSet::List(&list), watermark)?;
+            late += self.add_set(feed, pane, &RowSet::List(&list))?;
         }
         Ok(late)
     }
 
-    fn add_set(
-        &mut self,
-        spec: &mut GroupsSpec,
-        rule: &PaneRule,
-        pane: i64,
-        prepared: &Prepared,
-        rows: &RowSet<'_>,
-        watermark: Watermark,
-    ) -> Result<usize> {
-        if rule.is_late(pane, watermark) {
+    fn add_set(&mut self, feed: &Feed<'_>, pane: i64, rows: &RowSet<'_>) -> Result<usize> {
+        if feed.rule.is_late(pane, feed.watermark) {
             return Ok(rows.len());
         }
         let mut slots = std::mem::take(&mut self.slots);
-        let result = self.pane(spec, pane)?.update(prepared, rows, &mut slots);
+        let result = self.pane(feed.spec, pane)?.update(feed.prepared, rows, &mut slots);
         self.slots = slots;
         result.map(|()| 0)
     }

@@ -1,6 +1,5 @@
 //! Dates and times: formatting, parsing, units.
 
-
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, PrimitiveArray};
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimeUnit, TimestampMillisecondType};
 use arrow::error::ArrowError;

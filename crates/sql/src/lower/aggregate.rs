@@ -52,6 +52,8 @@ struct Shape {
 struct Columns {
     exprs: Vec<Arc<dyn PhysicalExpr>>,
     fields: Vec<Field>,
+    /// Which of them are the keys.
+    keys: Vec<usize>,
 }
 
 impl Columns {
@@ -204,14 +206,13 @@ impl Lowering<'_> {
             }
             By::Nothing => {}
         }
-        let mut keys = vec![];
         for key in &shape.keys {
             let compiled = self.compile(&input, key)?;
             let data_type = compiled.data_type(&schema).map_err(internal)?;
             // Two keys may be the same expression; in grouping sets each needs a column of its own.
-            columns.fields.push(Field::new(format!("k{}", keys.len()), data_type, true));
+            columns.fields.push(Field::new(format!("k{}", columns.keys.len()), data_type, true));
             columns.exprs.push(compiled);
-            keys.push(columns.exprs.len() - 1);
+            columns.keys.push(columns.exprs.len() - 1);
         }
         let group_width = group.len() + usize::from(sets.is_some());
         let mut calls = vec![];
@@ -220,7 +221,7 @@ impl Lowering<'_> {
             calls.push(self.call(&input, expr, output, &mut columns)?);
         }
         self.check_session_keys(&session_keys, &shape)?;
-        let (input, keys, id_key) = self.prepare(input, columns, keys, &shape, group, sets)?;
+        let (input, keys, id_key) = self.prepare(input, columns, &shape, group, sets)?;
         self.add_aggregate(
             input,
             aggregate,
@@ -247,11 +248,11 @@ impl Lowering<'_> {
         &mut self,
         input: Relation,
         mut columns: Columns,
-        mut keys: Vec<usize>,
         shape: &Shape,
         group: &[Expr],
         sets: Option<&GroupingSet>,
     ) -> Result<(Relation, Vec<usize>, Option<usize>)> {
+        let mut keys = std::mem::take(&mut columns.keys);
         let Some(sets) = sets else {
             let schema: SchemaRef = Arc::new(Schema::new(columns.fields));
             let stage = Stage::Project { exprs: columns.exprs, schema: Arc::clone(&schema) };
