@@ -2,7 +2,12 @@
 
 use std::any::TypeId;
 
+use datafusion::sql::sqlparser::ast::{Expr, UnaryOperator};
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+
+use crate::rewrite::{call, string};
+use crate::types::parse_words;
 
 /// Flink SQL, plus double-quoted identifiers as Postgres has them.
 #[derive(Debug)]
@@ -42,6 +47,21 @@ impl Dialect for FlinkDialect {
     }
     fn supports_parens_around_table_factor(&self) -> bool {
         true
+    }
+    /// `text IS [NOT] JSON [VALUE | OBJECT | ARRAY | SCALAR]`.
+    fn parse_infix(&self, parser: &mut Parser<'_>, expr: &Expr, _: u8) -> Option<Result<Expr, ParserError>> {
+        let negated = match () {
+            () if parse_words(parser, &["IS", "JSON"]) => false,
+            () if parse_words(parser, &["IS", "NOT", "JSON"]) => true,
+            () => return None,
+        };
+        let kinds = ["VALUE", "OBJECT", "ARRAY", "SCALAR"];
+        let kind = kinds.into_iter().find(|kind| parse_words(parser, &[kind])).unwrap_or("VALUE");
+        let test = call("$is_json", vec![expr.clone(), string(kind)]);
+        Some(Ok(match negated {
+            true => Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(test) },
+            false => test,
+        }))
     }
     fn supports_window_function_null_treatment_arg(&self) -> bool {
         true

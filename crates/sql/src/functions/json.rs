@@ -166,7 +166,7 @@ fn json_value(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     })
 }
 
-fn behaviour<'a>(args: &'a ScalarFunctionArgs, index: usize) -> Result<&'a str> {
+fn behaviour(args: &ScalarFunctionArgs, index: usize) -> Result<&str> {
     Ok(if has(args, index) { Text::of(args, index)?.get(0).unwrap_or("NULL") } else { "NULL" })
 }
 

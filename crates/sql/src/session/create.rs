@@ -59,7 +59,9 @@ impl Session {
         let table = draft.finish(self, statement, create)?;
         let exprs = table.writable().zip(plan.schema().iter()).map(|(column, (qualifier, field))| {
             let value = Expr::Column(datafusion::common::Column::from((qualifier, field)));
-            datafusion::logical_expr::cast(value, column.data_type()).alias(&column.name)
+            let to = column.data_type();
+            let fitted = if *field.data_type() == to { value } else { datafusion::logical_expr::cast(value, to) };
+            fitted.alias(&column.name)
         });
         let plan = LogicalPlanBuilder::from(plan.clone())
             .project(exprs.collect::<Vec<_>>())

@@ -43,6 +43,9 @@ fn json_exists_answers() {
         (r#"JSON_EXISTS('{"a": 1}', '$.b')"#, "false"),
         (r#"JSON_EXISTS('broken', 'strict $.b' TRUE ON ERROR)"#, "true"),
         (r#"JSON_EXISTS('broken', 'strict $.b' UNKNOWN ON ERROR)"#, "NULL"),
+        (r#"'{"a": 1}' IS JSON"#, "true"),
+        (r#"'[1]' IS JSON OBJECT OR 'x' IS NOT JSON"#, "true"),
+        (r#"'1' IS JSON SCALAR AND '[1]' IS JSON ARRAY"#, "true"),
         (r#"JSON_QUOTE('a"b')"#, r#""a\"b""#),
     ]);
 }

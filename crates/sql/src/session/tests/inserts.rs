@@ -48,6 +48,25 @@ fn partition_values_and_hints_are_taken() {
 }
 
 #[test]
+fn a_table_made_from_a_query_is_filled_by_it() {
+    let mut session = session();
+    let query =
+        plan(&mut session, "CREATE TABLE made WITH ('connector' = 'print') AS SELECT id, amount AS a FROM orders");
+    let sink = query.sink.unwrap();
+    assert_eq!(sink.columns[1].sql_type.to_string(), "DECIMAL(10, 2)");
+    assert!(session.catalog().table("made").is_some());
+    assert!(!query.plan.display_indent().to_string().contains("CAST"));
+}
+
+#[test]
+fn rows_are_written_field_by_field() {
+    let mut session = session();
+    let script = "CREATE TABLE n (r ROW<x STRING, y BIGINT>) WITH ('connector' = 'print'); INSERT INTO n SELECT item FROM orders";
+    let shown = plan(&mut session, script).plan.display_indent().to_string();
+    assert!(shown.contains("named_struct(Utf8(\"x\"), get_field(orders.item, Utf8(\"sku\"))"), "{shown}");
+}
+
+#[test]
 fn a_statement_set_is_one_job() {
     let mut session = session();
     for script in [
