@@ -1,5 +1,7 @@
 //! `sloth demo`: the examples, built into the binary.
 
+use sloth_connectors::kafka::ensure_topic;
+
 use crate::args::{Demo, Double11};
 use crate::run::{Screen, Shown, Text, start};
 
@@ -8,6 +10,9 @@ const SOURCE_KAFKA: &str = include_str!("../../../examples/double11/source-kafka
 const PRODUCER_KAFKA: &str = include_str!("../../../examples/double11/producer-kafka.sql");
 const TILES: &str = include_str!("../../../examples/double11/tiles.sql");
 const SCREEN: &str = include_str!("../../../examples/double11/screen.yaml");
+
+/// Partitions of the demo's topic.
+const PARTITIONS: i32 = 4;
 
 /// Runs a demo until Ctrl-C.
 pub(crate) fn demo(demo: &Demo) -> Shown<()> {
@@ -33,6 +38,7 @@ fn double11(args: &Double11) -> Shown<()> {
         }
         Some(kafka) => {
             eprintln!("Double 11: orders go through Kafka at {kafka}, topic 'orders', {} events/s", args.rate);
+            ensure_topic(kafka, "orders", PARTITIONS).map_err(|e| format!("error: {e}"))?;
             let sql = options(PRODUCER_KAFKA).replace("${KAFKA}", kafka);
             let text = Text::embedded("producer-kafka.sql", sql, Some(1));
             producer = start(&text, None, Screen::Automatic)?.map(|running| (running, text));

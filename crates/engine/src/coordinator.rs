@@ -53,7 +53,9 @@ enum Decision {
 
 fn decide(facts: &Facts, settings: &JobSettings) -> Decision {
     if facts.stopping || (facts.ended && facts.end_told) {
-        return Decision::Finish;
+        // Not before the last epoch is logged and told to the listeners.
+        let settled = facts.read >= facts.opened && facts.completed >= facts.opened;
+        return if settled { Decision::Finish } else { Decision::Wait(None) };
     }
     let in_flight = facts.opened.saturating_sub(facts.completed);
     if in_flight >= settings.epochs_in_flight_max as u64 {
@@ -364,7 +366,9 @@ mod tests {
         let ended = Facts { ready: false, ended: true, ..facts() };
         assert_eq!(decide(&ended, &settings), Decision::Open);
         assert_eq!(decide(&Facts { read: 9, ..ended.clone() }, &settings), Decision::Wait(None));
-        assert_eq!(decide(&Facts { end_told: true, ..ended }, &settings), Decision::Finish);
+        let told = Facts { end_told: true, ..ended };
+        assert_eq!(decide(&Facts { completed: 9, ..told.clone() }, &settings), Decision::Wait(None));
+        assert_eq!(decide(&told, &settings), Decision::Finish);
     }
 
     #[test]

@@ -259,7 +259,7 @@ fn open_sinks(plan: &JobPlan, connectors: &ConnectorRegistry, parallelism: usize
     for node in &plan.nodes {
         let NodeKind::Sink(node_sink) = &node.kind else { continue };
         let table = &node_sink.table;
-        let named = |e: Error| e.context(format!("table '{}'", table.name));
+        let named = |e: Error| name_table(e, &table.name);
         let sink = connectors.of(table)?.sink(table).map_err(named)?;
         if !sink.accepts(&node.mode) {
             return Err(refused_mode(table, &node.mode));
@@ -275,6 +275,12 @@ fn open_sinks(plan: &JobPlan, connectors: &ConnectorRegistry, parallelism: usize
         sinks.push(OpenSink { table: table.name.clone(), ordered: sink.ordered(), blocking: sink.blocking(), writers });
     }
     Ok((sinks, blocking))
+}
+
+/// Puts the table before a connector's message, unless it is named there.
+fn name_table(error: Error, table: &str) -> Error {
+    let prefix = format!("table '{table}'");
+    if error.message().starts_with(&prefix) { error } else { error.context(prefix) }
 }
 
 fn refused_mode(table: &sloth_types::TableSpec, mode: &sloth_types::ChangelogMode) -> Error {
@@ -305,9 +311,7 @@ fn open_sources(
     let mut discovering = vec![];
     for (ordinal, node) in sources.iter().enumerate() {
         let source: Arc<dyn Source> = match &node.origin {
-            SourceOrigin::Table(spec) => {
-                connectors.of(spec)?.source(spec).map_err(|e| e.context(format!("table '{}'", spec.name)))?
-            }
+            SourceOrigin::Table(spec) => connectors.of(spec)?.source(spec).map_err(|e| name_table(e, &spec.name))?,
             SourceOrigin::Rows(rows) => RowsSource::shared(rows.clone()),
         };
         let mut entry = Discovering { ordinal, source, node: (*node).clone(), known: vec![] };
@@ -315,7 +319,7 @@ fn open_sources(
             SourceOrigin::Table(spec) => spec.name.clone(),
             SourceOrigin::Rows(_) => "VALUES".to_owned(),
         };
-        open_new_splits(&mut entry, context, clock).map_err(|e| e.context(format!("table '{name}'")))?;
+        open_new_splits(&mut entry, context, clock).map_err(|e| name_table(e, &name))?;
         if entry.source.discovers() {
             if let Some(board) = context.board.sources.get(ordinal) {
                 board.discovering.store(true, Ordering::SeqCst);

@@ -22,6 +22,7 @@ mod reader;
 mod sink;
 mod source;
 mod startup;
+mod topic;
 mod writer;
 
 use std::sync::Arc;
@@ -29,6 +30,8 @@ use std::sync::Arc;
 use sloth_types::sink::Sink;
 use sloth_types::source::Source;
 use sloth_types::{Connector, Error, Result, TableSpec};
+
+pub use topic::ensure_topic;
 
 /// `'connector' = 'kafka'`: reads and appends to topics.
 #[derive(Debug)]
