@@ -1,0 +1,494 @@
+"""Measures Sloth against DataFusion, DuckDB and Flink: same data, same run, taking turns. Started by scripts/bench.
+
+Each side is a process that answers requests; sides take turns (A B C, A B C, …) so that a noisy neighbour hits all of
+them, and the medians count. A ratio above 1 means that Sloth is faster (or needs less processor time).
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from peers.events import latencies
+from peers.flink import Flink
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+NEXMARK = ROOT / "examples/nexmark"
+DOUBLE11 = ROOT / "examples/double11"
+
+GROUPS = {"window": [], "category": ["category"], "user": ["user_id"]}
+
+
+class Side:
+    """A process that answers requests."""
+
+    def __init__(self, name, command, **options):
+        self.name = name
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
+        self.read()
+
+    def read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.name} has ended")
+        reply = json.loads(line)
+        if "error" in reply:
+            raise RuntimeError(f"{self.name}: {reply['error']}")
+        return reply
+
+    def ask(self, **request):
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return self.read()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+
+
+def streaming_sql(connector, group, amount="amount", sink="tally"):
+    """The mission's query as Flink SQL."""
+    keys = GROUPS[group]
+    types = {"category": "category STRING,", "user_id": "user_id BIGINT,"}
+    total = "DOUBLE" if amount == "amount_double" else "DECIMAL(38, 2)"
+    double = "amount_double DOUBLE," if connector.startswith("'connector' = 'memory'") else ""
+    return f"""
+CREATE TABLE orders (
+  order_id BIGINT, category STRING, user_id BIGINT, amount DECIMAL(10, 2),
+  {double}
+  event_time TIMESTAMP(3),
+  WATERMARK FOR event_time AS event_time - INTERVAL '5' SECOND
+) WITH ({connector});
+CREATE TABLE results (window_start TIMESTAMP(3), {' '.join(types[k] for k in keys)} total {total})
+  WITH ('connector' = '{sink}');
+INSERT INTO results
+SELECT TUMBLE_START(event_time, INTERVAL '5' MINUTE) AS window_start, {''.join(k + ', ' for k in keys)}SUM({amount}) AS total
+FROM orders GROUP BY TUMBLE(event_time, INTERVAL '5' MINUTE){''.join(', ' + k for k in keys)};
+"""
+
+
+def batch_sql(group, amount, window):
+    keys = "".join(k + ", " for k in GROUPS[group])
+    return (
+        f"SELECT {window} AS window_start, {keys}sum({amount}) AS total FROM orders "
+        f"GROUP BY {', '.join(['1'] + [str(i + 2) for i in range(len(GROUPS[group]))])}"
+    )
+
+
+DATAFUSION_WINDOW = "date_bin(interval '5 minutes', event_time)"
+DUCKDB_WINDOW = "time_bucket(INTERVAL '5 minutes', event_time)"
+
+
+def take_turns(runs, rounds, warm=1):
+    """Runs each side in turn; returns the replies of each without the warm-up rounds."""
+    replies = {name: [] for name in runs}
+    for turn in range(warm + rounds):
+        for name, run in runs.items():
+            reply = run()
+            if turn >= warm:
+                replies[name].append(reply)
+    return replies
+
+
+def check_equal(what, replies):
+    answers = {name: (r[0]["rows"], round(r[0]["sum"])) for name, r in replies.items() if r and "rows" in r[0]}
+    if len(set(answers.values())) > 1:
+        raise SystemExit(f"{what}: the answers differ: {answers}")
+    late = [r.get("late", 0) + r.get("bad", 0) for r in replies.get("sloth", [])]
+    if any(late):
+        raise SystemExit(f"{what}: rows were late or bad: {late}")
+
+
+def median(replies, key):
+    return statistics.median(r[key] for r in replies)
+
+
+class Table:
+    """Rows of figures, printed as Markdown."""
+
+    def __init__(self, title):
+        self.lines = [
+            f"### {title}",
+            "",
+            "| what | side | M rows/s | wall s | CPU s | memory MB | Sloth's speed | Sloth's CPU gain |",
+            "|---|---|---:|---:|---:|---:|---:|---:|",
+        ]
+
+    def add(self, what, rows, replies):
+        ours = replies["sloth"]
+        for name, theirs in replies.items():
+            wall, cpu, memory = (median(theirs, k) for k in ("wall", "cpu", "memory"))
+            faster, leaner = wall / median(ours, "wall"), cpu / max(median(ours, "cpu"), 0.01)
+            ratios = "" if name == "sloth" else f"{faster:.2f} × | {leaner:.2f} ×"
+            line = f"| {what} | {name} | {rows / wall / 1e6:.2f} | {wall:.2f} | {cpu:.2f} | {memory:.0f} | {ratios or ' | '} |"
+            self.lines.append(line)
+            print(line, flush=True)
+            what = ""
+
+    def __str__(self):
+        return "\n".join(self.lines) + "\n"
+
+
+def bench_memory(options, files):
+    table = Table(f"From memory, {options.rows / 1e6:g} M orders")
+    parquet = str(files["parquet"])
+    sloth = Side("sloth", [options.bin, "sloth", parquet])
+    peers = {"datafusion": Side("datafusion", [options.bin, "datafusion", parquet])}
+    if not options.no_duckdb:
+        peers["duckdb"] = Side("duckdb", [options.python, str(HERE / "peers/duck.py"), parquet])
+    for group in GROUPS:
+        for amount in ("amount_double", "amount"):
+            ours = streaming_sql("'connector' = 'memory', 'name' = 'orders'", group, amount)
+            runs = {"sloth": lambda: sloth.ask(run=ours)}
+            for name, side in peers.items():
+                window = DATAFUSION_WINDOW if name == "datafusion" else DUCKDB_WINDOW
+                sql = batch_sql(group, amount, window)
+                runs[name] = lambda side=side, sql=sql: side.ask(run=sql)
+            replies = take_turns(runs, options.rounds)
+            kind = "DOUBLE" if amount == "amount_double" else "DECIMAL"
+            check_equal(f"memory, {group}, {kind}", replies)
+            table.add(f"by {group}, {kind}", options.rows, replies)
+    for side in [sloth, *peers.values()]:
+        side.close()
+    return table
+
+
+def bench_files(options, files):
+    table = Table(f"From files, {options.rows / 1e6:g} M orders")
+    for kind in ("csv", "json", "parquet"):
+        path = str(files[kind])
+        sloth = Side("sloth", [options.bin, "sloth"])
+        peers = {"datafusion": Side("datafusion", [options.bin, "datafusion"])}
+        if not options.no_duckdb:
+            peers["duckdb"] = Side("duckdb", [options.python, str(HERE / "peers/duck.py")])
+        for side in peers.values():
+            side.ask(table="orders", format=kind, path=path)
+        for group in GROUPS:
+            ours = streaming_sql(f"'connector' = 'filesystem', 'path' = '{path}', 'format' = '{kind}'", group)
+            runs = {"sloth": lambda: sloth.ask(run=ours)}
+            for name, side in peers.items():
+                window = DATAFUSION_WINDOW if name == "datafusion" else DUCKDB_WINDOW
+                sql = batch_sql(group, "amount", window)
+                runs[name] = lambda side=side, sql=sql: side.ask(run=sql)
+            replies = take_turns(runs, options.rounds)
+            check_equal(f"{kind}, {group}", replies)
+            table.add(f"{kind}, by {group}", options.rows, replies)
+        for side in [sloth, *peers.values()]:
+            side.close()
+    return table
+
+
+def bench_flink(options, files):
+    """The mission's query on a real Flink: it is far slower, so it gets fewer rows and one round less."""
+    table = Table(f"Flink, {options.flink_rows / 1e6:g} M orders")
+    sloth = Side("sloth", [options.bin, "sloth"])
+    flink = Flink(options.cache, options.python, os.cpu_count())
+    files = generate(options, options.flink_rows)
+    try:
+        for kind in ("csv", "json"):
+            for group in GROUPS:
+                connector = f"'connector' = 'filesystem', 'path' = '{files[kind]}', 'format' = '{kind}'"
+                sql = streaming_sql(connector, group, sink="blackhole")
+                runs = {"sloth": lambda: sloth.ask(run=sql), "flink": lambda: flink.ask(run=sql)}
+                table.add(f"{kind}, by {group}", options.flink_rows, take_turns(runs, options.rounds))
+    finally:
+        flink.close()
+    sloth.close()
+    return table
+
+
+QUERIES = ("q0", "q1", "q2", "q11", "q14", "q22", "q5_inner", "q7_inner")
+
+
+def script(*names, **variables):
+    text = "\n".join((NEXMARK / f"{name}.sql").read_text() for name in names)
+    for name, value in variables.items():
+        text = text.replace("${" + name + "}", str(value))
+    return text
+
+
+CSV_BIDS = """
+CREATE TABLE bid (
+  auction BIGINT, bidder BIGINT, price BIGINT, channel STRING, url STRING, `dateTime` TIMESTAMP(3), extra STRING,
+  WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '4' SECOND
+) WITH ('connector' = 'filesystem', 'path' = '{path}', 'format' = 'csv');
+"""
+
+
+def generate_nexmark(options, sloth):
+    """Events as JSON lines and their bids as CSV, from Sloth's own generator, made once."""
+    folder = Path(options.cache) / f"nexmark-{options.events}"
+    files = {"json": folder / "events.json", "csv": folder / "bids.csv"}
+    folder.mkdir(parents=True, exist_ok=True)
+    ddl = script("ddl", EVENTS=options.events)
+    columns = ddl[ddl.index("(", ddl.index("CREATE TABLE")) + 1 : ddl.index("  `dateTime` AS CASE")].rstrip().rstrip(",")
+    bids = CSV_BIDS[CSV_BIDS.index("auction") : CSV_BIDS.index(",\n  WATERMARK")]
+    targets = {
+        "json": (columns, "SELECT event_type, person, auction, bid FROM nexmark", ddl),
+        "csv": (bids, "SELECT auction, bidder, price, channel, url, `dateTime`, extra FROM bid", ddl + script("views")),
+    }
+    for kind, (columns, query, source) in targets.items():
+        if files[kind].exists():
+            continue
+        write_file(
+            sloth, files[kind], kind, f"{source}\nCREATE TABLE target ({columns}\n) WITH (<target>);\nINSERT INTO target {query};"
+        )
+    return files
+
+
+def bench_nexmark(options, _):
+    table = Table(f"Nexmark from files, {options.events / 1e6:g} M events")
+    sloth = Side("sloth", [options.bin, "sloth"])
+    files = generate_nexmark(options, sloth)
+    flink = None if options.no_flink else Flink(options.cache, options.python, os.cpu_count())
+    try:
+        for kind in ("json", "csv"):
+            for query in QUERIES:
+                if kind == "json":
+                    sql = script("ddl-file", "views", query, NEXMARK_FILE=files["json"], SINK="blackhole")
+                else:
+                    sql = CSV_BIDS.format(path=files["csv"]) + script(query, SINK="blackhole")
+                runs = {"sloth": lambda: sloth.ask(run=sql)}
+                if flink:
+                    runs["flink"] = lambda: flink.ask(run=sql)
+                try:
+                    table.add(f"{kind}, {query}", options.events, take_turns(runs, options.rounds))
+                except RuntimeError as error:
+                    print(f"{kind}, {query}: {str(error)[:400]}", flush=True)
+                    table.lines.append(f"| {kind}, {query} | refused | | | | | | |")
+    finally:
+        if flink:
+            flink.close()
+    sloth.close()
+    return table
+
+
+def bench_generator(options, _):
+    """Events per second of our own generator, when a query needs few or all columns."""
+    queries = {
+        "COUNT(*): no columns": "SELECT COUNT(*) FROM nexmark",
+        "two columns of bids": "SELECT MAX(price) FROM bid",
+        "all columns of bids": None,
+    }
+    lines = ["### Nexmark generator", "", "| columns asked for | M events/s | per CPU-second |", "|---|---:|---:|"]
+    sloth = Side("sloth", [options.bin, "sloth"])
+    for what, query in queries.items():
+        if query:
+            sink = f"CREATE TABLE s (x BIGINT) WITH ('connector' = 'tally');\nINSERT INTO s {query};"
+        else:
+            sink = script("q0", SINK="tally").replace("price, `dateTime`, extra", "price, `dateTime`, extra")
+        sql = script("ddl", "views", EVENTS=options.events) + sink
+        replies = take_turns({"sloth": lambda: sloth.ask(run=sql)}, options.rounds)["sloth"]
+        wall, cpu = median(replies, "wall"), median(replies, "cpu")
+        lines.append(f"| {what} | {options.events / wall / 1e6:.1f} | {options.events / cpu / 1e6:.1f} |")
+        print(lines[-1], flush=True)
+    sloth.close()
+    return "\n".join(lines) + "\n"
+
+
+class Running:
+    """A `sloth run` with its page."""
+
+    def __init__(self, options, sql, name, *arguments):
+        path = Path(options.cache) / f"{name}.sql"
+        path.write_text(sql)
+        command = [options.sloth, "run", str(path), *arguments]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+    def address(self):
+        for line in self.process.stderr:
+            if "http://" in line:
+                return line.rsplit("http://", 1)[1].strip()
+        raise RuntimeError("sloth has not told where it serves")
+
+    def cpu(self):
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory(self):
+        text = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(text.split("VmRSS:")[1].split()[0]) / 1024
+
+    def stop(self):
+        self.process.send_signal(2)
+        self.process.wait(timeout=30)
+
+
+def fast_orders(text, rate):
+    return text.replace("'rows-per-second' = '50000'", f"'rows-per-second' = '{rate}'").replace("'surge'           = '3'", "'surge' = '1'")
+
+
+def bench_latency(options, _):
+    """Row created -> in the page's event stream, with all tiles of the demo running."""
+    lines = ["### Live latency", "", "| way | events/s | rows seen | p50 ms | p99 ms | CPU, cores | memory MB |", "|---|---:|---:|---:|---:|---:|---:|"]
+    rate = options.rate
+    tiles = (DOUBLE11 / "tiles.sql").read_text()
+    ways = {"embedded": fast_orders((DOUBLE11 / "source-embedded.sql").read_text(), rate)}
+    kafka = None
+    if not options.no_kafka:
+        kafka = subprocess.run(
+            [str(ROOT / "scripts/kafka"), "start", "--port", "0", "--dir", f"{options.cache}/kafka"],
+            check=True, capture_output=True, text=True,
+        ).stdout.strip()
+        subprocess.run([str(ROOT / "scripts/kafka"), "topic", "orders", "4", "--dir", f"{options.cache}/kafka"], check=True)
+        ways["kafka"] = (DOUBLE11 / "source-kafka.sql").read_text().replace("${KAFKA}", kafka)
+    try:
+        for way, source in ways.items():
+            running = Running(options, source + tiles, f"latency-{way}", "--http", "127.0.0.1:0")
+            address = running.address()
+            producer = None
+            if way == "kafka":
+                sql = fast_orders((DOUBLE11 / "producer-kafka.sql").read_text(), rate).replace("${KAFKA}", kafka)
+                producer = Running(options, sql, "latency-producer", "--parallelism", "1")
+            begun, used = time.monotonic(), running.cpu()
+            found = sorted(latencies(address, "big_orders", "created_at", options.seconds))
+            cores = (running.cpu() - used) / (time.monotonic() - begun)
+            memory = running.memory()
+            read = rows_per_second(address)
+            for one in (producer, running):
+                if one:
+                    one.stop()
+            p50, p99 = (found[int(len(found) * q)] if found else float("nan") for q in (0.5, 0.99))
+            lines.append(f"| {way} | {read:.0f} | {len(found)} | {p50:.0f} | {p99:.0f} | {cores:.2f} | {memory:.0f} |")
+            print(lines[-1], flush=True)
+    finally:
+        if kafka:
+            subprocess.run([str(ROOT / "scripts/kafka"), "stop", "--dir", f"{options.cache}/kafka"], check=True)
+    return "\n".join(lines) + "\n"
+
+
+def source_rows(address):
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as reply:
+        text = reply.read().decode()
+    rows = [line for line in text.splitlines() if line.startswith("sloth_source_rows_total")]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in rows)
+
+
+def rows_per_second(address, seconds=5):
+    begun, before = time.monotonic(), source_rows(address)
+    time.sleep(seconds)
+    return (source_rows(address) - before) / (time.monotonic() - begun)
+
+
+def bench_idle(options, _):
+    """Processor time of a job whose source is silent, and memory of an endless windowed job over time."""
+    silent = Path(options.cache) / "silent"
+    silent.mkdir(exist_ok=True)
+    (silent / "one.csv").write_text("1,2026-11-11 00:00:00\n")
+    sql = f"""
+CREATE TABLE t (x BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'filesystem', 'path' = '{silent}',
+  'format' = 'csv', 'source.monitor-interval' = '1 s');
+CREATE TABLE s (window_end TIMESTAMP(3), n BIGINT) WITH ('connector' = 'screen');
+INSERT INTO s SELECT window_end, COUNT(*) FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' SECOND))
+GROUP BY window_start, window_end;
+"""
+    running = Running(options, sql, "idle", "--http", "127.0.0.1:0")
+    running.address()
+    time.sleep(3)
+    begun, used = time.monotonic(), running.cpu()
+    time.sleep(options.seconds)
+    idle = (running.cpu() - used) / (time.monotonic() - begun)
+    running.stop()
+    lines = ["### Idle and memory", "", f"Silent source: {idle * 100:.2f} % of a core.", ""]
+    tiles = (DOUBLE11 / "tiles.sql").read_text()
+    source = fast_orders((DOUBLE11 / "source-embedded.sql").read_text(), options.rate)
+    running = Running(options, source + tiles, "memory", "--http", "127.0.0.1:0")
+    running.address()
+    seen = []
+    for _ in range(6):
+        time.sleep(options.seconds / 2)
+        seen.append(f"{running.memory():.0f}")
+    running.stop()
+    lines.append(f"The demo at {options.rate} events/s, MB every {options.seconds / 2:g} s: {', '.join(seen)}.")
+    print("\n".join(lines[2:]), flush=True)
+    return "\n".join(lines) + "\n"
+
+
+def bench_decode(options, files):
+    lines = ["### JSON decoding, one thread, same bytes", "", "| what | Sloth M rows/s | arrow-json M rows/s | Sloth / arrow-json time |", "|---|---:|---:|---:|"]
+    out = subprocess.run([options.bin, "decode", str(files["json"])], check=True, capture_output=True, text=True).stdout
+    for line in map(json.loads, out.splitlines()):
+        rows, ours, bare = line["rows"], line["sloth"], line["arrow"]
+        lines.append(f"| {line['what']} | {rows / ours / 1e6:.2f} | {rows / bare / 1e6:.2f} | {ours / bare:.2f} |")
+    print("\n".join(lines[4:]), flush=True)
+    return "\n".join(lines) + "\n"
+
+
+def write_file(sloth, path, kind, sql):
+    """Lets Sloth's own sink write one file, in what Flink's formats read; `<target>` stands for the sink's options."""
+    parts = path.with_suffix(".parts")
+    target = f"'connector' = 'filesystem', 'path' = '{parts}', 'format' = '{kind}', 'sink.rolling-policy.file-size' = '100 gb'"
+    sloth.ask(run="SET 'parallelism.default' = '1';\n" + sql.replace("<target>", target))
+    (part,) = parts.iterdir()
+    part.rename(path)
+    parts.rmdir()
+
+
+def generate(options, rows):
+    """The orders as Parquet, CSV and JSON lines, made once."""
+    folder = Path(options.cache) / f"orders-{rows}"
+    files = {kind: folder / f"orders.{kind}" for kind in ("parquet", "csv", "json")}
+    folder.mkdir(parents=True, exist_ok=True)
+    if not files["parquet"].exists():
+        fresh = folder / "fresh.parquet"
+        subprocess.run([options.bin, "generate", str(rows), str(fresh)], check=True)
+        fresh.rename(files["parquet"])
+    sloth = None
+    columns = "order_id BIGINT, category STRING, user_id BIGINT, amount DECIMAL(10, 2), event_time TIMESTAMP(3)"
+    for kind in ("csv", "json"):
+        if files[kind].exists():
+            continue
+        sloth = sloth or Side("sloth", [options.bin, "sloth"])
+        source = f"'connector' = 'filesystem', 'path' = '{files['parquet']}', 'format' = 'parquet'"
+        write_file(
+            sloth,
+            files[kind],
+            kind,
+            f"CREATE TABLE source ({columns}) WITH ({source});\nCREATE TABLE target ({columns}) WITH (<target>);\n"
+            "INSERT INTO target SELECT * FROM source;",
+        )
+    if sloth:
+        sloth.close()
+    return files
+
+
+BENCHES = {
+    "memory": bench_memory,
+    "files": bench_files,
+    "decode": bench_decode,
+    "flink": bench_flink,
+    "nexmark": bench_nexmark,
+    "generator": bench_generator,
+    "latency": bench_latency,
+    "idle": bench_idle,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bin", required=True, help="the sloth-bench binary")
+    parser.add_argument("--sloth", help="the sloth binary")
+    parser.add_argument("--cache", required=True, help="folder for generated data")
+    parser.add_argument("--python", default=sys.executable, help="a Python with duckdb")
+    parser.add_argument("--rows", type=int, default=20_000_000)
+    parser.add_argument("--events", type=int, default=5_000_000)
+    parser.add_argument("--flink-rows", type=int, default=2_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rate", type=int, default=200_000, help="events per second of the latency runs")
+    parser.add_argument("--seconds", type=float, default=20, help="length of a latency run")
+    for peer in ("duckdb", "flink", "kafka"):
+        parser.add_argument(f"--no-{peer}", action="store_true")
+    parser.add_argument("only", nargs="*", help=f"of {', '.join(BENCHES)}; all when empty")
+    options = parser.parse_args()
+    files = generate(options, options.rows)
+    tables = [bench(options, files) for name, bench in BENCHES.items() if not options.only or name in options.only]
+    print("\n".join(["", f"{os.cpu_count()} cores", "", *map(str, tables)]))
+
+
+main()
