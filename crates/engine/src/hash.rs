@@ -36,11 +36,37 @@ pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
             u64::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3], chunk[4], chunk[5], chunk[6], chunk[7]]),
         );
     }
-    let mut tail = 0u64;
-    for (i, byte) in chunks.remainder().iter().enumerate() {
-        tail |= u64::from(*byte) << (8 * i);
-    }
+    let tail = tail_word(chunks.remainder());
     mix(mix(hash, tail), SEED)
+}
+
+/// Up to seven bytes as a little-endian word, by two loads that may overlap instead of one a byte.
+#[inline(always)]
+fn tail_word(bytes: &[u8]) -> u64 {
+    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>(), bytes.first_chunk::<2>(), bytes) {
+        (Some(head), Some(rest), ..) => {
+            let rest = u64::from(u32::from_le_bytes(*rest)) << (8 * (bytes.len() - 4));
+            u64::from(u32::from_le_bytes(*head)) | rest
+        }
+        (.., Some(head), [.., last]) => {
+            u64::from(u16::from_le_bytes(*head)) | u64::from(*last) << (8 * (bytes.len() - 1))
+        }
+        (.., [only]) => u64::from(*only),
+        _ => 0,
+    }
+}
+
+/// Equality of byte strings that are mostly short: without a call for up to 16 bytes.
+#[inline(always)]
+pub(crate) fn same_bytes(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match a.len() {
+        0..8 => tail_word(a) == tail_word(b),
+        8..=16 => a.first_chunk::<8>() == b.first_chunk::<8>() && a.last_chunk::<8>() == b.last_chunk::<8>(),
+        _ => a == b,
+    }
 }
 
 /// Hash of a single word.
@@ -170,5 +196,34 @@ pub(crate) fn words_of(column: &ArrayRef) -> Option<Words<'_>> {
         DataType::Timestamp(t::TimeUnit::Nanosecond, _) => words!(W64, t::TimestampNanosecondType),
         DataType::Boolean => Some(Words::Bool(column.as_boolean().values())),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same hash, a byte at a time.
+    fn naive(bytes: &[u8]) -> u64 {
+        let word = |chunk: &[u8]| chunk.iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+        let chunks = bytes.chunks_exact(8);
+        let tail = word(chunks.remainder());
+        let hash = chunks.fold(SEED ^ (bytes.len() as u64), |hash, chunk| mix(hash, word(chunk)));
+        mix(mix(hash, tail), SEED)
+    }
+
+    #[test]
+    fn bytes_of_every_length_hash_and_compare_as_they_do_one_by_one() {
+        let bytes: Vec<u8> = (0..40u8).map(|i| i.wrapping_mul(37).wrapping_add(129)).collect();
+        for len in 0..bytes.len() {
+            assert_eq!(hash_bytes(&bytes[..len]), naive(&bytes[..len]), "{len} bytes");
+            assert!(same_bytes(&bytes[..len], &bytes[..len]));
+            assert!(!same_bytes(&bytes[..len], &bytes[..len + 1]));
+            for changed in 0..len {
+                let mut other = bytes[..len].to_vec();
+                other[changed] ^= 0x40;
+                assert!(!same_bytes(&bytes[..len], &other), "{len} bytes, number {changed}");
+            }
+        }
     }
 }

@@ -15,7 +15,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use sloth_types::{Error, Result};
 
-use crate::hash::{Words, hash_bytes, hash_word, words_of};
+use crate::hash::{Words, hash_bytes, hash_word, same_bytes, words_of};
 
 /// Which rows of a batch are meant.
 #[derive(Clone, Debug)]
@@ -313,7 +313,7 @@ impl KeyTable {
     #[inline]
     fn intern_bytes(&mut self, bytes: &[u8]) -> u32 {
         let Keys::Bytes(arena) = &mut self.keys else { return 0 };
-        match self.index.entry(hash_bytes(bytes), |slot| arena.get(*slot) == bytes, |slot| hash_bytes(arena.get(*slot)))
+        match self.index.entry(hash_bytes(bytes), |slot| same_bytes(arena.get(*slot), bytes), |slot| hash_bytes(arena.get(*slot)))
         {
             Entry::Occupied(entry) => *entry.get(),
             Entry::Vacant(entry) => {
