@@ -71,14 +71,7 @@ impl SinkWriter for PrintWriter {
         let columns = Cells::of_batch(&batch.rows)?;
         for row in 0..batch.len() {
             self.buffer.extend_from_slice(self.prefix.as_bytes());
-            let insert = batch.diff(row) > 0;
-            self.buffer.extend_from_slice(match (&self.mode, insert) {
-                (ChangelogMode::Upsert { .. }, true) => b"+U",
-                (ChangelogMode::Retract, false) => b"-U",
-                (_, false) => b"-D",
-                (_, true) => b"+I",
-            });
-            write_row(columns.iter(), row, &mut self.buffer);
+            write_change(&self.mode, &columns, batch, row, &mut self.buffer);
             self.buffer.push(b'\n');
             if self.buffer.len() >= BUFFER_BYTES_MAX {
                 self.flush()?;
@@ -94,6 +87,31 @@ impl SinkWriter for PrintWriter {
     fn close(&mut self) -> Result<()> {
         self.flush()
     }
+}
+
+/// The changes of a batch as this sink writes them, one text each.
+///
+/// # Errors
+/// When a column has a type that cannot be printed.
+pub fn lines(mode: &ChangelogMode, batch: &ChangeBatch) -> Result<Vec<String>> {
+    let columns = Cells::of_batch(&batch.rows)?;
+    let line = |row| {
+        let mut out = Vec::new();
+        write_change(mode, &columns, batch, row, &mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    };
+    Ok((0..batch.len()).map(line).collect())
+}
+
+fn write_change(mode: &ChangelogMode, columns: &[Cells], batch: &ChangeBatch, row: usize, out: &mut Vec<u8>) {
+    let insert = batch.diff(row) > 0;
+    out.extend_from_slice(match (mode, insert) {
+        (ChangelogMode::Upsert { .. }, true) => b"+U",
+        (ChangelogMode::Retract, false) => b"-U",
+        (_, false) => b"-D",
+        (_, true) => b"+I",
+    });
+    write_row(columns.iter(), row, out);
 }
 
 fn write_row<'a>(columns: impl Iterator<Item = &'a Cells>, row: usize, out: &mut Vec<u8>) {

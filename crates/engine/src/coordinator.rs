@@ -166,6 +166,8 @@ impl Coordinator {
         match decide(&facts, &self.settings) {
             Decision::Open => Step::Open(self.open(facts.ended)),
             Decision::Wait(time) => Step::Wait(time),
+            // The log is complete only with the last epochs' end offsets.
+            Decision::Finish if !self.progress.unlogged.is_empty() => Step::Wait(None),
             Decision::Finish => Step::Finish,
         }
     }

@@ -1,1 +1,16 @@
-//! placeholder
+//! What the tests of the whole system are made of: scripts run in process, captured results, the epoch log replayed.
+//!
+//! `tests/` beside the crates holds the data; the test binaries of this crate run it:
+//!
+//! | test | proves |
+//! |---|---|
+//! | `sql` | every script of `tests/sql` gives the rows written in it, however the input is cut and spread |
+//! | `nexmark` | the Nexmark queries give Flink's answers |
+//! | `oracle` | random window queries over random data equal batch answers and naive models |
+//! | `tidy` | the rules of the house hold |
+
+pub mod capture;
+pub mod case;
+pub mod inline;
+pub mod paths;
+pub mod run;

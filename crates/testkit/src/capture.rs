@@ -1,0 +1,145 @@
+//! A sink that keeps what it is given, in the place of the `print` connector.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow::datatypes::SchemaRef;
+use sloth_connectors::print;
+use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Result, Sink, SinkWriter, TableSpec};
+
+/// The connector. Clones share what was captured.
+#[derive(Clone, Default)]
+pub struct Capture(Arc<Mutex<Vec<Captured>>>);
+
+/// What one sink was given.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    /// The table.
+    pub table: TableSpec,
+    /// How its changes are to be read.
+    pub mode: ChangelogMode,
+    /// The columns as they came.
+    pub schema: Option<SchemaRef>,
+    /// The changes in the order of writing.
+    pub changes: Vec<(Epoch, ChangeBatch)>,
+    /// The writer was closed: the job ended well.
+    pub closed: bool,
+}
+
+impl Capture {
+    /// What the sinks were given, in the order in which the job opened them (the order of the plan).
+    pub fn take(&self) -> Vec<Captured> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Captured>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Captured {
+    /// Every change as `print` writes it, with its epoch, in the order of writing.
+    ///
+    /// # Errors
+    /// When a column cannot be printed.
+    pub fn sequence(&self) -> Result<Vec<(Epoch, String)>> {
+        let mut out = vec![];
+        for (epoch, batch) in &self.changes {
+            out.extend(print::lines(&self.mode, batch)?.into_iter().map(|line| (*epoch, line)));
+        }
+        Ok(out)
+    }
+
+    /// The result: all rows of an append-only table, sorted; the last row of each key of an upsert.
+    ///
+    /// # Errors
+    /// When a column cannot be printed.
+    pub fn rows(&self) -> Result<Vec<String>> {
+        let ChangelogMode::Upsert { key } = &self.mode else {
+            let mut lines: Vec<String> = self.sequence()?.into_iter().map(|(_, line)| line).collect();
+            lines.sort();
+            return Ok(lines);
+        };
+        let mut state: BTreeMap<String, String> = BTreeMap::new();
+        for (_, batch) in &self.changes {
+            let key_rows = ChangeBatch::append(batch.rows.project(key)?);
+            let keys = match key.is_empty() {
+                true => vec![String::new(); batch.len()],
+                false => print::lines(&ChangelogMode::Append, &key_rows)?,
+            };
+            let lines = print::lines(&self.mode, batch)?;
+            for (row, (key, line)) in keys.into_iter().zip(lines).enumerate() {
+                match batch.diff(row) > 0 {
+                    true => state.insert(key, line),
+                    false => state.remove(&key),
+                };
+            }
+        }
+        let mut lines: Vec<String> = state.into_values().collect();
+        lines.sort();
+        Ok(lines)
+    }
+}
+
+impl Connector for Capture {
+    fn name(&self) -> &'static str {
+        "print"
+    }
+
+    fn sink(&self, table: &TableSpec) -> Result<Arc<dyn Sink>> {
+        let mut all = self.lock();
+        all.push(Captured {
+            table: table.clone(),
+            mode: ChangelogMode::Append,
+            schema: None,
+            changes: vec![],
+            closed: false,
+        });
+        Ok(Arc::new(CaptureSink { capture: self.clone(), index: all.len() - 1 }))
+    }
+}
+
+struct CaptureSink {
+    capture: Capture,
+    index: usize,
+}
+
+impl CaptureSink {
+    fn with(&self, change: impl FnOnce(&mut Captured)) {
+        if let Some(captured) = self.capture.lock().get_mut(self.index) {
+            change(captured);
+        }
+    }
+}
+
+impl Sink for CaptureSink {
+    fn accepts(&self, _: &ChangelogMode) -> bool {
+        true
+    }
+
+    fn open(&self, schema: SchemaRef, mode: ChangelogMode, _: usize) -> Result<Box<dyn SinkWriter>> {
+        self.with(|captured| {
+            captured.schema = Some(schema);
+            captured.mode = mode;
+        });
+        Ok(Box::new(CaptureSink { capture: self.capture.clone(), index: self.index }))
+    }
+}
+
+impl SinkWriter for CaptureSink {
+    fn write(&mut self, epoch: Epoch, batch: &ChangeBatch) -> Result<()> {
+        if !batch.is_empty() {
+            self.with(|captured| captured.changes.push((epoch, batch.clone())));
+        }
+        Ok(())
+    }
+
+    fn end_epoch(&mut self, _: Epoch) -> Result<()> {
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<()> {
+        self.with(|captured| captured.closed = true);
+        Ok(())
+    }
+}

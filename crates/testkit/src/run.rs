@@ -1,0 +1,126 @@
+//! Runs a streaming plan in this process and keeps what its sinks were given.
+
+use std::sync::Arc;
+
+use sloth_engine::{EpochEntry, EpochLog, Job, JobOptions};
+use sloth_plan::JobPlan;
+use sloth_types::{Clock, ConnectorRegistry, Error};
+
+use crate::capture::{Capture, Captured};
+use crate::inline::Inline;
+
+/// The wall clock of runs that do not choose one: 2024-11-11 00:00:00 UTC.
+pub const NOW_MS: i64 = 1_731_283_200_000;
+
+/// How to run a plan.
+#[derive(Clone, Default)]
+pub struct Setup {
+    /// Worker threads; what the plan says when 0.
+    pub parallelism: usize,
+    /// Epochs of at most so many rows a split.
+    pub max_rows: Option<usize>,
+    /// Draws each epoch's size at random.
+    pub cut_seed: Option<u64>,
+    /// Every report of an epoch is in before the next is opened.
+    pub one_in_flight: bool,
+    /// Runs this log again.
+    pub replay: Option<Vec<EpochEntry>>,
+    /// The wall clock; one that stands at [`NOW_MS`] by default.
+    pub clock: Option<Clock>,
+}
+
+impl Setup {
+    /// With so many workers.
+    pub fn workers(parallelism: usize) -> Setup {
+        Setup { parallelism, ..Setup::default() }
+    }
+
+    /// With so many workers and epochs cut at random from 1 to `max_rows` rows.
+    pub fn cut(parallelism: usize, max_rows: usize, seed: u64) -> Setup {
+        Setup { parallelism, max_rows: Some(max_rows), cut_seed: Some(seed), ..Setup::default() }
+    }
+
+    /// One worker, epochs of one row, each complete before the next: a watermark after every row.
+    pub fn row_by_row() -> Setup {
+        Setup { parallelism: 1, max_rows: Some(1), one_in_flight: true, ..Setup::default() }
+    }
+
+    /// With so many workers along a recorded log.
+    pub fn replay(parallelism: usize, log: &[EpochEntry]) -> Setup {
+        Setup { parallelism, replay: Some(log.to_vec()), ..Setup::default() }
+    }
+}
+
+/// What a run gave.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The sinks in the order of the plan.
+    pub sinks: Vec<Captured>,
+    /// Rows that were late.
+    pub late_rows: u64,
+    /// Records that could not be decoded.
+    pub bad_rows: u64,
+    /// The epoch log, unless it was a replay.
+    pub log: Vec<EpochEntry>,
+    /// Why the job failed.
+    pub error: Option<Error>,
+}
+
+impl Outcome {
+    /// The result rows of a sink, see [`Captured::rows`].
+    ///
+    /// # Panics
+    /// When there is no such sink.
+    pub fn rows(&self, table: &str) -> Vec<String> {
+        let sink = self.sinks.iter().find(|s| s.table.name == table);
+        let sink = sink.unwrap_or_else(|| panic!("no sink '{table}': {:?}", self.error));
+        sink.rows().unwrap_or_else(|e| panic!("sink '{table}': {e}"))
+    }
+}
+
+/// The connectors of a test: all of the installation's, `print` captured, and `inline`.
+pub fn connectors(capture: &Capture) -> ConnectorRegistry {
+    let mut connectors = sloth_connectors::registry();
+    connectors.register(Arc::new(capture.clone()));
+    connectors.register(Arc::new(Inline::default()));
+    connectors
+}
+
+/// Runs a plan to its end.
+pub fn run(plan: &JobPlan, setup: &Setup) -> Outcome {
+    let mut plan = plan.clone();
+    let settings = &mut plan.settings;
+    if setup.parallelism > 0 {
+        settings.parallelism = setup.parallelism;
+    }
+    if setup.max_rows.is_some() {
+        settings.epoch_rows_max = setup.max_rows;
+        settings.epoch_cut_seed = setup.cut_seed;
+    }
+    if setup.one_in_flight {
+        settings.epochs_in_flight_max = 1;
+    }
+    // Small epochs need no distance in a test.
+    settings.epoch_min_interval = std::time::Duration::ZERO;
+    let capture = Capture::default();
+    let connectors = connectors(&capture);
+    // Recording makes epochs wait for each other: only where that is wanted or there is nothing to overlap.
+    let log = EpochLog::default();
+    let options = JobOptions {
+        clock: setup.clock.clone().unwrap_or_else(|| Clock::manual(NOW_MS)),
+        listeners: vec![],
+        record: (setup.replay.is_none() && setup.parallelism <= 1).then(|| log.clone()),
+        replay: setup.replay.clone(),
+    };
+    let (figures, error) = match Job::start(plan, &connectors, options) {
+        Ok(job) => (Some(job.figures()), job.wait().err()),
+        Err(error) => (None, Some(error)),
+    };
+    Outcome {
+        sinks: capture.take(),
+        late_rows: figures.as_ref().map_or(0, |f| f.late_rows.get()),
+        bad_rows: figures.map_or(0, |f| f.sources.iter().map(|s| s.bad_rows.get()).sum()),
+        log: log.entries(),
+        error,
+    }
+}

@@ -1,0 +1,138 @@
+//! Runs every script of `tests/sql`, and compares with the rows written in it.
+//!
+//! Each script runs at parallelism 1, along the same epoch log at 2 and 3 (where every sink must get the same bytes in the
+//! same order), and with epochs cut at random at 1 and 3 (where the rows must be the same).
+//!
+//! `UPDATE_EXPECT=1` writes what came out into the files; `SQL=text` runs only the files whose name contains it;
+//! `SEED=n` repeats a random cut.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sloth_testkit::case::{Case, Prepared};
+use sloth_testkit::paths;
+use sloth_testkit::run::{Outcome, Setup, run};
+use sloth_types::Clock;
+use sloth_types::rng::Rng;
+
+fn scripts() -> Vec<PathBuf> {
+    let wanted = std::env::var("SQL").unwrap_or_default();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(paths::root().join("tests/sql"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "sql"))
+        .filter(|path| path.file_stem().is_some_and(|s| s.to_string_lossy().contains(&wanted)))
+        .collect();
+    files.sort();
+    files
+}
+
+fn seed() -> u64 {
+    let given = std::env::var("SEED").ok().map(|s| s.parse().expect("SEED is a number"));
+    given.unwrap_or_else(|| Clock::System.now_ms() as u64)
+}
+
+#[test]
+fn scripts_give_the_rows_written_in_them() {
+    let (files, seed) = (scripts(), seed());
+    assert!(!files.is_empty(), "no script has that name");
+    println!("SEED={seed}");
+    let next = AtomicUsize::new(0);
+    let failures = Mutex::new(vec![]);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(path) = files.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    if let Err(failure) = check(path, seed) {
+                        failures.lock().unwrap().push(format!("{}: {failure}", path.display()));
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    println!("{} scripts", files.len());
+    assert!(failures.is_empty(), "SEED={seed}, {} failed\n\n{}", failures.len(), failures.join("\n\n"));
+}
+
+fn check(path: &Path, seed: u64) -> Result<(), String> {
+    let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let case = Case::parse(&name, &text);
+    let prepared = case.prepare()?;
+    let reference = prepared.plan.as_ref().map(|plan| run(plan, &Setup::workers(1)));
+    let rendered = case.render(&prepared, reference.as_ref()).map_err(|e| e.to_string())?;
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(path, &rendered).map_err(|e| e.to_string())?;
+    } else if rendered != text {
+        return Err(format!("gives something else\n{}", difference(&text, &rendered)));
+    }
+    match reference {
+        Some(reference) if reference.error.is_none() => check_ways(&case, &prepared, &reference, &rendered, seed),
+        _ => Ok(()),
+    }
+}
+
+/// Runs the plan in other ways, which must give the same.
+fn check_ways(case: &Case, prepared: &Prepared, reference: &Outcome, rendered: &str, seed: u64) -> Result<(), String> {
+    let Some(plan) = &prepared.plan else { return Ok(()) };
+    for workers in [2, 3] {
+        let replayed = run(plan, &Setup::replay(workers, &reference.log));
+        same_sequences(reference, &replayed).map_err(|e| format!("replayed at parallelism {workers}: {e}"))?;
+    }
+    if case.fixed_epochs {
+        return Ok(());
+    }
+    let mut rng = Rng::new(seed);
+    for workers in [1, 3] {
+        let setup = Setup::cut(workers, 1 + rng.below(6) as usize, rng.next_u64());
+        let cut = run(plan, &setup);
+        let again = case.render(prepared, Some(&cut)).map_err(|e| e.to_string())?;
+        if again != rendered {
+            let difference = difference(rendered, &again);
+            return Err(format!("cut at random at parallelism {workers} it gives something else\n{difference}"));
+        }
+    }
+    Ok(())
+}
+
+fn same_sequences(expected: &Outcome, actual: &Outcome) -> Result<(), String> {
+    if let Some(error) = &actual.error {
+        return Err(error.to_string());
+    }
+    if expected.sinks.len() != actual.sinks.len() {
+        return Err("another number of sinks".to_owned());
+    }
+    for (one, other) in expected.sinks.iter().zip(&actual.sinks) {
+        let (left, right) = (one.sequence(), other.sequence());
+        let (left, right) = (left.map_err(|e| e.to_string())?, right.map_err(|e| e.to_string())?);
+        let lines =
+            |s: &[(sloth_types::Epoch, String)]| s.iter().map(|(e, l)| format!("epoch {e} {l}\n")).collect::<String>();
+        if left != right {
+            let difference = difference(&lines(&left), &lines(&right));
+            return Err(format!("table '{}' is not byte-identical\n{difference}", one.table.name));
+        }
+    }
+    if (expected.late_rows, expected.bad_rows) != (actual.late_rows, actual.bad_rows) {
+        return Err(format!("{} late rows instead of {}", actual.late_rows, expected.late_rows));
+    }
+    Ok(())
+}
+
+/// The lines that differ, in the order of the texts.
+fn difference(expected: &str, actual: &str) -> String {
+    let (expected, actual): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), actual.lines().collect());
+    let same_start = expected.iter().zip(&actual).take_while(|(a, b)| a == b).count();
+    let same_end =
+        expected[same_start..].iter().rev().zip(actual[same_start..].iter().rev()).take_while(|(a, b)| a == b);
+    let same_end = same_end.count();
+    let mut out = format!("  at line {}\n", same_start + 1);
+    for line in expected[same_start..expected.len() - same_end].iter().take(40) {
+        out.push_str(&format!("  - {line}\n"));
+    }
+    for line in actual[same_start..actual.len() - same_end].iter().take(40) {
+        out.push_str(&format!("  + {line}\n"));
+    }
+    out
+}
