@@ -29,12 +29,16 @@ pub struct AggregateCall {
 
 impl AggregateCall {
     /// True when the result depends on the order in which rows arrive, so that rows must be brought into the canonical
-    /// order first and cannot be aggregated before the exchange.
+    /// order first and cannot be aggregated before the exchange. Statistics are among them: their floating-point state
+    /// rounds differently when it is merged from parts.
     pub fn order_sensitive(&self) -> bool {
+        let name = self.function.name();
         matches!(
-            self.function.name(),
-            "array_agg" | "string_agg" | "listagg" | "first_value" | "last_value" | "nth_value"
-        )
+            name,
+            "array_agg" | "string_agg" | "listagg" | "first_value" | "last_value" | "nth_value" | "var" | "var_pop"
+        ) || ["stddev", "covar_", "corr", "regr_", "approx_percentile_cont", "approx_median"]
+            .iter()
+            .any(|family| name.starts_with(family))
     }
 
     /// The result's type.

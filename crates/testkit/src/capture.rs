@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::inline::without_place;
 use arrow::datatypes::SchemaRef;
-use sloth_connectors::print;
 use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Result, Sink, SinkWriter, TableSpec};
 
 /// The connector. Clones share what was captured.
 #[derive(Clone, Default)]
 pub struct Capture(Arc<Mutex<Vec<Captured>>>);
+
+fn lines(mode: &ChangelogMode, batch: &ChangeBatch) -> Result<Vec<String>> {
+    Ok(sloth_connectors::print::lines(mode, batch)?.iter().map(|line| without_place(line)).collect())
+}
 
 /// What one sink was given.
 #[derive(Clone, Debug)]
@@ -45,7 +49,7 @@ impl Captured {
     pub fn sequence(&self) -> Result<Vec<(Epoch, String)>> {
         let mut out = vec![];
         for (epoch, batch) in &self.changes {
-            out.extend(print::lines(&self.mode, batch)?.into_iter().map(|line| (*epoch, line)));
+            out.extend(lines(&self.mode, batch)?.into_iter().map(|line| (*epoch, line)));
         }
         Ok(out)
     }
@@ -65,9 +69,9 @@ impl Captured {
             let key_rows = ChangeBatch::append(batch.rows.project(key)?);
             let keys = match key.is_empty() {
                 true => vec![String::new(); batch.len()],
-                false => print::lines(&ChangelogMode::Append, &key_rows)?,
+                false => lines(&ChangelogMode::Append, &key_rows)?,
             };
-            let lines = print::lines(&self.mode, batch)?;
+            let lines = lines(&self.mode, batch)?;
             for (row, (key, line)) in keys.into_iter().zip(lines).enumerate() {
                 match batch.diff(row) > 0 {
                     true => state.insert(key, line),

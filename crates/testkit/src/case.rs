@@ -1,8 +1,7 @@
 //! A test script: SQL with the expected rows written into it.
 //!
-//! Paragraphs of SQL are divided by empty lines; the lines `--| …` below a paragraph are what it gives. A paragraph that
-//! is one query shows its rows; others name the table first. The rows of all paragraphs come from one job, as they would
-//! in `sloth run`.
+//! Paragraphs of SQL are divided by empty lines; the lines `--| …` below a paragraph are what it gives: errors, the rows
+//! of a query, the rows of a table under its name. The rows of all paragraphs come from one job, as in `sloth run`.
 //!
 //! The first line may set options in brackets, as in `-- late rows [fixed-epochs]`:
 //! `fixed-epochs`: the result depends on how the input is cut (late rows), so no other cuts are tried.
@@ -12,8 +11,10 @@ use std::fmt::Write as _;
 
 use sloth_plan::explain::explain;
 use sloth_plan::{JobPlan, JobSettings};
-use sloth_sql::{Effect, Query, Session, StatementKind, lower, render_error, substitute};
+use sloth_sql::lower::RESULT_TABLE;
+use sloth_sql::{Effect, Query, Session, lower, render_error, substitute};
 
+use crate::inline::without_place;
 use crate::paths;
 use crate::run::Outcome;
 
@@ -37,8 +38,6 @@ pub struct Prepared {
     pub plan: Option<JobPlan>,
     /// What each paragraph said before anything ran, and which sinks show its rows.
     said: Vec<(String, Vec<usize>)>,
-    /// Paragraphs that are one query: no table name is written above the rows.
-    plain: Vec<bool>,
     sinks: usize,
 }
 
@@ -70,15 +69,14 @@ impl Case {
         let variables: BTreeMap<&str, &str> = [("DATA", data.as_str())].into();
         let mut session = Session::new();
         let mut queries: Vec<Query> = vec![];
-        let mut prepared = Prepared { plan: None, said: vec![], plain: vec![], sinks: 0 };
+        let mut prepared = Prepared { plan: None, said: vec![], sinks: 0 };
         for paragraph in &self.paragraphs {
             let text = substitute(paragraph, |name| variables.get(name).copied());
-            let (mut said, mut sinks, mut plain) = (String::new(), vec![], true);
+            let (mut said, mut sinks) = (String::new(), vec![]);
             match session.parse(&text) {
                 Err(error) => said = render_error(&text, &self.name, &error),
                 Ok(statements) => {
                     for statement in &statements {
-                        plain &= matches!(statement.kind, StatementKind::Query(_));
                         match execute(&mut session, statement) {
                             Ok((shown, new)) => {
                                 said.push_str(&shown);
@@ -89,11 +87,9 @@ impl Case {
                                 .map_err(|e| e.to_string())?,
                         }
                     }
-                    plain &= statements.len() == 1;
                 }
             }
             prepared.said.push((said, sinks));
-            prepared.plain.push(plain);
         }
         prepared.sinks = queries.len();
         if !queries.is_empty() {
@@ -118,14 +114,14 @@ impl Case {
             }
         };
         let sinks = outcome.map(|o| o.sinks.as_slice()).unwrap_or_default();
-        for ((paragraph, (said, of)), plain) in self.paragraphs.iter().zip(&prepared.said).zip(&prepared.plain) {
+        for (paragraph, (said, of)) in self.paragraphs.iter().zip(&prepared.said) {
             if !out.is_empty() {
                 out.push('\n');
             }
             out.push_str(paragraph);
             expect(&mut out, said);
             for sink in of.iter().filter_map(|index| sinks.get(*index)) {
-                if !plain {
+                if sink.table.name != RESULT_TABLE {
                     expect(&mut out, &format!("{}:", sink.table.name));
                 }
                 expect(&mut out, &sink.rows()?.join("\n"));
@@ -142,7 +138,7 @@ impl Case {
             }
         }
         if let Some(error) = &outcome.error {
-            last.push_str(&format!("the job fails: {error}\n"));
+            last.push_str(&without_place(&format!("the job fails: {error}\n")));
         }
         if !last.is_empty() {
             out.push('\n');

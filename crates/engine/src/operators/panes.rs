@@ -40,6 +40,11 @@ impl PaneRule {
         }
     }
 
+    /// True when no window ever takes a row of the pane, whatever the watermark.
+    fn in_gap(&self, pane: i64) -> bool {
+        matches!(self, PaneRule::Time { panes, .. } if panes.in_gap(pane))
+    }
+
     /// True when no window can take a row of the pane any more.
     pub(crate) fn is_late(&self, pane: i64, watermark: Watermark) -> bool {
         match self {
@@ -136,7 +141,7 @@ impl PaneMap {
 
     fn add_set(&mut self, feed: &Feed<'_>, pane: i64, rows: &RowSet<'_>) -> Result<usize> {
         if feed.rule.is_late(pane, feed.watermark) {
-            return Ok(rows.len());
+            return Ok(if feed.rule.in_gap(pane) { 0 } else { rows.len() });
         }
         let mut slots = std::mem::take(&mut self.slots);
         let result = self.pane(feed.spec, pane)?.update(feed.prepared, rows, &mut slots);

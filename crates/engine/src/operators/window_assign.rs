@@ -50,6 +50,11 @@ impl Panes {
         }
     }
 
+    /// True when no window at all holds a pane: hops that are further apart than they are long leave gaps.
+    pub(crate) fn in_gap(&self, pane: i64) -> bool {
+        self.last_end(pane) <= pane
+    }
+
     /// The windows that hold a pane and end after `after` and not after `upto`, by rising end.
     pub(crate) fn windows_of(&self, pane: i64, after: i64, upto: i64) -> impl Iterator<Item = (i64, i64)> + use<> {
         // Every kind is: ends `first_end + i * step`, up to `last_end`; the start is fixed or a fixed distance away.
@@ -163,7 +168,12 @@ pub(crate) fn late_rows(node: &WindowAssign, batch: &Batch, watermark: Watermark
     let late: Vec<u32> = times
         .iter()
         .enumerate()
-        .filter(|(_, time)| time.is_none_or(|t| watermark.completes(panes.last_end(panes.pane_of(t)))))
+        .filter(|(_, time)| {
+            time.is_none_or(|t| {
+                let pane = panes.pane_of(t);
+                watermark.completes(panes.last_end(pane)) && !panes.in_gap(pane)
+            })
+        })
         .map(|(row, _)| row as u32)
         .collect();
     if late.is_empty() {

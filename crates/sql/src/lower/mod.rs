@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, DFSchema, TableReference};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::PhysicalExpr;
@@ -186,6 +187,14 @@ impl Lowering<'_> {
     }
 
     fn compile(&self, relation: &Relation, expr: &Expr) -> Result<Arc<dyn PhysicalExpr>> {
+        let subquery = |e: &Expr| Ok(matches!(e, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_)));
+        if expr.exists(subquery).map_err(internal)? {
+            return Err(self.refuse_text(
+                "a subquery as a value needs retraction",
+                "(SELECT",
+                "Write the value as a constant; subqueries come with exact incremental SQL.",
+            ));
+        }
         self.session.physical_expr(expr, &relation.physical_schema()?)
     }
 

@@ -5,7 +5,7 @@ SELECT a + 1 AS b, UPPER(c) FROM (VALUES (1, 'x'), (2, NULL)) AS t(a, c);
 
 SELECT * FROM nowhere;
 --| error: table 'nowhere' does not exist
---|  --> first.sql:1:15
+--|  --> five_seconds.sql:1:15
 --|   |
 --| 1 | SELECT * FROM nowhere;
 --|   |               ^^^^^^^

@@ -1,0 +1,149 @@
+-- What cannot be kept up to date exactly is refused, with the place and what to do.
+CREATE TABLE a (id INT, x INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'inline', 'format' = 'csv', 'data' = '1,2,2024-11-11 00:00:00');
+CREATE TABLE b (id INT, y INT) WITH ('connector' = 'inline', 'format' = 'csv', 'data' = '1,2');
+
+SELECT a.id, b.y FROM a JOIN b ON a.id = b.id;
+--| error: joins need retraction
+--|  --> refused.sql:1:25
+--|   |
+--| 1 | SELECT a.id, b.y FROM a JOIN b ON a.id = b.id;
+--|   |                         ^^^^
+--|   |
+--|   = help: Joins, EXISTS and IN with a subquery come with exact incremental SQL; until then denormalise upstream.
+
+SELECT a.id FROM a LEFT JOIN b ON a.id = b.id;
+--| error: joins need retraction
+--|  --> refused.sql:1:25
+--|   |
+--| 1 | SELECT a.id FROM a LEFT JOIN b ON a.id = b.id;
+--|   |                         ^^^^
+--|   |
+--|   = help: Joins, EXISTS and IN with a subquery come with exact incremental SQL; until then denormalise upstream.
+
+SELECT a.id FROM a, b WHERE a.id = b.id;
+--| error: joins need retraction
+--|  --> refused.sql:1:1
+--|   |
+--| 1 | SELECT a.id FROM a, b WHERE a.id = b.id;
+--|   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+--|   |
+--|   = help: Joins, EXISTS and IN with a subquery come with exact incremental SQL; until then denormalise upstream.
+
+SELECT id FROM a WHERE id IN (SELECT id FROM b);
+--| error: joins need retraction
+--|  --> refused.sql:1:1
+--|   |
+--| 1 | SELECT id FROM a WHERE id IN (SELECT id FROM b);
+--|   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+--|   |
+--|   = help: Joins, EXISTS and IN with a subquery come with exact incremental SQL; until then denormalise upstream.
+
+SELECT id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.id = a.id);
+--| error: joins need retraction
+--|  --> refused.sql:1:1
+--|   |
+--| 1 | SELECT id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.id = a.id);
+--|   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+--|   |
+--|   = help: Joins, EXISTS and IN with a subquery come with exact incremental SQL; until then denormalise upstream.
+
+SELECT id FROM a ORDER BY id;
+--| error: ORDER BY over a stream needs retraction
+--|  --> refused.sql:1:18
+--|   |
+--| 1 | SELECT id FROM a ORDER BY id;
+--|   |                  ^^^^^^^^
+--|   |
+--|   = help: Leave ORDER BY out and sort where the result is shown (a screen tile has `sort` and `limit`).
+
+SELECT id
+FROM a
+LIMIT 10;
+--| error: LIMIT over a stream needs retraction
+--|  --> refused.sql:3:1
+--|   |
+--| 3 | LIMIT 10;
+--|   | ^^^^^
+--|   |
+--|   = help: Leave LIMIT out and cut where the result is shown (a screen tile has `sort` and `limit`).
+
+SELECT id, ROW_NUMBER() OVER (PARTITION BY id ORDER BY ts) AS n FROM a;
+--| error: OVER needs retraction
+--|  --> refused.sql:1:25
+--|   |
+--| 1 | SELECT id, ROW_NUMBER() OVER (PARTITION BY id ORDER BY ts) AS n FROM a;
+--|   |                         ^^^^
+--|   |
+--|   = help: Aggregate in a TUMBLE, HOP or CUMULATE window; ranking and OVER come with exact incremental SQL.
+
+SELECT id, SUM(x) OVER (ORDER BY ts) AS s FROM a;
+--| error: OVER needs retraction
+--|  --> refused.sql:1:19
+--|   |
+--| 1 | SELECT id, SUM(x) OVER (ORDER BY ts) AS s FROM a;
+--|   |                   ^^^^
+--|   |
+--|   = help: Aggregate in a TUMBLE, HOP or CUMULATE window; ranking and OVER come with exact incremental SQL.
+
+SELECT id FROM a INTERSECT SELECT id FROM b;
+--| error: joins need retraction
+--|  --> refused.sql:1:1
+--|   |
+--| 1 | SELECT id FROM a INTERSECT SELECT id FROM b;
+--|   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+--|   |
+--|   = help: Joins, EXISTS and IN with a subquery come with exact incremental SQL; until then denormalise upstream.
+
+SELECT id FROM a EXCEPT SELECT id FROM b;
+--| error: joins need retraction
+--|  --> refused.sql:1:1
+--|   |
+--| 1 | SELECT id FROM a EXCEPT SELECT id FROM b;
+--|   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+--|   |
+--|   = help: Joins, EXISTS and IN with a subquery come with exact incremental SQL; until then denormalise upstream.
+
+SELECT (SELECT MAX(y) FROM b) AS m FROM a;
+--| error: a subquery as a value needs retraction
+--|  --> refused.sql:1:8
+--|   |
+--| 1 | SELECT (SELECT MAX(y) FROM b) AS m FROM a;
+--|   |        ^^^^^^^
+--|   |
+--|   = help: Write the value as a constant; subqueries come with exact incremental SQL.
+
+SELECT COUNT(*) FROM a GROUP BY TUMBLE(x, INTERVAL '1' SECOND);
+--| error: '$WINDOW_START' cannot take (STRING, INT, BIGINT)
+--|  --> refused.sql:1:1
+--|   |
+--| 1 | SELECT COUNT(*) FROM a GROUP BY TUMBLE(x, INTERVAL '1' SECOND);
+--|   | ^^^^^^
+--|   |
+--|   = help: Write TUMBLE_START(t, INTERVAL …) together with GROUP BY TUMBLE(t, INTERVAL …), t being a timestamp.
+
+SELECT ARRAY_AGG(x ORDER BY id) AS xs FROM a GROUP BY TUMBLE(ts, INTERVAL '1' SECOND);
+--| error: ORDER BY inside array_agg
+--|  --> refused.sql:1:20
+--|   |
+--| 1 | SELECT ARRAY_AGG(x ORDER BY id) AS xs FROM a GROUP BY TUMBLE(ts, INTERVAL '1' SECOND);
+--|   |                    ^^^^^^^^
+--|   |
+--|   = help: Leave it out: values come in the order of the input.
+
+DELETE FROM a WHERE id = 1;
+--| error: DELETE is not supported
+--|  --> refused.sql:1:1
+--|   |
+--| 1 | DELETE FROM a WHERE id = 1;
+--|   | ^^^^^^
+--|   |
+--|   = help: Filter the rows with WHERE in the query that writes the table.
+
+UPDATE a SET x = 1;
+--| error: UPDATE is not supported
+--|  --> refused.sql:1:1
+--|   |
+--| 1 | UPDATE a SET x = 1;
+--|   | ^^^^^^
+--|   |
+--|   = help: Write the changed rows with INSERT INTO … SELECT.
