@@ -211,7 +211,8 @@ impl Coordinator {
         facts
     }
 
-    /// For each source the minimum over its splits that are neither idle nor ended; never less than before.
+    /// For each source the minimum over its splits that are neither idle nor ended, or the maximum when all are idle;
+    /// never less than before.
     fn reported_watermarks(&self) -> Vec<Watermark> {
         let mut watermarks = Vec::with_capacity(self.board.sources.len());
         for (index, source) in self.board.sources.iter().enumerate() {
@@ -220,6 +221,7 @@ impl Coordinator {
             let mut ended = !source.discovering.load(Ordering::SeqCst);
             let mut idle_splits = 0;
             let mut lowest: Option<Watermark> = None;
+            let mut highest_idle = before;
             for split in source.splits() {
                 let report = split.report();
                 if report.state == SplitState::Ended {
@@ -229,6 +231,7 @@ impl Coordinator {
                 let quiet = report.state == SplitState::Waiting { caught_up: true };
                 if quiet && !idle.is_zero() && report.active.elapsed() >= idle {
                     idle_splits += 1;
+                    highest_idle = highest_idle.max(report.watermark);
                 } else {
                     lowest = Some(lowest.map_or(report.watermark, |l| l.min(report.watermark)));
                 }
@@ -236,7 +239,8 @@ impl Coordinator {
             if let Some(figures) = self.figures.sources.get(index) {
                 figures.idle_splits.set(idle_splits);
             }
-            let now = if ended { Watermark::END } else { lowest.unwrap_or(before) };
+            // When all are idle, none can hold the others back: as in Flink, the furthest one decides.
+            let now = if ended { Watermark::END } else { lowest.unwrap_or(highest_idle) };
             watermarks.push(now.max(before));
         }
         watermarks

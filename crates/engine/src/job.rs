@@ -170,6 +170,16 @@ impl Job {
     }
 }
 
+/// A job that nobody waits for is stopped at once: joining its workers would take for ever otherwise.
+impl Drop for Job {
+    fn drop(&mut self) {
+        if self.workers.is_some() {
+            self.context.failure.fail(Error::internal("the job was abandoned"));
+        }
+        self.over.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Asks a job to stop.
 #[derive(Clone)]
 pub struct Stopper(Arc<JobContext>);

@@ -313,8 +313,11 @@ impl KeyTable {
     #[inline]
     fn intern_bytes(&mut self, bytes: &[u8]) -> u32 {
         let Keys::Bytes(arena) = &mut self.keys else { return 0 };
-        match self.index.entry(hash_bytes(bytes), |slot| same_bytes(arena.get(*slot), bytes), |slot| hash_bytes(arena.get(*slot)))
-        {
+        match self.index.entry(
+            hash_bytes(bytes),
+            |slot| same_bytes(arena.get(*slot), bytes),
+            |slot| hash_bytes(arena.get(*slot)),
+        ) {
             Entry::Occupied(entry) => *entry.get(),
             Entry::Vacant(entry) => {
                 let slot = self.free.pop().unwrap_or_else(|| {
