@@ -10,13 +10,14 @@ use sloth_types::metrics::{JobFigures, SinkFigures, SourceFigures};
 use sloth_types::source::OpenSplit;
 use sloth_types::{Clock, ConnectorRegistry, EpochListener, Error, Result, Source, SplitId};
 
+use crate::context::JobContext;
 use crate::coordinator::{Completion, Coordinator, Progress};
 use crate::epoch::{EpochEntry, EpochLog};
 use crate::failure::Failure;
 use crate::io::board::Board;
 use crate::io::rows::RowsSource;
 use crate::io::writer::{Writer, WriterThread};
-use crate::render::{JobContext, OpenWriters, Rendering, render};
+use crate::render::{OpenWriters, Rendering, render};
 
 /// How to start a job beyond what its plan says.
 #[derive(Clone)]

@@ -10,7 +10,9 @@
 //! behind every sink. Operators are plain structs over batches and epochs (`operators/`); `render` wires them.
 
 mod aggregate;
+mod context;
 mod coordinator;
+mod dataflow;
 mod epoch;
 mod failure;
 mod hash;

@@ -10,11 +10,11 @@ use sloth_types::rng::Rng;
 use sloth_types::{BadRecord, Error, Offset, ReadLimit, ReadOutcome, Readiness, Result, Rows, SplitReader, Watermark};
 
 use super::board::{Board, Split, SplitReport, SplitState};
+use crate::context::JobContext;
 use crate::epoch::EpochInfo;
 use crate::message::{Batch, Place};
 use crate::operators::stages::{evaluate, run};
 use crate::operators::window_assign::millis;
-use crate::render::JobContext;
 
 /// Columns of a dead-letter record.
 pub fn bad_record_schema() -> SchemaRef {

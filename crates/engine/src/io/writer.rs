@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use sloth_types::{ChangeBatch, Epoch, Error, Result, SinkWriter};
 
-use crate::render::JobContext;
+use crate::context::JobContext;
 
 /// Messages waiting for a writer's thread; the epochs in flight bound what they hold.
 const QUEUE: usize = 256;

@@ -7,9 +7,9 @@ use sloth_types::Result;
 
 use super::Operator;
 use super::window::fit;
+use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
 use crate::message::{Batch, Place};
-use crate::render::{JobContext, StateGauge};
 use crate::state::groups::{Groups, GroupsSpec};
 use crate::state::keys::RowSet;
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::Operator;
 use super::panes::{PaneMap, PaneRule};
+use crate::context::JobContext;
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::{Batch, Place};
-use crate::render::JobContext;
 use crate::state::groups::GroupsSpec;
 
 /// Epochs for which rows go through before it is tried again.

@@ -10,9 +10,9 @@ use sloth_types::{Result, Watermark};
 use super::Operator;
 use super::window::fit;
 use super::window_assign::{millis, window_columns};
+use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::{Batch, Place};
-use crate::render::{JobContext, StateGauge};
 use crate::state::groups::{Groups, GroupsSpec};
 use crate::state::keys::{KeyTable, RowSet};
 

@@ -9,10 +9,10 @@ use sloth_types::{ChangeBatch, Result};
 
 use super::Operator;
 use super::stages::weights;
+use crate::context::JobContext;
 use crate::epoch::EpochInfo;
 use crate::io::writer::Writer;
 use crate::message::Batch;
-use crate::render::JobContext;
 
 /// Writes one table.
 pub(crate) struct SinkOperator {

@@ -11,9 +11,9 @@ use sloth_types::{Result, Watermark};
 use super::Operator;
 use super::panes::{PaneMap, PaneRule};
 use super::window_assign::window_columns;
+use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::{Batch, Place};
-use crate::render::{JobContext, StateGauge};
 use crate::state::groups::{Groups, GroupsSpec, all_slots};
 
 /// Windows of all keys that this worker owns.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::common::{DFSchema, ScalarValue};
-use datafusion::logical_expr::expr::{AggregateFunction, GroupingSet};
+use datafusion::logical_expr::expr::GroupingSet;
 use datafusion::logical_expr::utils::enumerate_grouping_sets;
 use datafusion::logical_expr::{Aggregate, Expr};
 use datafusion::physical_expr::expressions::{Column as ColumnExpr, Literal};
@@ -15,6 +15,7 @@ use sloth_plan::{
 };
 use sloth_types::{ChangelogMode, Error, Result};
 
+use super::call::Columns;
 use super::relation::{Relation, Role};
 use super::{Lowering, internal, strip_alias};
 use crate::rewrite::group_window::WINDOW_MARKERS;
@@ -45,28 +46,6 @@ struct Shape {
     by: By,
     keys: Vec<Expr>,
     slots: Vec<Slot>,
-}
-
-/// The columns that the aggregation reads, computed before it.
-#[derive(Default)]
-struct Columns {
-    exprs: Vec<Arc<dyn PhysicalExpr>>,
-    fields: Vec<Field>,
-    /// Which of them are the keys.
-    keys: Vec<usize>,
-}
-
-impl Columns {
-    fn add(&mut self, expr: Arc<dyn PhysicalExpr>, data_type: DataType) -> usize {
-        // The same expression serves several calls.
-        let text = expr.to_string();
-        let same = self.exprs.iter().position(|e| e.to_string() == text && e == &expr);
-        same.unwrap_or_else(|| {
-            self.fields.push(Field::new(format!("c{}", self.fields.len()), data_type, true));
-            self.exprs.push(expr);
-            self.exprs.len() - 1
-        })
-    }
 }
 
 impl Lowering<'_> {
@@ -299,51 +278,6 @@ impl Lowering<'_> {
         keys.push(id_column);
         let id_key = keys.len() - 1;
         Ok((Relation { node, exclusive: true, ..input }, keys, Some(id_key)))
-    }
-
-    fn call(&self, input: &Relation, expr: &Expr, output: &Field, columns: &mut Columns) -> Result<AggregateCall> {
-        let Expr::AggregateFunction(AggregateFunction { func, params }) = strip_alias(expr) else {
-            return Err(Error::unsupported(format!("{expr} is not an aggregate function")));
-        };
-        if !params.order_by.is_empty() {
-            return Err(self.refuse_text(
-                &format!("ORDER BY inside {}", func.name()),
-                "ORDER BY",
-                "Leave it out: values come in the order of the input.",
-            ));
-        }
-        let schema = self.schema_of(input.node);
-        let mut call = AggregateCall {
-            function: Arc::clone(func),
-            args: vec![],
-            distinct: params.distinct,
-            filter: None,
-            output: Arc::new(output.clone()),
-            sql: strip_alias(expr).to_string(),
-            arg_exprs: vec![],
-            arg_fields: vec![],
-        };
-        let counts_rows = func.name() == "count"
-            && matches!(params.args.as_slice(), [] | [Expr::Literal(_, _)])
-            && !params.args.iter().any(|a| matches!(a, Expr::Literal(v, _) if v.is_null()));
-        if !counts_rows {
-            for (i, arg) in params.args.iter().enumerate() {
-                let compiled = self.compile(input, arg)?;
-                let data_type = compiled.data_type(&schema).map_err(internal)?;
-                let name = format!("a{i}");
-                call.arg_exprs.push(match arg {
-                    Expr::Literal(_, _) => Arc::clone(&compiled),
-                    _ => Arc::new(ColumnExpr::new(&name, i)),
-                });
-                call.arg_fields.push(Field::new(&name, data_type.clone(), true));
-                call.args.push(columns.add(compiled, data_type));
-            }
-        }
-        if let Some(filter) = &params.filter {
-            let compiled = self.compile(input, filter)?;
-            call.filter = Some(columns.add(compiled, DataType::Boolean));
-        }
-        Ok(call)
     }
 
     fn add_aggregate(&mut self, input: Relation, aggregate: &Aggregate, parts: Parts) -> Result<Relation> {

@@ -5,6 +5,7 @@
 //! values; an aggregate that groups by them takes it in and never copies a row per window.
 
 mod aggregate;
+mod call;
 mod needs;
 mod refuse;
 mod relation;

@@ -1,0 +1,41 @@
+//! What all threads of a job share.
+
+use std::sync::Arc;
+
+use sloth_plan::JobSettings;
+use sloth_types::metrics::JobFigures;
+
+use crate::coordinator::Completion;
+use crate::failure::Failure;
+use crate::io::board::Board;
+
+/// Shared by all threads of a job.
+pub(crate) struct JobContext {
+    pub(crate) settings: JobSettings,
+    pub(crate) board: Arc<Board>,
+    pub(crate) failure: Arc<Failure>,
+    pub(crate) figures: Arc<JobFigures>,
+    pub(crate) completion: Arc<Completion>,
+}
+
+/// An operator's share in the job's state figures.
+pub(crate) struct StateGauge {
+    context: Arc<JobContext>,
+    rows: u64,
+    bytes: u64,
+}
+
+impl StateGauge {
+    pub(crate) fn new(context: Arc<JobContext>) -> Self {
+        StateGauge { context, rows: 0, bytes: 0 }
+    }
+    /// The operator holds so much now. The figures are sums over operators, kept by adding differences.
+    pub(crate) fn set(&mut self, rows: usize, bytes: usize) {
+        let (rows, bytes) = (rows as u64, bytes as u64);
+        if rows != self.rows || bytes != self.bytes {
+            self.context.figures.state_rows.add(rows.wrapping_sub(self.rows));
+            self.context.figures.state_bytes.add(bytes.wrapping_sub(self.bytes));
+            (self.rows, self.bytes) = (rows, bytes);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Aggregate calls, and the columns that an aggregation reads.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field};
+use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::physical_expr::expressions::Column as ColumnExpr;
+use datafusion::physical_plan::PhysicalExpr;
+use sloth_plan::AggregateCall;
+use sloth_types::{Error, Result};
+
+use super::relation::Relation;
+use super::{Lowering, internal, strip_alias};
+
+/// The columns that the aggregation reads, computed before it.
+#[derive(Default)]
+pub(super) struct Columns {
+    pub(super) exprs: Vec<Arc<dyn PhysicalExpr>>,
+    pub(super) fields: Vec<Field>,
+    /// Which of them are the keys.
+    pub(super) keys: Vec<usize>,
+}
+
+impl Columns {
+    pub(super) fn add(&mut self, expr: Arc<dyn PhysicalExpr>, data_type: DataType) -> usize {
+        // The same expression serves several calls.
+        let text = expr.to_string();
+        let same = self.exprs.iter().position(|e| e.to_string() == text && e == &expr);
+        same.unwrap_or_else(|| {
+            self.fields.push(Field::new(format!("c{}", self.fields.len()), data_type, true));
+            self.exprs.push(expr);
+            self.exprs.len() - 1
+        })
+    }
+}
+
+impl Lowering<'_> {
+    /// A call over `input`; its arguments are added to `columns`.
+    pub(super) fn call(
+        &self,
+        input: &Relation,
+        expr: &Expr,
+        output: &Field,
+        columns: &mut Columns,
+    ) -> Result<AggregateCall> {
+        let Expr::AggregateFunction(AggregateFunction { func, params }) = strip_alias(expr) else {
+            return Err(Error::unsupported(format!("{expr} is not an aggregate function")));
+        };
+        if !params.order_by.is_empty() {
+            return Err(self.refuse_text(
+                &format!("ORDER BY inside {}", func.name()),
+                "ORDER BY",
+                "Leave it out: values come in the order of the input.",
+            ));
+        }
+        let schema = self.schema_of(input.node);
+        let mut call = AggregateCall {
+            function: Arc::clone(func),
+            args: vec![],
+            distinct: params.distinct,
+            filter: None,
+            output: Arc::new(output.clone()),
+            sql: strip_alias(expr).to_string(),
+            arg_exprs: vec![],
+            arg_fields: vec![],
+        };
+        let counts_rows = func.name() == "count"
+            && matches!(params.args.as_slice(), [] | [Expr::Literal(_, _)])
+            && !params.args.iter().any(|a| matches!(a, Expr::Literal(v, _) if v.is_null()));
+        if !counts_rows {
+            for (i, arg) in params.args.iter().enumerate() {
+                let compiled = self.compile(input, arg)?;
+                let data_type = compiled.data_type(&schema).map_err(internal)?;
+                let name = format!("a{i}");
+                call.arg_exprs.push(match arg {
+                    Expr::Literal(_, _) => Arc::clone(&compiled),
+                    _ => Arc::new(ColumnExpr::new(&name, i)),
+                });
+                call.arg_fields.push(Field::new(&name, data_type.clone(), true));
+                call.args.push(columns.add(compiled, data_type));
+            }
+        }
+        if let Some(filter) = &params.filter {
+            let compiled = self.compile(input, filter)?;
+            call.filter = Some(columns.add(compiled, DataType::Boolean));
+        }
+        Ok(call)
+    }
+}
