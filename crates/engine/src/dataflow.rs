@@ -170,12 +170,15 @@ pub(crate) fn stateless<'s>(
         move |input, output| {
             input.for_each(|capability, message| {
                 let Message::Batch(batch) = std::mem::take(message) else { return };
-                let Some(info) = capability.least().and_then(|epoch| epochs.get(*epoch)) else { return };
+                let Some(epoch) = capability.least().copied() else { return };
                 if failure.is_set() {
                     return;
                 }
-                sloth_types::clock::set_epoch_now_ms(info.now_ms);
-                if let Err(error) = apply(&info, batch, &mut out) {
+                let applied = open_epoch(&epochs, epoch).and_then(|info| {
+                    sloth_types::clock::set_epoch_now_ms(info.now_ms);
+                    apply(&info, batch, &mut out)
+                });
+                if let Err(error) = applied {
                     failure.fail(error);
                     return;
                 }
@@ -274,9 +277,14 @@ fn on_batch(
     batch: Batch,
     out: &mut Vec<Batch>,
 ) -> Result<()> {
-    let info = epochs.get(epoch).ok_or_else(|| Error::internal(format!("rows of epoch {epoch}, which is not open")))?;
+    let info = open_epoch(epochs, epoch)?;
     sloth_types::clock::set_epoch_now_ms(info.now_ms);
     operator.on_batch(&info, batch, out)
+}
+
+/// The epoch of rows that have come: it must be known on this worker.
+fn open_epoch(epochs: &EpochTable, epoch: u64) -> Result<Arc<EpochInfo>> {
+    epochs.get(epoch).ok_or_else(|| Error::internal(format!("rows of epoch {epoch}, which is not open")))
 }
 
 /// Behind all sinks: notes which epochs the dataflow has finished and calls the coordinator.
