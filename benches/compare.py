@@ -97,12 +97,12 @@ def take_turns(runs, rounds, warm=1):
 
 
 def check_equal(what, replies):
-    answers = {name: (r[0]["rows"], round(r[0]["sum"])) for name, r in replies.items() if r and "rows" in r[0]}
-    if len(set(answers.values())) > 1:
-        raise SystemExit(f"{what}: the answers differ: {answers}")
     late = [r.get("late", 0) + r.get("bad", 0) for r in replies.get("sloth", [])]
     if any(late):
         raise SystemExit(f"{what}: rows were late or bad: {late}")
+    answers = {name: (r[0]["rows"], round(r[0]["sum"])) for name, r in replies.items() if "rows" in r[0]}
+    if len(set(answers.values())) > 1:
+        raise SystemExit(f"{what}: the answers differ: {answers}")
 
 
 def median(replies, key):
@@ -196,7 +196,9 @@ def bench_flink(options, files):
                 connector = f"'connector' = 'filesystem', 'path' = '{files[kind]}', 'format' = '{kind}'"
                 sql = streaming_sql(connector, group, sink="blackhole")
                 runs = {"sloth": lambda: sloth.ask(run=sql), "flink": lambda: flink.ask(run=sql)}
-                table.add(f"{kind}, by {group}", options.flink_rows, take_turns(runs, options.rounds))
+                replies = take_turns(runs, options.rounds)
+                check_equal(f"flink, {kind}, {group}", replies)
+                table.add(f"{kind}, by {group}", options.flink_rows, replies)
     finally:
         flink.close()
     sloth.close()
@@ -226,7 +228,8 @@ def generate_nexmark(options, sloth):
     folder = Path(options.cache) / f"nexmark-{options.events}"
     files = {"json": folder / "events.json", "csv": folder / "bids.csv"}
     folder.mkdir(parents=True, exist_ok=True)
-    ddl = script("ddl", EVENTS=options.events)
+    # One split keeps the order of the events.
+    ddl = script("ddl", EVENTS=options.events).replace("'connector'        = 'nexmark',", "'connector' = 'nexmark', 'scan.parallelism' = '1',")
     columns = ddl[ddl.index("(", ddl.index("CREATE TABLE")) + 1 : ddl.index("  `dateTime` AS CASE")].rstrip().rstrip(",")
     bids = CSV_BIDS[CSV_BIDS.index("auction") : CSV_BIDS.index(",\n  WATERMARK")]
     targets = {
@@ -258,7 +261,9 @@ def bench_nexmark(options, _):
                 if flink:
                     runs["flink"] = lambda: flink.ask(run=sql)
                 try:
-                    table.add(f"{kind}, {query}", options.events, take_turns(runs, options.rounds))
+                    replies = take_turns(runs, options.rounds)
+                    check_equal(f"nexmark, {kind}, {query}", replies)
+                    table.add(f"{kind}, {query}", options.events, replies)
                 except RuntimeError as error:
                     print(f"{kind}, {query}: {str(error)[:400]}", flush=True)
                     table.lines.append(f"| {kind}, {query} | refused | | | | | | |")
@@ -324,11 +329,18 @@ def fast_orders(text, rate):
     return text.replace("'rows-per-second' = '50000'", f"'rows-per-second' = '{rate}'").replace("'surge'           = '3'", "'surge' = '1'")
 
 
+PROBE = """
+CREATE TABLE probe (created_at TIMESTAMP_LTZ(3), order_id BIGINT) WITH ('connector' = 'screen', 'screen.rows' = '500');
+INSERT INTO probe SELECT created_at, order_id FROM placed WHERE MOD(order_id, 500) = 0;
+"""
+
+
 def bench_latency(options, _):
     """Row created -> in the page's event stream, with all tiles of the demo running."""
     lines = ["### Live latency", "", "| way | events/s | rows seen | p50 ms | p99 ms | CPU, cores | memory MB |", "|---|---:|---:|---:|---:|---:|---:|"]
     rate = options.rate
-    tiles = (DOUBLE11 / "tiles.sql").read_text()
+    # Beside the demo's tiles, one that shows every 500th order or so.
+    tiles = (DOUBLE11 / "tiles.sql").read_text() + PROBE
     ways = {"embedded": fast_orders((DOUBLE11 / "source-embedded.sql").read_text(), rate)}
     kafka = None
     if not options.no_kafka:
@@ -347,7 +359,7 @@ def bench_latency(options, _):
                 sql = fast_orders((DOUBLE11 / "producer-kafka.sql").read_text(), rate).replace("${KAFKA}", kafka)
                 producer = Running(options, sql, "latency-producer", "--parallelism", "1")
             begun, used = time.monotonic(), running.cpu()
-            found = sorted(latencies(address, "big_orders", "created_at", options.seconds))
+            found = sorted(latencies(address, "probe", "created_at", options.seconds))
             cores = (running.cpu() - used) / (time.monotonic() - begun)
             memory = running.memory()
             read = rows_per_second(address)
@@ -445,7 +457,8 @@ def generate(options, rows):
         if files[kind].exists():
             continue
         sloth = sloth or Side("sloth", [options.bin, "sloth"])
-        source = f"'connector' = 'filesystem', 'path' = '{files['parquet']}', 'format' = 'parquet'"
+        # One lane keeps the order of the rows.
+        source = f"'connector' = 'filesystem', 'path' = '{files['parquet']}', 'format' = 'parquet', 'scan.parallelism' = '1'"
         write_file(
             sloth,
             files[kind],

@@ -1,4 +1,4 @@
-//! The publisher: turns completed epochs into frames, at most twenty a second.
+//! The publisher: turns completed epochs into frames, at most forty a second.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -14,7 +14,7 @@ use super::table::{LiveTable, comma};
 use super::{Shared, Subscription, json, lock};
 
 /// Shortest time between two frames, and the longest that a completed epoch waits.
-const PUBLISH_INTERVAL: Duration = Duration::from_millis(50);
+const PUBLISH_INTERVAL: Duration = Duration::from_millis(25);
 /// Shortest time between two frames that only carry a new epoch number.
 const QUIET_INTERVAL: Duration = Duration::from_millis(500);
 /// Frames that a client may be behind (more than 3 s) before it gets a fresh snapshot instead.
