@@ -14,7 +14,7 @@ WITH ('connector' = 'inline', 'format' = 'csv', 'data' = '
 SELECT window_start, window_end, SUM(amount) AS total
 FROM TABLE(HOP(TABLE orders, DESCRIPTOR(ts), INTERVAL '5' SECOND, INTERVAL '10' SECOND))
 GROUP BY window_start, window_end;
---| +I[2024-11-11T00:00, 2024-11-11T00:00:10, 5]
+--| +I[2024-11-11T00:00, 2024-11-11T00:00:10, 1]
 --| +I[2024-11-11T00:00:05, 2024-11-11T00:00:15, 7]
 --| +I[2024-11-11T00:00:10, 2024-11-11T00:00:20, 10]
 --| +I[2024-11-11T00:00:15, 2024-11-11T00:00:25, 8]

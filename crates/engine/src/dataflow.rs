@@ -220,7 +220,8 @@ where
                 input.for_each(|stamp, message| {
                     let Message::Batch(batch) = std::mem::take(message) else { return };
                     let Some(epoch) = stamp.least().copied() else { return };
-                    if epoch > *capability.time() {
+                    // Rows of another worker may come before this worker's share of the epoch's tick.
+                    if epoch > *capability.time() || epochs.get(epoch).is_none() {
                         early.entry(epoch).or_default().push(batch);
                     } else if failed.is_ok() {
                         failed = on_batch(&mut operator, &epochs, epoch, batch, &mut out);
@@ -229,6 +230,11 @@ where
                 failed?;
                 loop {
                     let epoch = *capability.time();
+                    if epochs.get(epoch).is_some() {
+                        for batch in early.remove(&epoch).unwrap_or_default() {
+                            on_batch(&mut operator, &epochs, epoch, batch, &mut out)?;
+                        }
+                    }
                     if !out.is_empty() {
                         let mut session = output.session_with_builder(&*capability);
                         for batch in out.drain(..) {
@@ -252,9 +258,6 @@ where
                         }
                     }
                     capability.downgrade(&(epoch + 1));
-                    for batch in early.remove(&(epoch + 1)).unwrap_or_default() {
-                        on_batch(&mut operator, &epochs, epoch + 1, batch, &mut out)?;
-                    }
                 }
             })();
             match result {

@@ -13,4 +13,5 @@ pub mod capture;
 pub mod case;
 pub mod inline;
 pub mod paths;
+pub mod random;
 pub mod run;

@@ -270,6 +270,8 @@ impl Operator for SessionOperator {
 
     fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
         let watermark = self.domain.late_watermark(epoch);
+        // What is complete already at the watermark in effect for this epoch takes none of its rows.
+        self.fire(watermark, out)?;
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.sort_by_key(|b| b.place);
         for batch in waiting {

@@ -156,15 +156,19 @@ pub(crate) fn fit(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBa
 }
 
 impl Operator for WindowAggregateOperator {
-    fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
+    fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, out: &mut Vec<Batch>) -> Result<()> {
         if self.ordered {
             self.waiting.push(batch);
             return Ok(());
         }
+        // Windows that are complete already at the watermark in effect for this epoch take none of its rows, although a
+        // row may still count in a later window that shares its pane.
+        self.fire(self.time.late_watermark(epoch), out)?;
         self.add(epoch, &batch)
     }
 
     fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
+        self.fire(self.time.late_watermark(epoch), out)?;
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.sort_by_key(|b| b.place);
         for batch in waiting {
