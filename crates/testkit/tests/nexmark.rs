@@ -1,7 +1,7 @@
 //! The Nexmark queries give Flink's answers on the fixed data that stands beside the project.
 //!
 //! Every query runs alone at parallelism 1; all together, as one job over one source, they run at parallelism 3 with epochs
-//! cut at random. `NEXMARK_REPO` names a checkout of the public nexmark project: its query files then run unmodified too.
+//! cut at random.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
