@@ -7,6 +7,7 @@ them, and the medians count. A ratio above 1 means that Sloth is faster (or need
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -499,6 +500,8 @@ def main():
         parser.add_argument(f"--no-{peer}", action="store_true")
     parser.add_argument("only", nargs="*", help=f"of {', '.join(BENCHES)}; all when empty")
     options = parser.parse_args()
+    # A terminated run stops the servers it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     files = generate(options, options.rows)
     tables = [bench(options, files) for name, bench in BENCHES.items() if not options.only or name in options.only]
     print("\n".join(["", f"{os.cpu_count()} cores", "", *map(str, tables)]))

@@ -1,16 +1,18 @@
 //! `DISTINCT`: passes each (slot, value) on once. The values are kept; partial states carry them as lists.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, StructArray, UInt32Array};
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Fields};
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use sloth_plan::AggregateCall;
 use sloth_types::Result;
 
 use super::{Accumulator, Input, Target, accumulator, for_each_valid};
+use crate::hash::hash_word;
 use crate::state::keys::{KeyEncoder, KeyTable, RowSet};
 
 /// The values seen by each slot, in front of the function itself.
@@ -19,7 +21,8 @@ pub(crate) struct Distinct {
     fields: Fields,
     encoder: KeyEncoder,
     values: KeyTable,
-    seen: HashSet<u64>,
+    /// Pairs of slot and value, see [`pair`].
+    seen: HashTable<u64>,
     /// Value slots of each slot, for partial states and clearing.
     of_slot: Vec<Vec<u32>>,
     ids: Vec<u32>,
@@ -46,7 +49,7 @@ impl Distinct {
             fields: argument_fields(call),
             encoder,
             values,
-            seen: HashSet::new(),
+            seen: HashTable::new(),
             of_slot: vec![],
             ids: vec![],
         })
@@ -69,7 +72,9 @@ impl Accumulator for Distinct {
         self.values.intern(&keys, &RowSet::Range(0..input.rows), &mut ids);
         let (mut new_rows, mut new_slots) = (vec![], vec![]);
         for_each_valid(input, target, |row, slot| {
-            if self.seen.insert(pair(slot, ids[row])) {
+            let pair = pair(slot, ids[row]);
+            if let Entry::Vacant(entry) = self.seen.entry(hash_word(pair), |p| *p == pair, |p| hash_word(*p)) {
+                entry.insert(pair);
                 self.of_slot[slot].push(ids[row]);
                 new_rows.push(row as u32);
                 new_slots.push(slot as u32);
@@ -112,7 +117,10 @@ impl Accumulator for Distinct {
 
     fn clear(&mut self, slot: u32) {
         for value in std::mem::take(&mut self.of_slot[slot as usize]) {
-            self.seen.remove(&pair(slot as usize, value));
+            let pair = pair(slot as usize, value);
+            if let Ok(entry) = self.seen.find_entry(hash_word(pair), |p| *p == pair) {
+                entry.remove();
+            }
         }
         self.inner.clear(slot);
     }
