@@ -61,6 +61,7 @@ fn by_sloth(text: &[u8], all: &SchemaRef, asked: &SchemaRef) -> Outcome<usize> {
         primary_key: vec![],
         options: Options::default(),
         time_zone: "UTC".to_owned(),
+        partition_by: vec![],
     };
     let mut decoder = decoder("json", &table.options, &table, Arc::clone(asked))?;
     let (mut rest, mut rows) = (text, 0);

@@ -18,6 +18,7 @@ pub(crate) fn table(name: &str, fields: Vec<Field>, options: &[(&str, &str)]) ->
         primary_key: Vec::new(),
         options: Options::new(options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))),
         time_zone: "UTC".into(),
+        partition_by: vec![],
     }
 }
 

@@ -91,6 +91,7 @@ impl Table {
             primary_key: Vec::new(),
             options: Options::new([("connector".into(), "screen".into())]),
             time_zone: "UTC".into(),
+            partition_by: vec![],
         };
         let writer = hub.sink(&spec)?.open(Arc::clone(&schema), mode, 0)?;
         Ok(Table { schema, writer })

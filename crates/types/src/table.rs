@@ -26,6 +26,8 @@ pub struct TableSpec {
     pub metadata: Vec<MetadataColumn>,
     /// `PRIMARY KEY` columns by name; empty when there is none.
     pub primary_key: Vec<String>,
+    /// `PARTITIONED BY` columns by name; empty when there is none.
+    pub partition_by: Vec<String>,
     /// The `WITH` options, `connector` included.
     pub options: Options,
     /// `table.local-time-zone`, an IANA name, for formats that must read or write local times.

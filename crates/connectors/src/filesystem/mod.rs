@@ -32,7 +32,7 @@ use sloth_types::{Connector, Error, Result, Sink, Source, TableSpec};
 #[derive(Debug)]
 pub struct Filesystem;
 
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     "connector",
     "path",
     "format",
@@ -47,8 +47,11 @@ const KNOWN: [&str; 14] = [
     "sink.parallelism",
     "sink.parquet.compression",
     "auto-compaction",
+    "partition.default-name",
 ];
-const FORMAT_PREFIXES: [&str; 5] = ["json.", "csv.", "raw.", "debezium-json.", "parquet."];
+/// Options of the formats, and Flink's for committing partitions (which only the success file has a meaning for here).
+const FORMAT_PREFIXES: [&str; 7] =
+    ["json.", "csv.", "raw.", "debezium-json.", "parquet.", "sink.partition-commit.", "partition.time-extractor."];
 
 impl Connector for Filesystem {
     fn name(&self) -> &'static str {

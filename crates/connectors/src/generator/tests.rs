@@ -38,6 +38,7 @@ pub(super) fn table(connector: &str, schema: &SchemaRef, options: &[(&str, &str)
         primary_key: Vec::new(),
         options: all,
         time_zone: "UTC".to_owned(),
+        partition_by: vec![],
     }
 }
 

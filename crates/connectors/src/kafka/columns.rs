@@ -305,6 +305,7 @@ fn part(table: &TableSpec, format: &str, options: Options, columns: Vec<String>,
         primary_key: Vec::new(),
         options: options.clone(),
         time_zone: table.time_zone.clone(),
+        partition_by: vec![],
     };
     Ok(Part { format: format.to_owned(), options, table, columns })
 }

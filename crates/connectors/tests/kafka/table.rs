@@ -40,6 +40,7 @@ pub(crate) fn table(topic: &Topic, fields: Vec<Field>, options: &[(&str, &str)])
         primary_key: Vec::new(),
         options: all,
         time_zone: "Asia/Shanghai".into(),
+        partition_by: vec![],
     }
 }
 

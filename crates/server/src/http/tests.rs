@@ -47,6 +47,7 @@ fn table(hub: &ScreenHub) -> Box<dyn SinkWriter> {
         primary_key: Vec::new(),
         options: Options::new([("connector".into(), "screen".into())]),
         time_zone: "UTC".into(),
+        partition_by: vec![],
     };
     hub.sink(&spec).unwrap().open(schema, ChangelogMode::Upsert { key: vec![] }, 0).unwrap()
 }

@@ -26,6 +26,7 @@ fn spec(name: &str, schema: &SchemaRef, options: &[(&str, &str)]) -> TableSpec {
         primary_key: Vec::new(),
         options: Options::new(given.chain([("connector".to_string(), "screen".to_string())])),
         time_zone: "UTC".into(),
+        partition_by: vec![],
     }
 }
 

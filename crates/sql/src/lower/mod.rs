@@ -86,6 +86,7 @@ impl Lowering<'_> {
                 primary_key: vec![],
                 options: Options::new([("connector".to_owned(), "print".to_owned())]),
                 time_zone: self.session.time_zone().to_owned(),
+                partition_by: vec![],
             },
         };
         let relation = match &query.sink {

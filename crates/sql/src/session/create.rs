@@ -323,6 +323,7 @@ impl Draft {
             metadata: self.columns.iter().filter_map(metadata_of).collect(),
             primary_key: self.primary_key.clone(),
             options: self.options,
+            partition_by: self.partition_keys.clone(),
             time_zone: session.time_zone().to_owned(),
         };
         Ok(Table {

@@ -4,6 +4,7 @@
 //! ends. So a reader of the directory never sees half a file, and a crash leaves hidden files only.
 
 mod part;
+mod partitions;
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use sloth_types::clock::Mono;
 use sloth_types::{ChangeBatch, ChangelogMode, Clock, Epoch, Error, Result, Sink, SinkWriter, TableSpec};
 
 use self::part::{Part, PartFormat};
+use self::partitions::PartitionedWriter;
 use super::{FORMAT_PREFIXES, KNOWN, local_path};
 
 /// A directory that files are written to.
@@ -60,6 +62,7 @@ impl FileSink {
                 .hint("Raise 'sink.rolling-policy.file-size' to get fewer files."));
         }
         PartFormat::new(table, &table.schema)?;
+        partitions::columns(table, &table.schema)?;
         Ok(FileSink { table: table.clone(), directory, rolling })
     }
 }
@@ -74,13 +77,21 @@ impl Sink for FileSink {
     }
 
     fn open(&self, schema: SchemaRef, _: ChangelogMode, writer: usize) -> Result<Box<dyn SinkWriter>> {
-        fs::create_dir_all(&self.directory)
-            .map_err(|e| Error::unavailable(format!("'{}' cannot be created: {e}", self.directory.display())))?;
-        let format = PartFormat::new(&self.table, &schema)?;
-        let start_ms = Clock::System.now_ms();
-        let (directory, rolling) = (self.directory.clone(), self.rolling);
-        let files = Files { directory, start_ms, writer, next: 0 };
-        Ok(Box::new(FileWriter { files, rolling, format, open: None }))
+        if !self.table.partition_by.is_empty() {
+            return Ok(Box::new(PartitionedWriter::new(self, &schema, writer)?));
+        }
+        Ok(Box::new(self.writer(self.directory.clone(), &schema, writer)?))
+    }
+}
+
+impl FileSink {
+    /// A writer of rolling files in a directory.
+    fn writer(&self, directory: PathBuf, schema: &SchemaRef, writer: usize) -> Result<FileWriter> {
+        fs::create_dir_all(&directory)
+            .map_err(|e| Error::unavailable(format!("'{}' cannot be created: {e}", directory.display())))?;
+        let format = PartFormat::new(&self.table, schema)?;
+        let files = Files { directory, start_ms: Clock::System.now_ms(), writer, next: 0 };
+        Ok(FileWriter { files, rolling: self.rolling, format, open: None })
     }
 }
 

@@ -121,3 +121,28 @@ fn wrong_options_are_refused_before_anything_is_written() {
     let error = sink.open(missing.schema.clone(), ChangelogMode::Append, 0).err().unwrap();
     assert!(error.to_string().contains("/proc/none/out"), "{error}");
 }
+
+#[test]
+fn a_partitioned_table_has_a_directory_for_each_combination() {
+    let dir = TempDir::new("partitions");
+    let mut table = spec(&dir, "csv", &[("sink.partition-commit.policy.kind", "success-file")]);
+    table.partition_by = vec!["s".to_owned()];
+    let sink = Filesystem.sink(&table).unwrap();
+    let mut writer = sink.open(table.schema.clone(), ChangelogMode::Append, 0).unwrap();
+    let columns: Vec<arrow::array::ArrayRef> = vec![
+        Arc::new(Int64Array::from(vec![1, 2, 3, 4])),
+        Arc::new(StringArray::from(vec![Some("00:05"), None, Some("00:05"), Some("a/b")])),
+    ];
+    let batch = ChangeBatch::append(RecordBatch::try_new(table.schema.clone(), columns).unwrap());
+    writer.write(Epoch(0), &batch).unwrap();
+    writer.end_epoch(Epoch(0)).unwrap();
+    writer.close().unwrap();
+    for (directory, lines) in [("s=00:05", "1\n3\n"), ("s=__HIVE_DEFAULT_PARTITION__", "2\n"), ("s=a%2Fb", "4\n")] {
+        let path = dir.0.join("out").join(directory);
+        let mut names: Vec<String> =
+            std::fs::read_dir(&path).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        assert_eq!((names.len(), names[0].as_str()), (2, "_SUCCESS"), "{directory}");
+        assert_eq!(std::fs::read_to_string(path.join(&names[1])).unwrap(), lines, "{directory}");
+    }
+}

@@ -18,6 +18,7 @@ fn spec(fields: Vec<Field>, options: &[(&str, &str)]) -> TableSpec {
         primary_key: Vec::new(),
         options: Options::new(options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))),
         time_zone: "Asia/Shanghai".into(),
+        partition_by: vec![],
     }
 }
 
