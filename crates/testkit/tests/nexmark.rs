@@ -3,6 +3,8 @@
 //! Every query runs alone at parallelism 1; all together, as one job over one source, they run at parallelism 3 with epochs
 //! cut at random.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::path::{Path, PathBuf};

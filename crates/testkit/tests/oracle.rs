@@ -2,6 +2,8 @@
 //!
 //! `CASES=n` runs more than the default number, `SEED=n` repeats a run. A failure names the seed of its case.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -324,11 +326,18 @@ fn same_bytes(plan: &JobPlan, recorded: &Outcome, script: &str) {
     }
 }
 
+/// Start, end and key of a window.
+type WindowKey = (i64, i64, Option<String>);
+/// What is kept of it.
+type CountSum = (i64, Option<i64>);
+/// Key and start of a session.
+type SessionKey = (Option<String>, i64);
+
 /// Count and sum of `x` per window and `k1`, and what was late: the naive model of windows and watermarks.
 #[derive(Default)]
 struct Model {
-    groups: BTreeMap<(i64, i64, Option<String>), (i64, Option<i64>)>,
-    open: BTreeMap<(Option<String>, i64), (i64, i64, Option<i64>)>,
+    groups: BTreeMap<WindowKey, CountSum>,
+    open: BTreeMap<SessionKey, (i64, i64, Option<i64>)>,
     late: u64,
 }
 
@@ -389,7 +398,7 @@ impl Model {
     fn answer(mut self) -> Answer {
         self.close(i64::MAX);
         let null = |v: Option<String>| v.unwrap_or_else(|| "NULL".to_owned());
-        let entry = |((start, end, key), (count, sum)): ((i64, i64, Option<String>), (i64, Option<i64>))| {
+        let entry = |((start, end, key), (count, sum)): (WindowKey, CountSum)| {
             let key = vec![start.to_string(), end.to_string(), null(key)];
             (key, vec![count.to_string(), null(sum.map(|s| s.to_string()))])
         };

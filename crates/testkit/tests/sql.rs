@@ -6,6 +6,8 @@
 //! `UPDATE_EXPECT=1` writes what came out into the files; `SQL=text` runs only the files whose name contains it;
 //! `SEED=n` repeats a random cut.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
