@@ -49,10 +49,35 @@ SELECT * FROM TABLE(SESSION(TABLE visits, DESCRIPTOR(ts), INTERVAL '10' SECOND))
 SELECT window_start, COUNT(*) AS n
 FROM TABLE(SESSION(TABLE visits PARTITION BY who, DESCRIPTOR(ts), INTERVAL '10' SECOND))
 GROUP BY window_start, window_end;
---| error: the session's PARTITION BY column visits.who is not in the GROUP BY
+--| error: the keys of the GROUP BY differ from the PARTITION BY of the session
 --|  --> session.sql:2:33
 --|   |
 --| 2 | FROM TABLE(SESSION(TABLE visits PARTITION BY who, DESCRIPTOR(ts), INTERVAL '10' SECOND))
 --|   |                                 ^^^^^^^^^^^^
 --|   |
---|   = help: Group by window_start, window_end and all columns of the session's PARTITION BY.
+--|   = help: Group by window_start, window_end and exactly the columns of the session's PARTITION BY.
+
+-- Sessions of all visitors together are not the sessions of each.
+SELECT who, window_start, window_end, COUNT(*) AS n
+FROM TABLE(SESSION(TABLE visits, DESCRIPTOR(ts), INTERVAL '10' SECOND))
+GROUP BY who, window_start, window_end;
+--| error: the keys of the GROUP BY differ from the PARTITION BY of the session
+--|  --> session.sql:3:12
+--|   |
+--| 3 | FROM TABLE(SESSION(TABLE visits, DESCRIPTOR(ts), INTERVAL '10' SECOND))
+--|   |            ^^^^^^^
+--|   |
+--|   = help: Group by window_start, window_end and exactly the columns of the session's PARTITION BY.
+
+-- A filter would come before the sessions.
+SELECT who, window_start, window_end, COUNT(*) AS n
+FROM TABLE(SESSION(TABLE visits PARTITION BY who, DESCRIPTOR(ts), INTERVAL '10' SECOND))
+WHERE amount > 4
+GROUP BY who, window_start, window_end;
+--| error: WHERE over a SESSION table function is not offered
+--|  --> session.sql:4:1
+--|   |
+--| 4 | WHERE amount > 4
+--|   | ^^^^^
+--|   |
+--|   = help: Filter its input instead, SESSION((SELECT … WHERE …), …), or filter each aggregate with FILTER (WHERE …).

@@ -16,7 +16,7 @@ use sloth_plan::{
 use sloth_types::{ChangelogMode, Error, Result};
 
 use super::call::Columns;
-use super::relation::{Relation, Role};
+use super::relation::{Pending, Relation, Role};
 use super::{Lowering, internal, strip_alias};
 use crate::rewrite::group_window::WINDOW_MARKERS;
 
@@ -157,7 +157,7 @@ impl Lowering<'_> {
         let mut window_columns = vec![];
         let stamp = DataType::Timestamp(TimeUnit::Millisecond, None);
         let mut time_type = stamp.clone();
-        let (mut spec, mut proctime, mut session_keys) = (None, false, vec![]);
+        let (mut spec, mut proctime) = (None, false);
         match &shape.by {
             By::Time { window, time, proctime: by_clock } => {
                 let compiled = self.compile(&input, time)?;
@@ -173,7 +173,6 @@ impl Lowering<'_> {
                     let column = Arc::new(ColumnExpr::new(field.name(), pending.time));
                     window_columns.push(columns.add(column, field.data_type().clone()));
                     (spec, proctime) = (Some(pending.spec), pending.proctime);
-                    session_keys.clone_from(&pending.partition_by);
                 }
             }
             By::Columns { start, end } => {
@@ -199,7 +198,7 @@ impl Lowering<'_> {
             let output = aggregate.schema.field(group_width + i);
             calls.push(self.call(&input, expr, output, &mut columns)?);
         }
-        self.check_session_keys(&session_keys, &shape)?;
+        self.check_session_keys(input.pending.as_ref().filter(|_| matches!(shape.by, By::Pending)), &shape)?;
         let (input, keys, id_key) = self.prepare(input, columns, &shape, group, sets)?;
         self.add_aggregate(
             input,
@@ -208,17 +207,22 @@ impl Lowering<'_> {
         )
     }
 
-    fn check_session_keys(&self, partition_by: &[Expr], shape: &Shape) -> Result<()> {
-        let name = |e: &Expr| super::as_column(e).map(|c| c.name.clone());
-        let missing = partition_by.iter().find(|p| !shape.keys.iter().any(|k| name(k) == name(p)));
-        match missing {
-            None => Ok(()),
-            Some(missing) => Err(self.refuse_text(
-                &format!("the session's PARTITION BY column {missing} is not in the GROUP BY"),
-                "PARTITION BY",
-                "Group by window_start, window_end and all columns of the session's PARTITION BY.",
-            )),
+    /// The sessions of a table function are formed by its PARTITION BY; they are the groups' own only when the keys are
+    /// the same.
+    fn check_session_keys(&self, pending: Option<&Pending>, shape: &Shape) -> Result<()> {
+        let Some(Pending { spec: WindowSpec::Session { .. }, partition_by, .. }) = pending else { return Ok(()) };
+        let names = |exprs: &[Expr]| {
+            let names = exprs.iter().map(|e| super::as_column(e).map_or_else(|| e.to_string(), |c| c.name.clone()));
+            names.collect::<std::collections::BTreeSet<String>>()
+        };
+        if names(partition_by) == names(&shape.keys) {
+            return Ok(());
         }
+        Err(self.refuse_text(
+            "the keys of the GROUP BY differ from the PARTITION BY of the session",
+            if partition_by.is_empty() { "SESSION" } else { "PARTITION BY" },
+            "Group by window_start, window_end and exactly the columns of the session's PARTITION BY.",
+        ))
     }
 
     /// Adds the projection (or, for grouping sets, the expansion) before the aggregation. Returns the key columns, and

@@ -201,6 +201,14 @@ impl Lowering<'_> {
     }
 
     fn filter(&mut self, input: Relation, predicate: &Expr) -> Result<Relation> {
+        if input.pending.as_ref().is_some_and(|p| matches!(p.spec, sloth_plan::WindowSpec::Session { .. })) {
+            // The filter would be carried out before the sessions are formed, and so change them.
+            return Err(self.refuse_text(
+                "WHERE over a SESSION table function is not offered",
+                "WHERE",
+                "Filter its input instead, SESSION((SELECT … WHERE …), …), or filter each aggregate with FILTER (WHERE …).",
+            ));
+        }
         let input = if input.touches_virtual(predicate) { self.materialize(input)? } else { input };
         if !matches!(input.mode, ChangelogMode::Append) {
             return Err(self.refuse_text(

@@ -33,6 +33,12 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
             _ => None,
         },
         Expr::TypedString(typed) => typed_string(typed),
+        // The planner would look for the pattern anywhere in the text; the standard wants the whole text to match.
+        Expr::SimilarTo { .. } => {
+            return Err(
+                Error::unsupported("SIMILAR TO is not offered").hint("Use LIKE, or REGEXP_LIKE(text, '^(pattern)$').")
+            );
+        }
         _ => None,
     };
     if let Some(new) = new {
