@@ -194,8 +194,7 @@ impl Stopper {
 
 fn start_workers(rendering: Rendering) -> Result<timely::communication::WorkerGuards<()>> {
     let workers = rendering.context.settings.parallelism;
-    let config = if workers == 1 { timely::Config::process(1) } else { timely::Config::process(workers) };
-    timely::execute(config, move |worker| {
+    timely::execute(timely::Config::process(workers), move |worker| {
         let failure = Arc::clone(&rendering.context.failure);
         // timely leaves the siblings of a panicking worker hanging, so a panic is caught here, noted, and seen by all.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -234,12 +233,7 @@ fn by_clock(node: &sloth_plan::Node) -> bool {
 }
 
 fn source_nodes(plan: &JobPlan) -> Vec<&SourceNode> {
-    let source = |node: &'_ sloth_plan::Node| matches!(node.kind, NodeKind::Source(_));
-    plan.nodes
-        .iter()
-        .filter(|n| source(n))
-        .filter_map(|n| if let NodeKind::Source(s) = &n.kind { Some(s.as_ref()) } else { None })
-        .collect()
+    plan.nodes.iter().filter_map(|n| if let NodeKind::Source(s) = &n.kind { Some(s.as_ref()) } else { None }).collect()
 }
 
 fn figures_of(plan: &JobPlan) -> JobFigures {
