@@ -25,5 +25,4 @@ mod render;
 mod state;
 
 pub use epoch::{EpochEntry, EpochInfo, EpochLog};
-pub use io::reader::bad_record_schema;
 pub use job::{Job, JobOptions, Stopper};

@@ -12,7 +12,7 @@ pub mod window;
 pub use aggregate::AggregateCall;
 pub use node::{
     BadRecordPolicy, GroupAggregate, JobPlan, Node, NodeId, NodeKind, SessionAggregate, SinkNode, SourceNode,
-    SourceOrigin, Stage, UnnestColumn, WatermarkRule, WindowAggregate, WindowAssign, WindowSource,
+    SourceOrigin, Stage, UnnestColumn, WatermarkRule, WindowAggregate, WindowAssign, WindowSource, bad_record_schema,
 };
 pub use settings::JobSettings;
 pub use window::WindowSpec;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::physical_plan::PhysicalExpr;
 use sloth_types::{ChangelogMode, TableSpec};
 
@@ -261,4 +261,14 @@ impl JobPlan {
             .filter(|i| matches!(self.nodes.get(*i).map(|n| &n.kind), Some(NodeKind::Sink(_))))
             .collect()
     }
+}
+
+/// Columns of a dead-letter record.
+pub fn bad_record_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("raw", DataType::Binary, true),
+        Field::new("split", DataType::Utf8, true),
+        Field::new("place", DataType::Utf8, true),
+        Field::new("error", DataType::Utf8, true),
+    ]))
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use sloth_plan::{BadRecordPolicy, JobSettings, SourceNode, WatermarkRule};
+use sloth_plan::{BadRecordPolicy, JobSettings, SourceNode, WatermarkRule, bad_record_schema};
 use sloth_types::clock::Mono;
 use sloth_types::rng::Rng;
 use sloth_types::{BadRecord, Error, Offset, ReadLimit, ReadOutcome, Readiness, Result, Rows, SplitReader, Watermark};
@@ -15,16 +14,6 @@ use crate::epoch::EpochInfo;
 use crate::message::{Batch, Place};
 use crate::operators::stages::{evaluate, run};
 use crate::operators::window_assign::millis;
-
-/// Columns of a dead-letter record.
-pub fn bad_record_schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
-        Field::new("raw", DataType::Binary, true),
-        Field::new("split", DataType::Utf8, true),
-        Field::new("place", DataType::Utf8, true),
-        Field::new("error", DataType::Utf8, true),
-    ]))
-}
 
 /// Warnings about bad records of one reader are at least this far apart.
 const WARN_INTERVAL_MS: u128 = 5_000;

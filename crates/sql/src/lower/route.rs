@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::physical_expr::expressions::{CastExpr, Column as ColumnExpr};
 use datafusion::physical_plan::PhysicalExpr;
-use sloth_plan::{BadRecordPolicy, Node, NodeId, NodeKind, SinkNode, Stage, WindowAssign, WindowSpec};
+use sloth_plan::{
+    BadRecordPolicy, Node, NodeId, NodeKind, SinkNode, Stage, WindowAssign, WindowSpec, bad_record_schema,
+};
 use sloth_types::{ChangelogMode, Error, Result};
 
 use super::{Lowering, strip_own_options};
@@ -85,7 +87,7 @@ pub(super) fn add_routes(lowering: &mut Lowering<'_>) -> Result<()> {
             let bad = lowering.plan.add(Node {
                 kind: NodeKind::BadRecords,
                 inputs: vec![source],
-                schema: bad_schema(),
+                schema: bad_record_schema(),
                 mode: ChangelogMode::Append,
                 sources: vec![source],
             });
@@ -97,15 +99,6 @@ pub(super) fn add_routes(lowering: &mut Lowering<'_>) -> Result<()> {
         add_side_sink(lowering, &table, nodes)?;
     }
     Ok(())
-}
-
-fn bad_schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
-        Field::new("raw", DataType::Binary, true),
-        Field::new("split", DataType::Utf8, true),
-        Field::new("place", DataType::Utf8, true),
-        Field::new("error", DataType::Utf8, true),
-    ]))
 }
 
 fn late_branch(lowering: &mut Lowering<'_>, branch: &LateBranch) -> Result<NodeId> {
