@@ -13,7 +13,7 @@ SELECT price * quantity AS total, price * 0.908 AS euro FROM (VALUES (CAST(19.99
 --| +I[59.97, 18.15092]
 
 SELECT SUM(x) AS a, AVG(x) AS b, MIN(x) AS c, MAX(x) AS d FROM (VALUES (CAST(0.10 AS DECIMAL(10, 2))), (CAST(0.20 AS DECIMAL(10, 2))), (CAST(0.40 AS DECIMAL(10, 2)))) AS t(x);
---| +U[0.70, 0.233333, 0.10, 0.40]
+--| +I[0.70, 0.233333, 0.10, 0.40]
 
 SELECT 0.1 = 0.10 AS a, 1.0 < 1.01 AS b, CAST(1.5 AS INT) AS c, CAST(1.5 AS DOUBLE) AS d;
 --| +I[true, true, 1, 1.5]

@@ -59,17 +59,17 @@ EXPLAIN SELECT shop, SESSION_END(ts, INTERVAL '1' MINUTE) AS e, COUNT(*) AS n FR
 
 EXPLAIN SELECT shop, COUNT(*) AS n FROM orders GROUP BY shop;
 --| Sink result (print) #4
---|     changelog: upsert by shop
+--|     changelog: retract, one row for each shop
 --|   Map #3
 --|       project: shop = k0@0, count(Int64(1)) = count(Int64(1))@1
 --|       project: shop = shop@0, n = count(Int64(1))@1
---|       changelog: upsert by shop
+--|       changelog: retract, one row for each shop
 --|     GroupAggregate by k0 #2
 --|         computes: count(Int64(1))
 --|         exchange: by hash of k0, after a local aggregation
 --|         emits the changed groups of every epoch
 --|         state: one entry per key, kept for ever (grows with the number of keys)
---|         changelog: upsert by k0
+--|         changelog: retract, one row for each k0
 --|       Source orders (inline) #0
 --|           reads: shop, ts
 --|           project: shop = shop@0

@@ -67,10 +67,11 @@ SELECT window_start, shop, SUM(amount) AS total FROM minutes GROUP BY GROUPING S
 
 -- Without a window the result is kept up to date by all keys.
 SELECT shop, item, SUM(amount) AS total FROM sales GROUP BY ROLLUP (shop, item);
---| error: the result changes by key, but the key (shop, item, __grouping_id) is not selected
---|  --> grouping_sets.sql:2:1
---|   |
---| 2 | SELECT shop, item, SUM(amount) AS total FROM sales GROUP BY ROLLUP (shop, item);
---|   | ^^^^^^
---|   |
---|   = help: Select all columns of the GROUP BY, so that the rows of the result can be told apart.
+--| +I[a, null, 19]
+--| +I[a, x, 17]
+--| +I[a, y, 2]
+--| +I[b, null, 4]
+--| +I[b, x, 4]
+--| +I[null, null, 31]
+--| +I[null, null, 8]
+--| +I[null, x, 8]

@@ -20,15 +20,16 @@ SELECT 1 IN (1, NULL) AS a, 2 IN (1, NULL) AS b, 2 NOT IN (1, NULL) AS c;
 
 -- Aggregates leave NULL out; COUNT(*) does not.
 SELECT COUNT(*) AS a, COUNT(x) AS b, SUM(x) AS c, AVG(x) AS d, MIN(x) AS e, MAX(x) AS f FROM (VALUES (1), (NULL), (3)) AS t(x);
---| +U[3, 2, 4, 2, 1, 3]
+--| +I[3, 2, 4, 2, 1, 3]
 
 -- Without keys and without rows nothing is said, as in Flink's streaming mode.
 SELECT COUNT(*) AS a, COUNT(x) AS b, SUM(x) AS c, MAX(x) AS d FROM (VALUES (1), (NULL)) AS t(x) WHERE x > 5;
+--| +I[0, 0, null, null]
 
 SELECT COUNT(*) AS a, COUNT(x) AS b, SUM(x) AS c, MAX(x) AS d FROM (VALUES (CAST(NULL AS INT))) AS t(x);
---| +U[1, 0, null, null]
+--| +I[1, 0, null, null]
 
 -- NULL is a group of its own.
 SELECT k, COUNT(*) FROM (VALUES ('a', 1), (NULL, 2), (NULL, 3)) AS t(k, x) GROUP BY k;
---| +U[a, 1]
---| +U[null, 2]
+--| +I[a, 1]
+--| +I[null, 2]

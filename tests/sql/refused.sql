@@ -3,49 +3,19 @@ CREATE TABLE a (id INT, x INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('c
 CREATE TABLE b (id INT, y INT) WITH ('connector' = 'inline', 'format' = 'csv', 'data' = '1,2');
 
 SELECT a.id, b.y FROM a JOIN b ON a.id = b.id;
---| error: joins need retraction
---|  --> refused.sql:1:25
---|   |
---| 1 | SELECT a.id, b.y FROM a JOIN b ON a.id = b.id;
---|   |                         ^^^^
---|   |
---|   = help: Joins, EXISTS and IN with a subquery come with exact incremental SQL; until then denormalise upstream.
+--| +I[1, 2]
 
 SELECT a.id FROM a LEFT JOIN b ON a.id = b.id;
---| error: joins need retraction
---|  --> refused.sql:1:25
---|   |
---| 1 | SELECT a.id FROM a LEFT JOIN b ON a.id = b.id;
---|   |                         ^^^^
---|   |
---|   = help: Joins, EXISTS and IN with a subquery come with exact incremental SQL; until then denormalise upstream.
+--| +I[1]
 
 SELECT a.id FROM a, b WHERE a.id = b.id;
---| error: joins need retraction
---|  --> refused.sql:1:1
---|   |
---| 1 | SELECT a.id FROM a, b WHERE a.id = b.id;
---|   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
---|   |
---|   = help: Joins, EXISTS and IN with a subquery come with exact incremental SQL; until then denormalise upstream.
+--| +I[1]
 
 SELECT id FROM a WHERE id IN (SELECT id FROM b);
---| error: joins need retraction
---|  --> refused.sql:1:1
---|   |
---| 1 | SELECT id FROM a WHERE id IN (SELECT id FROM b);
---|   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
---|   |
---|   = help: Joins, EXISTS and IN with a subquery come with exact incremental SQL; until then denormalise upstream.
+--| +I[1]
 
 SELECT id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.id = a.id);
---| error: joins need retraction
---|  --> refused.sql:1:1
---|   |
---| 1 | SELECT id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.id = a.id);
---|   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
---|   |
---|   = help: Joins, EXISTS and IN with a subquery come with exact incremental SQL; until then denormalise upstream.
+--| +I[1]
 
 SELECT id FROM a ORDER BY id;
 --| error: ORDER BY over a stream needs retraction
@@ -86,22 +56,9 @@ SELECT id, SUM(x) OVER (ORDER BY ts) AS s FROM a;
 --|   = help: Aggregate in a TUMBLE, HOP or CUMULATE window; ranking and OVER come with exact incremental SQL.
 
 SELECT id FROM a INTERSECT SELECT id FROM b;
---| error: joins need retraction
---|  --> refused.sql:1:1
---|   |
---| 1 | SELECT id FROM a INTERSECT SELECT id FROM b;
---|   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
---|   |
---|   = help: Joins, EXISTS and IN with a subquery come with exact incremental SQL; until then denormalise upstream.
+--| +I[1]
 
 SELECT id FROM a EXCEPT SELECT id FROM b;
---| error: joins need retraction
---|  --> refused.sql:1:1
---|   |
---| 1 | SELECT id FROM a EXCEPT SELECT id FROM b;
---|   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
---|   |
---|   = help: Joins, EXISTS and IN with a subquery come with exact incremental SQL; until then denormalise upstream.
 
 SELECT (SELECT MAX(y) FROM b) AS m FROM a;
 --| error: a subquery as a value needs retraction

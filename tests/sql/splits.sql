@@ -22,8 +22,8 @@ SELECT * FROM orders;
 --| +I[7, a, 64, 2024-11-11T00:00:03]
 
 SELECT shop, COUNT(*) AS n, SUM(amount) AS total FROM orders GROUP BY shop;
---| +U[a, 4, 77]
---| +U[b, 3, 50]
+--| +I[a, 4, 77]
+--| +I[b, 3, 50]
 
 SELECT DISTINCT shop FROM orders;
 --| +I[a]

@@ -19,10 +19,10 @@ SELECT id, sku, amount FROM carts CROSS JOIN UNNEST(lines) AS t(sku, amount);
 --| +I[3, s3, null]
 
 SELECT good, COUNT(*) AS n FROM carts CROSS JOIN UNNEST(goods) AS t(good) GROUP BY good;
---| +U[a, 1]
---| +U[b, 1]
---| +U[c, 1]
---| +U[null, 1]
+--| +I[a, 1]
+--| +I[b, 1]
+--| +I[c, 1]
+--| +I[null, 1]
 
 SELECT id, good FROM carts, UNNEST(goods) AS t(good) WHERE good <> 'a';
 --| +I[1, b]

@@ -74,7 +74,7 @@ fn prepare(text: &Text, explain_all: bool) -> Shown<Option<Prepared>> {
             Effect::Done(what) => tracing::debug!("{what}"),
             Effect::Rows(rows) => print_rows(&rows),
             Effect::Explain(explained) => {
-                print!("{}", explain_plan(&lower(&session, &explained).map_err(show)?));
+                print!("{}", explained_plan(lower(&session, &explained).map_err(show)?).map_err(show)?);
             }
             Effect::Run(more) => queries.extend(more),
         }
@@ -84,11 +84,17 @@ fn prepare(text: &Text, explain_all: bool) -> Shown<Option<Prepared>> {
     }
     let plan = lower(&session, &queries).map_err(show)?;
     if explain_all {
-        print!("{}", explain_plan(&plan));
+        print!("{}", explained_plan(plan).map_err(show)?);
         return Ok(None);
     }
     let tables = session.catalog().tables().map(|t| (t.name.clone(), t.span.clone())).collect();
     Ok(Some(Prepared { plan, tables }))
+}
+
+/// The plan as text, with what each sink will be given.
+fn explained_plan(mut plan: JobPlan) -> sloth_types::Result<String> {
+    sloth_engine::settle(&mut plan, &connectors(&ScreenHub::new()?))?;
+    Ok(explain_plan(&plan))
 }
 
 /// A job to be started, and where its tables are declared.

@@ -146,7 +146,7 @@ impl SplitReader for MemoryReader {
         let batch = if whole { projected } else { projected.slice(self.row, rows) };
         self.row += rows;
         self.offset += rows as u64;
-        Ok(ReadOutcome::Rows(Rows { batch, bad: Vec::new(), bytes: 0 }))
+        Ok(ReadOutcome::Rows(Rows { batch, diffs: None, bad: Vec::new(), bytes: 0 }))
     }
 
     fn offset(&self) -> Offset {

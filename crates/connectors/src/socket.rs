@@ -313,7 +313,7 @@ impl SplitReader for SocketReader {
                     let bad = bad_record(self.at.0, &raw, "the record is larger than 'record.max-bytes'".into());
                     self.at.0 += 1;
                     let batch = self.decoder.decode(&[])?.batch;
-                    return Ok(ReadOutcome::Rows(Rows { batch, bad: vec![bad], bytes: 0 }));
+                    return Ok(ReadOutcome::Rows(Rows { batch, diffs: None, bad: vec![bad], bytes: 0 }));
                 }
                 (None, None) => return Ok(ReadOutcome::Pending(Readiness::OnWake { caught_up: true })),
                 (None, Some(Ok(()))) => return Ok(ReadOutcome::End),
@@ -335,7 +335,7 @@ impl SplitReader for SocketReader {
         let bad = decoded.bad.into_iter().map(explain).collect();
         self.at.0 += count as u64;
         self.from += length;
-        Ok(ReadOutcome::Rows(Rows { batch: decoded.batch, bad, bytes: length as u64 }))
+        Ok(ReadOutcome::Rows(Rows { batch: decoded.batch, diffs: None, bad, bytes: length as u64 }))
     }
 
     fn offset(&self) -> Offset {

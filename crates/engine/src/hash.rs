@@ -96,6 +96,11 @@ impl KeyHasher {
         &self.hashes
     }
 
+    /// The hash of a row of the last call.
+    pub(crate) fn last(&self, row: usize) -> u64 {
+        self.hashes.get(row).copied().unwrap_or(0)
+    }
+
     /// Nested and unusual types go through Arrow's row format.
     fn hash_rows(&mut self, columns: &[&ArrayRef], rows: usize) {
         self.hashes.clear();

@@ -58,7 +58,8 @@ impl Job {
     ///
     /// # Errors
     /// When a table cannot be opened or the plan cannot be rendered.
-    pub fn start(plan: JobPlan, connectors: &ConnectorRegistry, options: JobOptions) -> Result<Job> {
+    pub fn start(mut plan: JobPlan, connectors: &ConnectorRegistry, options: JobOptions) -> Result<Job> {
+        settle(&mut plan, connectors)?;
         let mut settings = plan.settings.clone();
         if options.record.is_some() || options.replay.is_some() {
             settings.epochs_in_flight_max = 1;
@@ -251,6 +252,17 @@ fn figures_of(plan: &JobPlan) -> JobFigures {
     figures
 }
 
+/// Chooses what every sink is given, by what its connector accepts.
+///
+/// # Errors
+/// When a table cannot be written, or takes no form of what the query gives it.
+pub fn settle(plan: &mut JobPlan, connectors: &ConnectorRegistry) -> Result<()> {
+    sloth_plan::changelog::settle(plan, &|table, mode| {
+        let sink = connectors.of(table)?.sink(table).map_err(|e| name_table(e, &table.name))?;
+        Ok(sink.accepts(mode))
+    })
+}
+
 struct OpenSink {
     table: String,
     ordered: bool,
@@ -266,12 +278,9 @@ fn open_sinks(plan: &JobPlan, connectors: &ConnectorRegistry, parallelism: usize
         let table = &node_sink.table;
         let named = |e: Error| name_table(e, &table.name);
         let sink = connectors.of(table)?.sink(table).map_err(named)?;
-        if !sink.accepts(&node.mode) {
-            return Err(refused_mode(table, &node.mode));
-        }
         let count = if sink.ordered() { 1 } else { parallelism };
         let writers = (0..count)
-            .map(|number| sink.open(Arc::clone(&node.schema), node.mode.clone(), number))
+            .map(|number| sink.open(Arc::clone(&node.schema), node_sink.mode.clone(), number))
             .collect::<Result<Vec<_>>>()
             .map_err(named)?;
         if sink.blocking() {
@@ -286,17 +295,6 @@ fn open_sinks(plan: &JobPlan, connectors: &ConnectorRegistry, parallelism: usize
 fn name_table(error: Error, table: &str) -> Error {
     let prefix = format!("table '{table}'");
     if error.message().starts_with(&prefix) { error } else { error.context(prefix) }
-}
-
-fn refused_mode(table: &sloth_types::TableSpec, mode: &sloth_types::ChangelogMode) -> Error {
-    let connector = table.options.get("connector").unwrap_or("?");
-    let what = match mode {
-        sloth_types::ChangelogMode::Append => "inserts",
-        sloth_types::ChangelogMode::Upsert { .. } => "rows that are updated by key",
-        sloth_types::ChangelogMode::Retract => "retractions",
-    };
-    Error::unsupported(format!("table '{}' ('{connector}') does not take {what}, which the query gives it", table.name))
-        .hint("Aggregate in a window (its result does not change), or write to a table that takes updates ('print', 'upsert-kafka', 'screen').")
 }
 
 /// A source that may find new splits.

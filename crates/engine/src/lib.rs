@@ -25,4 +25,4 @@ mod render;
 mod state;
 
 pub use epoch::{EpochEntry, EpochInfo, EpochLog};
-pub use job::{Job, JobOptions, Stopper};
+pub use job::{Job, JobOptions, Stopper, settle};

@@ -27,6 +27,8 @@ pub(crate) struct Batch {
     /// Weights; absent when all rows are inserts.
     pub(crate) diffs: Option<Int64Array>,
     pub(crate) place: Place,
+    /// Which input of the operator it is for, where an operator has several.
+    pub(crate) port: u8,
     /// True for partial aggregates on the edge between the two phases of an aggregation.
     pub(crate) partial: bool,
 }
@@ -34,12 +36,17 @@ pub(crate) struct Batch {
 impl Batch {
     /// Inserted rows at `place`.
     pub(crate) fn insert(rows: RecordBatch, place: Place) -> Self {
-        Batch { rows, diffs: None, place, partial: false }
+        Batch { rows, diffs: None, place, port: 0, partial: false }
+    }
+
+    /// Changed rows at no place of their own: the output of an operator behind an exchange.
+    pub(crate) fn changes(rows: RecordBatch, diffs: Option<Int64Array>) -> Self {
+        Batch { rows, diffs, place: Place::default(), port: 0, partial: false }
     }
 
     /// The same place and weights with other columns.
     pub(crate) fn with_rows(&self, rows: RecordBatch) -> Self {
-        Batch { rows, diffs: self.diffs.clone(), place: self.place, partial: self.partial }
+        Batch { rows, diffs: self.diffs.clone(), place: self.place, port: self.port, partial: self.partial }
     }
 }
 
@@ -81,12 +88,13 @@ impl ContainerBytes for Message {
     }
 }
 
-/// `split u64 | seq u32 | partial u8 | weights u64 | weight i64 … | Arrow IPC stream`, little-endian.
+/// `split u64 | seq u32 | port u8 | partial u8 | weights u64 | weight i64 … | Arrow IPC stream`, little-endian.
 fn encode(message: &Message) -> Vec<u8> {
     let Message::Batch(batch) = message else { return Vec::new() };
     let mut out = Vec::new();
     out.extend_from_slice(&batch.place.split.to_le_bytes());
     out.extend_from_slice(&batch.place.seq.to_le_bytes());
+    out.push(batch.port);
     out.push(u8::from(batch.partial));
     let weights: &[i64] = batch.diffs.as_ref().map_or(&[], |d| d.values());
     out.extend_from_slice(&(weights.len() as u64).to_le_bytes());
@@ -107,6 +115,7 @@ fn decode(bytes: &[u8]) -> Option<Message> {
     };
     let split = u64::from_le_bytes(take(8)?.try_into().ok()?);
     let seq = u32::from_le_bytes(take(4)?.try_into().ok()?);
+    let port = *take(1)?.first()?;
     let partial = *take(1)?.first()? == 1;
     let weights = u64::from_le_bytes(take(8)?.try_into().ok()?) as usize;
     let weights: Vec<i64> = take(weights.checked_mul(8)?)?
@@ -116,7 +125,7 @@ fn decode(bytes: &[u8]) -> Option<Message> {
     let mut reader = arrow::ipc::reader::StreamReader::try_new(Cursor::new(rest), None).ok()?;
     let rows = reader.next()?.ok()?;
     let diffs = (!weights.is_empty()).then(|| Int64Array::from(weights));
-    Some(Message::Batch(Batch { rows, diffs, place: Place { split, seq }, partial }))
+    Some(Message::Batch(Batch { rows, diffs, place: Place { split, seq }, port, partial }))
 }
 
 #[cfg(test)]
@@ -129,11 +138,18 @@ mod tests {
         let column: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None, Some("c")]));
         let rows = RecordBatch::try_from_iter(vec![("s", column)]).unwrap();
         for diffs in [None, Some(Int64Array::from(vec![1, -1, 1]))] {
-            let batch = Batch { rows: rows.clone(), diffs, place: Place { split: 7 << 32 | 2, seq: 9 }, partial: true };
+            let batch = Batch {
+                rows: rows.clone(),
+                diffs,
+                place: Place { split: 7 << 32 | 2, seq: 9 },
+                port: 1,
+                partial: true,
+            };
             let Some(Message::Batch(back)) = decode(&encode(&Message::Batch(batch.clone()))) else {
                 panic!("no batch")
             };
-            assert_eq!((back.rows, back.diffs, back.place, back.partial), (batch.rows, batch.diffs, batch.place, true));
+            assert_eq!((back.rows, back.diffs, back.place), (batch.rows, batch.diffs, batch.place));
+            assert_eq!((back.port, back.partial), (1, true));
         }
     }
 }

@@ -13,8 +13,9 @@ use crate::message::{Batch, Message};
 
 /// Sends each row to the worker that owns its key.
 pub(crate) struct ByKey {
-    keys: Vec<usize>,
-    /// Number of leading columns before the key columns in a partial batch: partials are laid out as pane, keys, states.
+    /// The key columns of each input.
+    keys: Vec<Vec<usize>>,
+    /// Key columns of partial batches: they are laid out as pane, keys, states.
     partial_keys: Vec<usize>,
     hasher: KeyHasher,
     rows_of: Vec<Vec<u32>>,
@@ -26,8 +27,8 @@ pub(crate) struct ToAll;
 /// Everything goes to worker 0.
 pub(crate) struct ToFirst;
 
-/// Rows by the hash of `keys` (of `partial_keys` in partial batches).
-pub(crate) fn by_key(keys: Vec<usize>, partial_keys: Vec<usize>) -> DistributorPact<impl FnOnce(usize) -> ByKey> {
+/// Rows by the hash of the `keys` of their input (of `partial_keys` in partial batches).
+pub(crate) fn by_key(keys: Vec<Vec<usize>>, partial_keys: Vec<usize>) -> DistributorPact<impl FnOnce(usize) -> ByKey> {
     DistributorPact(move |peers| ByKey {
         keys,
         partial_keys,
@@ -54,7 +55,8 @@ impl Distributor<Message> for ByKey {
         pushers: &mut [P],
     ) {
         let Message::Batch(batch) = std::mem::take(container) else { return };
-        let keys = if batch.partial { &self.partial_keys } else { &self.keys };
+        let of_port = self.keys.get(usize::from(batch.port));
+        let keys = if batch.partial { &self.partial_keys } else { of_port.unwrap_or(&self.partial_keys) };
         if keys.is_empty() {
             if let Some(first) = pushers.first_mut() {
                 Envelope::push_at(&mut Message::Batch(batch), stamp.clone(), first);
@@ -131,5 +133,5 @@ fn take_rows(batch: &Batch, rows: &UInt32Array) -> Batch {
         use arrow::array::AsArray;
         d.as_primitive_opt::<arrow::datatypes::Int64Type>().cloned()
     });
-    Batch { rows: part, diffs, place: batch.place, partial: batch.partial }
+    Batch { rows: part, diffs, place: batch.place, port: batch.port, partial: batch.partial }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sloth_plan::{JobPlan, NodeId, NodeKind, WindowSource};
-use sloth_types::{Error, Result};
+use sloth_types::{ChangelogMode, Error, Result};
 use timely::dataflow::Scope;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::core::Concatenate;
@@ -16,11 +16,13 @@ use crate::dataflow::{Call, Edge, Floor, read_source, stateful, stateless, tick_
 use crate::epoch::{EpochTable, TimeDomain};
 use crate::io::reader::SourceReader;
 use crate::io::writer::Writer;
-use crate::operators::group::GroupAggregateOperator;
+use crate::message::Batch;
+use crate::operators::group::{GroupAggregateOperator, GroupParts};
+use crate::operators::join::JoinOperator;
 use crate::operators::local::LocalAggregate;
 use crate::operators::panes::PaneRule;
 use crate::operators::session::{SessionOperator, SessionParts};
-use crate::operators::sink::SinkOperator;
+use crate::operators::sink::{Exact, SinkOperator};
 use crate::operators::stages;
 use crate::operators::window::{WindowAggregateOperator, WindowParts};
 use crate::operators::window_assign::{Panes, assign, late_rows};
@@ -131,22 +133,55 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 stateful(&floor, first()?, "session aggregate", by_key_of(&session.keys), operator)
             }
             NodeKind::GroupAggregate(group) => {
-                let spec = || GroupsSpec::new(&*input_schema()?, &group.keys, &group.calls);
-                let exchanged = two_phase(&floor, first()?, PaneRule::Whole, spec()?, domain(false, false));
-                let operator =
-                    GroupAggregateOperator::new(spec()?, Arc::clone(&node.schema), Arc::clone(&floor.context))?;
+                let retracts = node.inputs.first().is_some_and(|i| changes(plan, *i));
+                let spec = || {
+                    let spec = GroupsSpec::new(&*input_schema()?, &group.keys, &group.calls)?;
+                    Ok::<_, Error>(if retracts { spec.retracting() } else { spec })
+                };
+                let exchanged = match retracts {
+                    true => first()?,
+                    false => two_phase(&floor, first()?, PaneRule::Whole, spec()?, domain(false, false)),
+                };
+                let parts = GroupParts {
+                    spec: spec()?,
+                    schema: Arc::clone(&node.schema),
+                    mode: node.mode.clone(),
+                    owner: worker.0 == 0,
+                };
+                let operator = GroupAggregateOperator::new(parts, Arc::clone(&floor.context))?;
                 stateful(&floor, exchanged, "group aggregate", by_key_of(&group.keys), operator)
+            }
+            NodeKind::Join(join) => {
+                let (Some(left), Some(right)) = (node.inputs.first().copied(), node.inputs.get(1).copied()) else {
+                    return Err(Error::internal("a join without two inputs"));
+                };
+                let schemas = [left, right].map(|i| {
+                    plan.nodes.get(i).map(|n| Arc::clone(&n.schema)).unwrap_or_else(|| Arc::clone(&node.schema))
+                });
+                let retracts = [changes(plan, left), changes(plan, right)];
+                let operator =
+                    JoinOperator::new(join, schemas, retracts, Arc::clone(&node.schema), Arc::clone(&floor.context))?;
+                let ports = inputs.iter().enumerate().map(|(port, edge)| at_port(&floor, edge.clone(), port as u8));
+                let both = floor.scope.concatenate(ports.collect::<Vec<_>>());
+                let keys = vec![join.left_keys.clone(), join.right_keys.clone()];
+                stateful(&floor, both, "join", pact::by_key(keys, vec![]), operator)
             }
             NodeKind::Sink(sink) => {
                 let ordinal = sinks;
                 sinks += 1;
                 let ordered = rendering.ordered.get(ordinal).copied().unwrap_or(true);
                 let mut writers = rendering.writers.lock().unwrap_or_else(PoisonError::into_inner);
+                let exact = match ordered && changes(plan, node.inputs.first().copied().unwrap_or(id)) {
+                    true => Some(Exact::new(&node.schema, &sink.mode)?),
+                    false => None,
+                };
+
                 let operator = SinkOperator {
                     writer: writers.remove(&(ordinal, worker.0)),
                     sink: ordinal,
                     ordered,
                     by_content: sink.by_content,
+                    exact,
                     waiting: vec![],
                     context: Arc::clone(&floor.context),
                 };
@@ -170,7 +205,20 @@ fn by_key_of(
     keys: &[usize],
 ) -> timely::dataflow::channels::pact::DistributorPact<impl FnOnce(usize) -> pact::ByKey + use<>> {
     // Partials are laid out as pane, keys, states.
-    pact::by_key(keys.to_vec(), (1..=keys.len()).collect())
+    pact::by_key(vec![keys.to_vec()], (1..=keys.len()).collect())
+}
+
+/// True when the rows of a node may be taken back.
+fn changes(plan: &JobPlan, node: NodeId) -> bool {
+    plan.nodes.get(node).is_some_and(|n| n.mode != ChangelogMode::Append)
+}
+
+/// Says for which input of the next operator an edge's batches are.
+fn at_port<'s>(floor: &Floor<'s>, input: Edge<'s>, port: u8) -> Edge<'s> {
+    stateless(floor, input, "port", move |_, batch, out| {
+        out.push(Batch { port, ..batch });
+        Ok(())
+    })
 }
 
 /// Puts the first phase of an aggregation before the exchange, where there is one and the functions allow it.

@@ -7,7 +7,8 @@ use sloth_types::ChangelogMode;
 
 use crate::aggregate::AggregateCall;
 use crate::node::{
-    BadRecordPolicy, JobPlan, Node, NodeId, NodeKind, SourceNode, SourceOrigin, Stage, WatermarkRule, WindowSource,
+    BadRecordPolicy, JobPlan, Join, Node, NodeId, NodeKind, SourceNode, SourceOrigin, Stage, WatermarkRule,
+    WindowSource,
 };
 
 /// The plan as an indented tree for each sink. A node that several sinks use is printed once and referred to as `#n`.
@@ -67,6 +68,7 @@ fn headline(node: &Node, input: Option<&Node>) -> String {
         }
         NodeKind::GroupAggregate(g) if g.calls.is_empty() => format!("Distinct{}", by(&columns(&g.keys))),
         NodeKind::GroupAggregate(g) => format!("GroupAggregate{}", by(&columns(&g.keys))),
+        NodeKind::Join(join) => format!("Join {:?}", join.kind),
         NodeKind::LateRows(w) => format!("LateRows behind {}", w.window),
         NodeKind::BadRecords => "BadRecords".to_owned(),
         NodeKind::Sink(sink) => {
@@ -112,6 +114,7 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
                 "state: one entry per key, kept for ever (grows with the number of keys)".to_owned()
             });
         }
+        NodeKind::Join(join) => join_details(plan, node, join, &mut lines),
         _ => {}
     }
     lines.push(format!("changelog: {}", mode(node)));
@@ -180,6 +183,26 @@ fn exchange(keys: &[usize], calls: &[AggregateCall], input: Option<&Node>, plan:
     lines.push(format!("exchange: {to}{phases}"));
 }
 
+fn join_details(plan: &JobPlan, node: &Node, join: &Join, lines: &mut Vec<String>) {
+    let side = |index: usize, keys: &[usize]| {
+        names(node.inputs.get(index).and_then(|i| plan.nodes.get(*i)).map(|n| n.schema.as_ref()), keys)
+    };
+    let (left, right) = (side(0, &join.left_keys), side(1, &join.right_keys));
+    match join.left_keys.is_empty() {
+        true => lines.push("on: every pair (warning: the work grows with the product of both sides)".to_owned()),
+        false => {
+            lines.push(format!("on: ({left}) = ({right}){}", if join.null_equal { ", NULL equals NULL" } else { "" }))
+        }
+    }
+    lines.extend(join.residual.iter().map(|r| format!("and: {r}")));
+    lines.push(match (plan.settings.parallelism, left.is_empty()) {
+        (1, _) => "exchange: none (one worker)".to_owned(),
+        (_, true) => "exchange: to one worker".to_owned(),
+        _ => format!("exchange: by hash of {left} and of {right}"),
+    });
+    lines.push("state: the rows of both sides, kept for ever (grows with the input)".to_owned());
+}
+
 fn clock(plan: &JobPlan, node: &Node, proctime: bool) -> String {
     if proctime {
         return "time: the wall clock".to_owned();
@@ -201,10 +224,16 @@ fn clock(plan: &JobPlan, node: &Node, proctime: bool) -> String {
 }
 
 fn mode(node: &Node) -> String {
-    match &node.mode {
+    // A sink says what it gives to the table.
+    let mode = if let NodeKind::Sink(sink) = &node.kind { &sink.mode } else { &node.mode };
+    match mode {
         ChangelogMode::Append => "append-only".to_owned(),
         ChangelogMode::Upsert { key } if key.is_empty() => "upsert, a single row".to_owned(),
         ChangelogMode::Upsert { key } => format!("upsert by {}", names(Some(node.schema.as_ref()), key)),
-        ChangelogMode::Retract => "retract".to_owned(),
+        ChangelogMode::Retract => match &node.key {
+            Some(key) if key.is_empty() => "retract, a single row".to_owned(),
+            Some(key) => format!("retract, one row for each {}", names(Some(node.schema.as_ref()), key)),
+            None => "retract".to_owned(),
+        },
     }
 }

@@ -4,6 +4,7 @@
 //! costs in exchange and state is derived from it and printed by [`explain`].
 
 pub mod aggregate;
+pub mod changelog;
 pub mod explain;
 pub mod node;
 pub mod settings;
@@ -11,8 +12,9 @@ pub mod window;
 
 pub use aggregate::AggregateCall;
 pub use node::{
-    BadRecordPolicy, GroupAggregate, JobPlan, Node, NodeId, NodeKind, SessionAggregate, SinkNode, SourceNode,
-    SourceOrigin, Stage, UnnestColumn, WatermarkRule, WindowAggregate, WindowAssign, WindowSource, bad_record_schema,
+    BadRecordPolicy, GroupAggregate, JobPlan, Join, JoinKind, Node, NodeId, NodeKind, SessionAggregate, SinkNode,
+    SourceNode, SourceOrigin, Stage, UnnestColumn, WatermarkRule, WindowAggregate, WindowAssign, WindowSource,
+    bad_record_schema,
 };
 pub use settings::JobSettings;
 pub use window::WindowSpec;

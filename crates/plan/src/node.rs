@@ -35,6 +35,9 @@ pub struct Node {
     pub schema: SchemaRef,
     /// How its output is to be read.
     pub mode: ChangelogMode,
+    /// Columns whose values no two rows of the output share at the same time; `None` when none are known. Empty columns
+    /// mean that there is one row at most.
+    pub key: Option<Vec<usize>>,
     /// The source nodes whose watermarks bound its event times (indexes into [`JobPlan::nodes`]).
     pub sources: Vec<NodeId>,
 }
@@ -56,6 +59,8 @@ pub enum NodeKind {
     SessionAggregate(SessionAggregate),
     /// Aggregates by key without a window, and emits the changed groups of every epoch.
     GroupAggregate(GroupAggregate),
+    /// Joins two inputs.
+    Join(Box<Join>),
     /// Passes only the rows that are late for every window they belong to.
     LateRows(WindowAssign),
     /// Passes the bad records of the source (columns: raw, split, place, error), whatever its rows.
@@ -231,11 +236,60 @@ pub struct GroupAggregate {
     pub calls: Vec<AggregateCall>,
 }
 
+/// Which rows a [`Join`] gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinKind {
+    /// Pairs that match.
+    Inner,
+    /// Pairs, and left rows without a partner, padded with NULL.
+    Left,
+    /// Pairs, and right rows without a partner, padded with NULL.
+    Right,
+    /// Pairs, and rows of both sides without a partner.
+    Full,
+    /// Left rows that have a partner.
+    LeftSemi,
+    /// Left rows that have none.
+    LeftAnti,
+    /// Right rows that have a partner.
+    RightSemi,
+    /// Right rows that have none.
+    RightAnti,
+    /// Left rows with a boolean column that says whether they have a partner.
+    LeftMark,
+}
+
+impl JoinKind {
+    /// True when the columns of both sides are in the output.
+    pub fn pairs(self) -> bool {
+        matches!(self, JoinKind::Inner | JoinKind::Left | JoinKind::Right | JoinKind::Full)
+    }
+}
+
+/// A join. Output columns: left, right (only one side's for semi and anti joins, and the mark behind the left ones).
+#[derive(Clone, Debug)]
+pub struct Join {
+    /// Which rows.
+    pub kind: JoinKind,
+    /// Columns of the left input that must equal those of `right_keys`. No keys: every pair is tried.
+    pub left_keys: Vec<usize>,
+    /// Columns of the right input.
+    pub right_keys: Vec<usize>,
+    /// True when NULL equals NULL among the keys (`IS NOT DISTINCT FROM`, set operations).
+    pub null_equal: bool,
+    /// What a pair must fulfil besides, over the columns of left and right side by side.
+    pub residual: Option<Arc<dyn PhysicalExpr>>,
+    /// `NOT IN`: a NULL among the right keys leaves no row of an anti join.
+    pub null_aware: bool,
+}
+
 /// A table being written.
 #[derive(Clone, Debug)]
 pub struct SinkNode {
     /// The table.
     pub table: TableSpec,
+    /// What the table is given: chosen by [`settle`](crate::changelog::settle) from what it accepts.
+    pub mode: ChangelogMode,
     /// True when rows of an epoch are ordered by their content (they went through an exchange), false when by their
     /// place in the sources.
     pub by_content: bool,

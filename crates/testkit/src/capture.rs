@@ -54,11 +54,27 @@ impl Captured {
         Ok(out)
     }
 
-    /// The result: all rows of an append-only table, sorted; the last row of each key of an upsert.
+    /// The result: all rows of an append-only table, sorted; the last row of each key of an upsert; of retractions what
+    /// they leave, a row as often as it is there.
     ///
     /// # Errors
     /// When a column cannot be printed.
     pub fn rows(&self) -> Result<Vec<String>> {
+        if self.mode == ChangelogMode::Retract {
+            let mut left: BTreeMap<String, i64> = BTreeMap::new();
+            for (_, batch) in &self.changes {
+                let inserts = ChangeBatch::append(batch.rows.clone());
+                for (row, line) in lines(&ChangelogMode::Append, &inserts)?.into_iter().enumerate() {
+                    *left.entry(line).or_default() += batch.diff(row);
+                }
+            }
+            // A negative count is a fault of the engine: let it be seen.
+            let times = |(line, n): (String, i64)| match n {
+                0.. => vec![line; n as usize],
+                _ => vec![format!("{line} taken back {} times too often", -n)],
+            };
+            return Ok(left.into_iter().flat_map(times).collect());
+        }
         let ChangelogMode::Upsert { key } = &self.mode else {
             let mut lines: Vec<String> = self.sequence()?.into_iter().map(|(_, line)| line).collect();
             lines.sort();
@@ -91,24 +107,21 @@ impl Connector for Capture {
     }
 
     fn sink(&self, table: &TableSpec) -> Result<Arc<dyn Sink>> {
-        let mut all = self.lock();
-        all.push(Captured {
-            table: table.clone(),
-            mode: ChangelogMode::Append,
-            schema: None,
-            changes: vec![],
-            closed: false,
-        });
-        Ok(Arc::new(CaptureSink { capture: self.clone(), index: all.len() - 1 }))
+        Ok(Arc::new(CaptureSink { capture: self.clone(), table: table.clone() }))
     }
 }
 
 struct CaptureSink {
     capture: Capture,
+    table: TableSpec,
+}
+
+struct CaptureWriter {
+    capture: Capture,
     index: usize,
 }
 
-impl CaptureSink {
+impl CaptureWriter {
     fn with(&self, change: impl FnOnce(&mut Captured)) {
         if let Some(captured) = self.capture.lock().get_mut(self.index) {
             change(captured);
@@ -122,15 +135,14 @@ impl Sink for CaptureSink {
     }
 
     fn open(&self, schema: SchemaRef, mode: ChangelogMode, _: usize) -> Result<Box<dyn SinkWriter>> {
-        self.with(|captured| {
-            captured.schema = Some(schema);
-            captured.mode = mode;
-        });
-        Ok(Box::new(CaptureSink { capture: self.capture.clone(), index: self.index }))
+        let mut all = self.capture.lock();
+        let table = self.table.clone();
+        all.push(Captured { table, mode, schema: Some(schema), changes: vec![], closed: false });
+        Ok(Box::new(CaptureWriter { capture: self.capture.clone(), index: all.len() - 1 }))
     }
 }
 
-impl SinkWriter for CaptureSink {
+impl SinkWriter for CaptureWriter {
     fn write(&mut self, epoch: Epoch, batch: &ChangeBatch) -> Result<()> {
         if !batch.is_empty() {
             self.with(|captured| captured.changes.push((epoch, batch.clone())));

@@ -14,9 +14,10 @@ use sloth_plan::{JobPlan, JobSettings};
 use sloth_sql::lower::RESULT_TABLE;
 use sloth_sql::{Effect, Query, Session, lower, render_error, substitute};
 
+use crate::capture::Capture;
 use crate::inline::without_place;
 use crate::paths;
-use crate::run::Outcome;
+use crate::run::{Outcome, connectors};
 
 /// What marks a line of expectation.
 const MARK: &str = "--|";
@@ -156,7 +157,11 @@ fn execute(session: &mut Session, statement: &sloth_sql::Statement) -> sloth_typ
             let table = arrow::util::pretty::pretty_format_batches(&[rows])?.to_string();
             (table + "\n", vec![])
         }
-        Effect::Explain(queries) => (explain(&lower(session, &queries)?), vec![]),
+        Effect::Explain(queries) => {
+            let mut plan = lower(session, &queries)?;
+            sloth_engine::settle(&mut plan, &connectors(&Capture::default()))?;
+            (explain(&plan), vec![])
+        }
         Effect::Run(queries) => {
             // Refused here, it does not take the other paragraphs down.
             lower(session, &queries)?;

@@ -2,13 +2,19 @@
 //!
 //! `'connector' = 'inline', 'format' = 'csv', 'data' = '1,a'` reads one split; `'data.2'`, `'data.3'`, … are more splits.
 //! All other options are those of `filesystem`.
+//!
+//! With `'scan.changelog' = 'retract'` in the DDL each line begins with `+` (insert) or `-` (take back an equal row).
 
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sloth_connectors::filesystem::Filesystem;
-use sloth_types::{Connector, Options, Result, Source, TableSpec};
+use sloth_types::source::OpenSplit;
+use sloth_types::{
+    Connector, Offset, Options, ReadLimit, ReadOutcome, Result, Rows, Source, SplitId, SplitReader, TableSpec,
+};
 
 /// The connector. Its files live as long as it does.
 #[derive(Debug)]
@@ -58,6 +64,7 @@ impl Connector for Inline {
         std::fs::create_dir_all(&directory)?;
         let mut options = Options::default();
         let mut files = 0;
+        let mut diffs: BTreeMap<String, Vec<i64>> = BTreeMap::new();
         for (key, value) in table.options.iter() {
             match key.strip_prefix("data") {
                 Some(rest) if rest.is_empty() || rest.starts_with('.') => {
@@ -65,6 +72,11 @@ impl Connector for Inline {
                     let mut text = value.trim_start_matches('\n').to_owned();
                     if !text.ends_with('\n') {
                         text.push('\n');
+                    }
+                    if text.starts_with(['+', '-']) {
+                        let name = format!("part{rest}");
+                        diffs.insert(name, text.lines().map(|l| if l.starts_with('-') { -1 } else { 1 }).collect());
+                        text = text.lines().map(|l| l[1..].to_owned() + "\n").collect();
                     }
                     std::fs::write(directory.join(format!("part{rest}")), text)?;
                 }
@@ -74,6 +86,52 @@ impl Connector for Inline {
         options.set("connector", "filesystem");
         options.set("path", directory.display().to_string());
         options.set("scan.parallelism", files.to_string());
-        Filesystem.source(&TableSpec { options, ..table.clone() })
+        let source = Filesystem.source(&TableSpec { options, ..table.clone() })?;
+        Ok(if diffs.is_empty() { source } else { Arc::new(Changes { source, diffs: diffs.into_values().collect() }) })
+    }
+}
+
+/// A source whose rows have the signs of the lines they were written on.
+struct Changes {
+    source: Arc<dyn Source>,
+    /// By split, in the order of the files' names.
+    diffs: Vec<Vec<i64>>,
+}
+
+impl Source for Changes {
+    fn splits(&self) -> Result<Vec<SplitId>> {
+        self.source.splits()
+    }
+
+    fn bounded(&self) -> bool {
+        self.source.bounded()
+    }
+
+    fn open(&self, split: OpenSplit) -> Result<Box<dyn SplitReader>> {
+        let splits = self.source.splits()?;
+        let index = splits.iter().position(|s| *s == split.split).unwrap_or(0);
+        let diffs = self.diffs.get(index).cloned().unwrap_or_default();
+        Ok(Box::new(ChangesReader { reader: self.source.open(split)?, diffs: diffs.into() }))
+    }
+}
+
+struct ChangesReader {
+    reader: Box<dyn SplitReader>,
+    diffs: VecDeque<i64>,
+}
+
+impl SplitReader for ChangesReader {
+    fn read(&mut self, limit: ReadLimit) -> Result<ReadOutcome> {
+        Ok(match self.reader.read(limit)? {
+            ReadOutcome::Rows(rows) => {
+                let diffs = Some(self.diffs.drain(..rows.batch.num_rows()).collect());
+                ReadOutcome::Rows(Rows { diffs, ..rows })
+            }
+            other => other,
+        })
+    }
+
+    fn offset(&self) -> Offset {
+        self.reader.offset()
     }
 }

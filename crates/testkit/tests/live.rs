@@ -130,7 +130,7 @@ impl SplitReader for FeedReader {
             _ => Arc::new(TimestampMillisecondArray::from_iter_values(rows.iter().map(|r| r.1 * 1000))) as _,
         });
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns.collect())?;
-        Ok(ReadOutcome::Rows(Rows { batch, bad: vec![], bytes: 0 }))
+        Ok(ReadOutcome::Rows(Rows { batch, diffs: None, bad: vec![], bytes: 0 }))
     }
     fn offset(&self) -> Offset {
         Offset(self.offset)

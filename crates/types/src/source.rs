@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 
 use crate::clock::{Clock, Mono};
@@ -60,6 +60,8 @@ pub struct BadRecord {
 pub struct Rows {
     /// Decoded rows, exactly in the schema asked for at [`Source::open`]. May be empty when all records were bad.
     pub batch: RecordBatch,
+    /// One weight a row (+1 or -1), where the source gives changes; absent when every row is an insert.
+    pub diffs: Option<Int64Array>,
     /// Records that could not be decoded.
     pub bad: Vec<BadRecord>,
     /// Bytes consumed from outside, for the metrics; 0 when unknown.

@@ -168,7 +168,7 @@ impl SplitReader for LaneReader {
             if let Some((batch, bad)) = read {
                 let bytes = if self.text.is_some() { passed } else { batch.get_array_memory_size() as u64 };
                 let batch = self.columns.assemble(batch, &file.found)?;
-                return Ok(ReadOutcome::Rows(Rows { batch, bad, bytes }));
+                return Ok(ReadOutcome::Rows(Rows { batch, diffs: None, bad, bytes }));
             }
             if !finished && stop.is_some() {
                 return Ok(ReadOutcome::Pending(Readiness::OnWake { caught_up: false }));

@@ -215,7 +215,7 @@ impl SplitReader for Lane {
             let ahead = self.spec.schedule.time_us(self.number(self.next)) - self.elapsed_us(now_ms);
             self.forgiven_us -= ahead.max(0);
         }
-        Ok(ReadOutcome::Rows(Rows { batch, bad: Vec::new(), bytes: 0 }))
+        Ok(ReadOutcome::Rows(Rows { batch, diffs: None, bad: Vec::new(), bytes: 0 }))
     }
 
     fn offset(&self) -> Offset {

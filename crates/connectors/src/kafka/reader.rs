@@ -150,7 +150,7 @@ impl SplitReader for KafkaReader {
             Some(last) => {
                 self.next = last.offset() + 1;
                 let made = self.assembler.assemble(&records)?;
-                Some(ReadOutcome::Rows(Rows { batch: made.batch, bad: made.bad, bytes: bytes as u64 }))
+                Some(ReadOutcome::Rows(Rows { batch: made.batch, diffs: None, bad: made.bad, bytes: bytes as u64 }))
             }
             None => None,
         };

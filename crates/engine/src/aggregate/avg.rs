@@ -55,7 +55,7 @@ impl Accumulator for ExactAvg {
 
     fn merge(&mut self, states: &[ArrayRef], target: Target<'_>) -> Result<()> {
         let totals = states[0].as_primitive::<Decimal128Type>();
-        let input = Input { args: vec![], valid: totals.nulls().cloned(), rows: totals.len() };
+        let input = Input { args: vec![], valid: totals.nulls().cloned(), rows: totals.len(), weights: None };
         self.total.add(totals.values(), &input, target, |v| v, i128::wrapping_add);
         self.count.merge(&states[1..], target)
     }
@@ -70,23 +70,7 @@ impl Accumulator for ExactAvg {
         let counts = self.count.finish(slots)?;
         let counts = counts.as_primitive::<Int64Type>().values().clone();
         let pairs = slots.iter().zip(counts.iter()).map(|(s, n)| Some((self.total.get(*s)?, i128::from(*n))));
-        Ok(match &self.output {
-            DataType::Decimal128(_, scale) => {
-                let factor = 10i128.pow(u32::from(scale.abs_diff(self.scale)));
-                let array: Decimal128Array =
-                    pairs.map(|p| p.map(|(total, n)| divide_half_up(total.wrapping_mul(factor), n))).collect();
-                Arc::new(array.with_data_type(self.output.clone()))
-            }
-            DataType::Float64 => {
-                let unit = 10f64.powi(i32::from(self.scale));
-                Arc::new(pairs.map(|p| p.map(|(total, n)| total as f64 / unit / n as f64)).collect::<Float64Array>())
-            }
-            other => {
-                // Flink: the average of integers is an integer, cut off towards zero.
-                let array: Int64Array = pairs.map(|p| p.map(|(total, n)| (total / n) as i64)).collect();
-                cast(&array, other)?
-            }
-        })
+        averages(pairs, self.scale, &self.output)
     }
 
     fn clear(&mut self, slot: u32) {
@@ -97,6 +81,31 @@ impl Accumulator for ExactAvg {
     fn bytes(&self) -> usize {
         self.total.bytes() + self.count.bytes()
     }
+}
+
+/// Totals (of `scale` decimal places) divided by counts, as `output`.
+pub(super) fn averages(
+    pairs: impl Iterator<Item = Option<(i128, i128)>>,
+    scale: i8,
+    output: &DataType,
+) -> Result<ArrayRef> {
+    Ok(match output {
+        DataType::Decimal128(_, places) => {
+            let factor = 10i128.pow(u32::from(places.abs_diff(scale)));
+            let array: Decimal128Array =
+                pairs.map(|p| p.map(|(total, n)| divide_half_up(total.wrapping_mul(factor), n))).collect();
+            Arc::new(array.with_data_type(output.clone()))
+        }
+        DataType::Float64 => {
+            let unit = 10f64.powi(i32::from(scale));
+            Arc::new(pairs.map(|p| p.map(|(total, n)| total as f64 / unit / n as f64)).collect::<Float64Array>())
+        }
+        other => {
+            // Flink: the average of integers is an integer, cut off towards zero.
+            let array: Int64Array = pairs.map(|p| p.map(|(total, n)| (total / n) as i64)).collect();
+            cast(&array, other)?
+        }
+    })
 }
 
 fn divide_half_up(total: i128, n: i128) -> i128 {

@@ -45,7 +45,7 @@ impl Distinct {
         let encoder = KeyEncoder::new(call.arg_fields.iter().map(|f| f.data_type().clone()).collect())?;
         let values = KeyTable::new(&encoder);
         Ok(Distinct {
-            inner: accumulator(&plain)?,
+            inner: accumulator(&plain, false)?,
             fields: argument_fields(call),
             encoder,
             values,
@@ -86,7 +86,7 @@ impl Accumulator for Distinct {
         }
         let rows = UInt32Array::from(new_rows);
         let args = input.args.iter().map(|a| take(a, &rows, None)).collect::<Result<_, _>>()?;
-        self.inner.update(&Input { args, valid: None, rows: rows.len() }, Target::Each(&new_slots))
+        self.inner.update(&Input { args, valid: None, rows: rows.len(), weights: None }, Target::Each(&new_slots))
     }
 
     fn merge(&mut self, states: &[ArrayRef], target: Target<'_>) -> Result<()> {
@@ -98,7 +98,7 @@ impl Accumulator for Distinct {
             .collect();
         let tuples = lists.values().slice(start, end - start);
         let args = tuples.as_struct().columns().to_vec();
-        self.update(&Input { args, valid: None, rows: end - start }, Target::Each(&slots))
+        self.update(&Input { args, valid: None, rows: end - start, weights: None }, Target::Each(&slots))
     }
 
     fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {

@@ -94,8 +94,12 @@ impl<T: ArrowPrimitiveType> Accumulator for Extreme<T> {
     }
 
     fn merge(&mut self, states: &[ArrayRef], target: Target<'_>) -> Result<()> {
-        let input =
-            Input { args: vec![ArrayRef::clone(&states[0])], valid: states[0].nulls().cloned(), rows: states[0].len() };
+        let input = Input {
+            args: vec![ArrayRef::clone(&states[0])],
+            valid: states[0].nulls().cloned(),
+            rows: states[0].len(),
+            weights: None,
+        };
         self.update(&input, target)
     }
 

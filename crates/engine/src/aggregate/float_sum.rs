@@ -267,8 +267,12 @@ mod tests {
         for part in values.chunks(values.len().div_ceil(parts).max(1)) {
             let mut sum = FloatSum::new(DataType::Float64);
             sum.resize(1);
-            let input =
-                Input { args: vec![Arc::new(Float64Array::from(part.to_vec()))], valid: None, rows: part.len() };
+            let input = Input {
+                args: vec![Arc::new(Float64Array::from(part.to_vec()))],
+                valid: None,
+                rows: part.len(),
+                weights: None,
+            };
             sum.update(&input, Target::One(0)).unwrap();
             let state = sum.state(&[0]).unwrap();
             whole.merge(&state, Target::One(0)).unwrap();

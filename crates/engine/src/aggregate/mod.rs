@@ -9,9 +9,10 @@ mod distinct;
 mod extreme;
 mod float_sum;
 mod foreign;
+mod retract;
 mod sum;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, Int64Array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field};
 use sloth_plan::AggregateCall;
@@ -26,6 +27,8 @@ pub(crate) struct Input {
     pub(crate) valid: Option<NullBuffer>,
     /// Number of rows.
     pub(crate) rows: usize,
+    /// A weight for each row where rows may be taken back; only accumulators made for that look at it.
+    pub(crate) weights: Option<Int64Array>,
 }
 
 impl Input {
@@ -35,6 +38,7 @@ impl Input {
             args: self.args.iter().map(|a| a.slice(offset, len)).collect(),
             valid: self.valid.as_ref().map(|v| v.slice(offset, len)).filter(|v| v.null_count() > 0),
             rows: len,
+            weights: self.weights.as_ref().map(|w| w.slice(offset, len)),
         }
     }
 }
@@ -152,8 +156,11 @@ fn kernel(call: &AggregateCall) -> Kernel {
     }
 }
 
-/// The accumulator of a call.
-pub(crate) fn accumulator(call: &AggregateCall) -> Result<Box<dyn Accumulator>> {
+/// The accumulator of a call. `retracts` tells that rows may be taken back.
+pub(crate) fn accumulator(call: &AggregateCall, retracts: bool) -> Result<Box<dyn Accumulator>> {
+    if retracts {
+        return retract::accumulator(call);
+    }
     if call.distinct {
         return Ok(Box::new(distinct::Distinct::new(call)?));
     }

@@ -102,7 +102,7 @@ impl Accumulator for IntegerSum {
     }
 
     fn merge(&mut self, states: &[ArrayRef], target: Target<'_>) -> Result<()> {
-        let input = Input { args: vec![], valid: states[0].nulls().cloned(), rows: states[0].len() };
+        let input = Input { args: vec![], valid: states[0].nulls().cloned(), rows: states[0].len(), weights: None };
         self.add::<Int64Type>(&states[0], &input, target);
         Ok(())
     }
@@ -113,14 +113,7 @@ impl Accumulator for IntegerSum {
 
     fn finish(&mut self, slots: &[u32]) -> Result<ArrayRef> {
         let totals: Int64Array = slots.iter().map(|s| self.totals.get(*s)).collect();
-        // Flink keeps the argument's type and wraps around on overflow.
-        Ok(match self.output {
-            DataType::Int8 => Arc::new(totals.unary::<_, Int8Type>(|v| v as i8)),
-            DataType::Int16 => Arc::new(totals.unary::<_, Int16Type>(|v| v as i16)),
-            DataType::Int32 => Arc::new(totals.unary::<_, Int32Type>(|v| v as i32)),
-            DataType::Int64 => Arc::new(totals),
-            _ => cast(&totals, &self.output)?,
-        })
+        integers(&totals, &self.output)
     }
 
     fn clear(&mut self, slot: u32) {
@@ -130,6 +123,17 @@ impl Accumulator for IntegerSum {
     fn bytes(&self) -> usize {
         self.totals.bytes()
     }
+}
+
+/// Totals as the output's type: Flink keeps the argument's type and wraps around on overflow.
+pub(super) fn integers(totals: &Int64Array, output: &DataType) -> Result<ArrayRef> {
+    Ok(match output {
+        DataType::Int8 => Arc::new(totals.unary::<_, Int8Type>(|v| v as i8)),
+        DataType::Int16 => Arc::new(totals.unary::<_, Int16Type>(|v| v as i16)),
+        DataType::Int32 => Arc::new(totals.unary::<_, Int32Type>(|v| v as i32)),
+        DataType::Int64 => Arc::new(totals.clone()),
+        _ => cast(totals, output)?,
+    })
 }
 
 struct DecimalSum {
@@ -156,8 +160,12 @@ impl Accumulator for DecimalSum {
     }
 
     fn merge(&mut self, states: &[ArrayRef], target: Target<'_>) -> Result<()> {
-        let input =
-            Input { args: vec![ArrayRef::clone(&states[0])], valid: states[0].nulls().cloned(), rows: states[0].len() };
+        let input = Input {
+            args: vec![ArrayRef::clone(&states[0])],
+            valid: states[0].nulls().cloned(),
+            rows: states[0].len(),
+            weights: None,
+        };
         self.update(&input, target)
     }
 

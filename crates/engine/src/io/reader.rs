@@ -208,7 +208,8 @@ impl SourceReader {
         }
         sloth_types::clock::set_epoch_now_ms(epoch.now_ms);
         let mut computed = vec![];
-        run(&self.node.compute, Batch::insert(rows.batch, place), &mut computed)?;
+        let batch = Batch { diffs: rows.diffs, ..Batch::insert(rows.batch, place) };
+        run(&self.node.compute, batch, &mut computed)?;
         for batch in computed {
             let watermark = self.watermark_of(&batch.rows)?;
             let owned = &mut self.splits[index];

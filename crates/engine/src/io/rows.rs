@@ -36,7 +36,7 @@ impl SplitReader for RowsReader {
         }
         let batch = self.rows.slice(self.at, take);
         self.at += take;
-        Ok(ReadOutcome::Rows(Rows { batch, bad: vec![], bytes: 0 }))
+        Ok(ReadOutcome::Rows(Rows { batch, diffs: None, bad: vec![], bytes: 0 }))
     }
     fn offset(&self) -> Offset {
         Offset(self.at as u64)

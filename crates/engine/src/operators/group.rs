@@ -1,17 +1,19 @@
-//! Aggregation by key without windows: emits the changed groups of every epoch.
+//! Aggregation by key without windows: keeps every group, and emits at an epoch's end how the groups have changed.
 
 use std::sync::Arc;
 
+use arrow::array::{Int64Array, RecordBatch, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::SchemaRef;
-use sloth_types::Result;
+use sloth_types::{ChangelogMode, Result};
 
 use super::Operator;
+use super::delta::changed;
 use super::window::fit;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
-use crate::message::{Batch, Place};
+use crate::message::Batch;
 use crate::state::groups::{Groups, GroupsSpec};
-use crate::state::keys::RowSet;
 
 /// All groups that this worker owns.
 pub(crate) struct GroupAggregateOperator {
@@ -19,29 +21,54 @@ pub(crate) struct GroupAggregateOperator {
     groups: Groups,
     ordered: bool,
     waiting: Vec<Batch>,
-    /// Slots changed in this epoch, and a mark for each slot.
-    changed: Vec<u32>,
-    marks: Vec<bool>,
-    /// Without calls (DISTINCT) a group is emitted once.
-    known: usize,
+    /// Number of rows of each group, where rows may be taken back.
+    weights: Vec<i64>,
+    touched: Touched,
+    /// What is said of a replaced row: nothing, or its retraction.
+    upsert: bool,
+    /// Without keys there is one group from the first epoch on, on this worker if it is the owner; until then `Some`.
+    global: Option<bool>,
     schema: SchemaRef,
     buffer: Vec<u32>,
     gauge: StateGauge,
 }
 
+/// The groups that an epoch has touched, with their results before it.
+#[derive(Default)]
+struct Touched {
+    slots: Vec<u32>,
+    marks: Vec<bool>,
+    /// Whether the group existed before.
+    alive: Vec<bool>,
+    /// Keys and results before, in pieces that follow `slots`.
+    before: Vec<RecordBatch>,
+}
+
+/// How a group aggregation is made.
+pub(crate) struct GroupParts {
+    pub(crate) spec: GroupsSpec,
+    pub(crate) schema: SchemaRef,
+    pub(crate) mode: ChangelogMode,
+    /// This worker owns the group of an aggregation without keys.
+    pub(crate) owner: bool,
+}
+
 impl GroupAggregateOperator {
     /// No groups yet.
-    pub(crate) fn new(spec: GroupsSpec, schema: SchemaRef, context: Arc<JobContext>) -> Result<Self> {
+    pub(crate) fn new(parts: GroupParts, context: Arc<JobContext>) -> Result<Self> {
+        let GroupParts { spec, schema, mode, owner } = parts;
         let groups = spec.groups()?;
         let ordered = spec.calls.iter().any(sloth_plan::AggregateCall::order_sensitive);
+        let global = (spec.keys.is_empty() && owner).then_some(true);
         Ok(GroupAggregateOperator {
             spec,
             groups,
             ordered,
             waiting: vec![],
-            changed: vec![],
-            marks: vec![],
-            known: 0,
+            weights: vec![],
+            touched: Touched::default(),
+            upsert: matches!(mode, ChangelogMode::Upsert { .. }),
+            global,
             schema,
             buffer: vec![],
             gauge: StateGauge::new(context),
@@ -50,22 +77,104 @@ impl GroupAggregateOperator {
 
     fn add(&mut self, batch: &Batch) -> Result<()> {
         let rows = batch.rows.num_rows();
+        let known = self.groups.keys.slots();
+        let mut slots = std::mem::take(&mut self.buffer);
         if batch.partial {
             let partial = self.spec.prepare_partial(&batch.rows)?;
-            self.groups.merge(&partial, 0..rows, &mut self.buffer)?;
+            self.groups.slots_of(&partial.keys, rows, &mut slots);
+            self.touch(&slots, known)?;
+            self.groups.merge_slots(&partial, &slots)?;
         } else {
-            let prepared = self.spec.prepare(&batch.rows)?;
-            self.groups.update(&prepared, &RowSet::Range(0..rows), &mut self.buffer)?;
-        }
-        self.marks.resize(self.groups.keys.slots(), false);
-        for slot in &self.buffer {
-            let mark = &mut self.marks[*slot as usize];
-            if !*mark {
-                *mark = true;
-                self.changed.push(*slot);
+            let prepared = self.spec.prepare(&batch.rows, batch.diffs.as_ref())?;
+            self.groups.slots_of(&prepared.keys, rows, &mut slots);
+            self.touch(&slots, known)?;
+            self.groups.update_slots(&prepared, &slots)?;
+            if self.spec.retracts() {
+                for (row, slot) in slots.iter().enumerate() {
+                    self.weights[*slot as usize] += batch.diffs.as_ref().map_or(1, |d| d.value(row));
+                }
             }
         }
+        self.buffer = slots;
         Ok(())
+    }
+
+    /// Notes groups that this epoch touches for the first time, and their results so far. Slots from `known` on are new.
+    fn touch(&mut self, slots: &[u32], known: usize) -> Result<()> {
+        let touched = &mut self.touched;
+        touched.marks.resize(self.groups.keys.slots(), false);
+        if self.spec.retracts() {
+            self.weights.resize(self.groups.keys.slots(), 0);
+        }
+        let start = touched.slots.len();
+        for slot in slots {
+            let mark = &mut touched.marks[*slot as usize];
+            if !*mark {
+                *mark = true;
+                touched.slots.push(*slot);
+                let alive = if self.spec.keys.is_empty() {
+                    self.global != Some(true)
+                } else if self.spec.retracts() {
+                    self.weights[*slot as usize] > 0
+                } else {
+                    (*slot as usize) < known
+                };
+                touched.alive.push(alive);
+            }
+        }
+        if start < touched.slots.len() {
+            let columns = self.groups.results(&self.spec, &touched.slots[start..])?;
+            touched.before.push(fit(&self.schema, columns)?);
+        }
+        Ok(())
+    }
+
+    /// The changes of the epoch's groups.
+    fn changes(&mut self, out: &mut Vec<Batch>) -> Result<()> {
+        let Touched { slots, alive, before, mut marks } = std::mem::take(&mut self.touched);
+        for slot in &slots {
+            marks[*slot as usize] = false;
+        }
+        self.touched.marks = marks;
+        if slots.is_empty() {
+            return Ok(());
+        }
+        let before = concat_batches(&self.schema, &before)?;
+        let columns = self.groups.results(&self.spec, &slots)?;
+        let after = fit(&self.schema, columns)?;
+        let keys = self.spec.keys.len();
+        let differs = changed(&before.columns()[keys..], &after.columns()[keys..], slots.len())?;
+        let (mut minus, mut plus) = (vec![], vec![]);
+        for (row, slot) in slots.iter().enumerate() {
+            let (was, is) = (alive[row], self.is_alive(*slot));
+            if was && (!is || (differs[row] && !self.upsert)) {
+                minus.push(row as u32);
+            }
+            if is && (!was || differs[row]) {
+                plus.push(row as u32);
+            }
+            if !is {
+                self.weights[*slot as usize] = 0;
+                self.groups.remove(*slot);
+            }
+        }
+        let deletes = minus.len();
+        let parts = [
+            take_record_batch(&before, &UInt32Array::from(minus))?,
+            take_record_batch(&after, &UInt32Array::from(plus))?,
+        ];
+        let rows = concat_batches(&self.schema, &parts)?;
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
+        let diffs = (deletes > 0)
+            .then(|| (0..rows.num_rows()).map(|row| if row < deletes { -1 } else { 1 }).collect::<Int64Array>());
+        out.push(Batch::changes(rows, diffs));
+        Ok(())
+    }
+
+    fn is_alive(&self, slot: u32) -> bool {
+        self.spec.keys.is_empty() || !self.spec.retracts() || self.weights[slot as usize] > 0
     }
 }
 
@@ -84,19 +193,18 @@ impl Operator for GroupAggregateOperator {
         for batch in waiting {
             self.add(&batch)?;
         }
-        let mut changed = std::mem::take(&mut self.changed);
-        for slot in &changed {
-            self.marks[*slot as usize] = false;
+        if self.global == Some(true) {
+            // The sum of nothing is a row too.
+            let mut slot = vec![];
+            self.groups.slots_of(&crate::state::keys::EncodedKeys::None, 1, &mut slot);
+            self.touch(&slot, 0)?;
         }
-        if self.spec.calls.is_empty() {
-            changed.retain(|slot| *slot as usize >= self.known);
-            self.known = self.groups.keys.slots();
+        let any = !self.touched.slots.is_empty();
+        self.changes(out)?;
+        if any {
+            self.global = self.global.map(|_| false);
+            self.gauge.set(self.groups.keys.len(), self.groups.bytes());
         }
-        if !changed.is_empty() {
-            let columns = self.groups.results(&self.spec, &changed)?;
-            out.push(Batch::insert(fit(&self.schema, columns)?, Place::default()));
-        }
-        self.gauge.set(self.groups.keys.len(), self.groups.bytes());
         Ok(())
     }
 }

@@ -55,7 +55,7 @@ impl Operator for LocalAggregate {
         }
         let groups = self.panes.groups();
         for rows in self.panes.drain_partials(&self.spec)? {
-            out.push(Batch { rows, diffs: None, place: Place::default(), partial: true });
+            out.push(Batch { rows, diffs: None, place: Place::default(), port: 0, partial: true });
         }
         if self.rows >= SAMPLE_ROWS_MIN && groups * 2 > self.rows {
             self.bypass = BYPASS_EPOCHS;

@@ -1,7 +1,9 @@
 //! The operators: plain structs that know batches and epochs, not timely. [`render`](crate::render) puts them into the
 //! dataflow.
 
+pub(crate) mod delta;
 pub(crate) mod group;
+pub(crate) mod join;
 pub(crate) mod local;
 pub(crate) mod panes;
 pub(crate) mod session;

@@ -82,7 +82,7 @@ impl PaneMap {
         rows: &RecordBatch,
         watermark: Watermark,
     ) -> Result<usize> {
-        let prepared = spec.prepare(rows)?;
+        let prepared = spec.prepare(rows, None)?;
         let feed = Feed { spec, rule, prepared: &prepared, watermark };
         let total = rows.num_rows();
         let column = match rule {

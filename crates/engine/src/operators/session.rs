@@ -89,7 +89,7 @@ impl SessionOperator {
     /// are open when they come.
     fn add(&mut self, batch: &Batch, watermark: Watermark) -> Result<()> {
         let times = millis(batch.rows.column(self.time))?;
-        let prepared = self.spec.prepare(&batch.rows)?;
+        let prepared = self.spec.prepare(&batch.rows, None)?;
         let mut keys = vec![];
         self.keys.intern(&prepared.keys, &RowSet::Range(0..batch.rows.num_rows()), &mut keys);
         self.heads.resize(self.keys.slots(), NONE);
@@ -120,7 +120,7 @@ impl SessionOperator {
             return self.groups.update_slots(&prepared, &slots);
         }
         let rows = arrow::compute::take_record_batch(&batch.rows, &arrow::array::UInt32Array::from(kept))?;
-        let prepared = self.spec.prepare(&rows)?;
+        let prepared = self.spec.prepare(&rows, None)?;
         self.groups.update_slots(&prepared, &slots)
     }
 

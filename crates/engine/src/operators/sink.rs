@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take, take_record_batch};
+use arrow::datatypes::SchemaRef;
 use arrow::row::{RowConverter, SortField};
-use sloth_types::{ChangeBatch, Result};
+use sloth_types::{ChangeBatch, ChangelogMode, Result};
 
 use super::Operator;
+use super::delta::Consolidator;
 use super::stages::weights;
 use crate::context::JobContext;
 use crate::epoch::EpochInfo;
 use crate::io::writer::Writer;
 use crate::message::Batch;
+use crate::state::keys::{KeyEncoder, KeyTable, RowSet};
 
 /// Writes one table.
 pub(crate) struct SinkOperator {
@@ -24,8 +27,53 @@ pub(crate) struct SinkOperator {
     pub(crate) ordered: bool,
     /// The order: by content, or by place in the sources.
     pub(crate) by_content: bool,
+    /// Makes an epoch's changes exact, where rows may be taken back.
+    pub(crate) exact: Option<Exact>,
     pub(crate) waiting: Vec<Batch>,
     pub(crate) context: Arc<JobContext>,
+}
+
+/// From changes to what the writer takes: one net change a row, or one change a key.
+pub(crate) struct Exact {
+    consolidator: Consolidator,
+    /// Upserts by these columns.
+    key: Option<(Vec<usize>, KeyEncoder)>,
+}
+
+impl Exact {
+    /// For rows of `schema`, given out in `mode`.
+    pub(crate) fn new(schema: &SchemaRef, mode: &ChangelogMode) -> Result<Self> {
+        let key = match mode {
+            ChangelogMode::Upsert { key } => {
+                let types = key.iter().map(|k| schema.field(*k).data_type().clone()).collect();
+                Some((key.clone(), KeyEncoder::new(types)?))
+            }
+            _ => None,
+        };
+        Ok(Exact { consolidator: Consolidator::new(schema)?, key })
+    }
+
+    fn run(&mut self, batches: &[Batch]) -> Result<Option<Batch>> {
+        let Some(delta) = self.consolidator.run(batches)? else { return Ok(None) };
+        let (Some((columns, encoder)), Some(diffs)) = (&mut self.key, &delta.diffs) else { return Ok(Some(delta)) };
+        let rows = delta.rows.num_rows();
+        let columns: Vec<ArrayRef> = columns.iter().map(|k| ArrayRef::clone(delta.rows.column(*k))).collect();
+        let keys = encoder.encode(&columns)?;
+        let mut slots = vec![];
+        let mut table = KeyTable::new(encoder);
+        table.intern(&keys, &RowSet::Range(0..rows), &mut slots);
+        // A row that comes replaces the one that goes.
+        let mut comes = vec![false; table.slots()];
+        for (row, slot) in slots.iter().enumerate() {
+            comes[*slot as usize] |= diffs.value(row) > 0;
+        }
+        let kept: UInt32Array = (0..rows as u32)
+            .filter(|row| diffs.value(*row as usize) > 0 || !comes[slots[*row as usize] as usize])
+            .collect();
+        let rows = take_record_batch(&delta.rows, &kept)?;
+        let diffs = weights(&take(diffs, &kept, None)?);
+        Ok(Some(Batch { rows, diffs: Some(diffs), ..delta }))
+    }
 }
 
 impl SinkOperator {
@@ -78,7 +126,10 @@ impl Operator for SinkOperator {
 
     fn on_epoch_end(&mut self, epoch: &EpochInfo, _: &mut Vec<Batch>) -> Result<()> {
         let mut waiting = std::mem::take(&mut self.waiting);
-        if self.by_content {
+        if let Some(exact) = &mut self.exact {
+            waiting = exact.run(&waiting)?.into_iter().collect();
+        }
+        if self.by_content || self.exact.is_some() {
             if let Some(batch) = by_content(&waiting)? {
                 self.write(epoch, batch)?;
             }

@@ -63,7 +63,7 @@ fn keep(batch: &Batch, predicate: &Arc<dyn PhysicalExpr>) -> Result<Option<Batch
         Some(diffs) => Some(weights(&filter(diffs, mask)?)),
         None => None,
     };
-    Ok(Some(Batch { rows, diffs, place: batch.place, partial: false }))
+    Ok(Some(Batch { rows, diffs, place: batch.place, port: batch.port, partial: false }))
 }
 
 /// Weights after a kernel that keeps their type.

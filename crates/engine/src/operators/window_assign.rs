@@ -147,7 +147,7 @@ pub(crate) fn assign(node: &WindowAssign, batch: &Batch, schema: &SchemaRef) -> 
     };
     let without_time = times.null_count();
     let rows = RecordBatch::try_new(Arc::clone(schema), columns)?;
-    Ok((Batch { rows, diffs, place: batch.place, partial: false }, without_time))
+    Ok((Batch { rows, diffs, place: batch.place, port: batch.port, partial: false }, without_time))
 }
 
 /// window_start, window_end, and window_time (the end less one millisecond) in its own type.
@@ -180,7 +180,7 @@ pub(crate) fn late_rows(node: &WindowAssign, batch: &Batch, watermark: Watermark
         return Ok(None);
     }
     let rows = arrow::compute::take_record_batch(&batch.rows, &UInt32Array::from(late))?;
-    Ok(Some(Batch { rows, diffs: None, place: batch.place, partial: false }))
+    Ok(Some(Batch { rows, diffs: None, place: batch.place, port: batch.port, partial: false }))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use sloth_plan::AggregateCall;
@@ -22,6 +22,8 @@ pub(crate) struct GroupsSpec {
     state_widths: Vec<usize>,
     /// pane, keys, states of all calls.
     pub(crate) partial_schema: SchemaRef,
+    /// Rows may be taken back: the accumulators are made for weights.
+    retracts: bool,
 }
 
 /// A batch prepared for aggregation: keys encoded, arguments looked up.
@@ -32,7 +34,7 @@ pub(crate) struct Prepared {
 
 /// A batch of partial aggregates, prepared for merging.
 pub(crate) struct PreparedPartial {
-    keys: EncodedKeys,
+    pub(crate) keys: EncodedKeys,
     states: Vec<Vec<ArrayRef>>,
 }
 
@@ -50,11 +52,29 @@ impl GroupsSpec {
             fields.extend(types.into_iter().enumerate().map(|(j, t)| Field::new(format!("s{i}_{j}"), t, true)));
         }
         let partial_schema = Arc::new(Schema::new(fields));
-        Ok(GroupsSpec { keys: keys.to_vec(), key_fields, calls: calls.to_vec(), encoder, state_widths, partial_schema })
+        Ok(GroupsSpec {
+            keys: keys.to_vec(),
+            key_fields,
+            calls: calls.to_vec(),
+            encoder,
+            state_widths,
+            partial_schema,
+            retracts: false,
+        })
+    }
+
+    /// The same aggregation over rows that may be taken back.
+    pub(crate) fn retracting(self) -> Self {
+        GroupsSpec { retracts: true, ..self }
+    }
+
+    /// True when rows may be taken back.
+    pub(crate) fn retracts(&self) -> bool {
+        self.retracts
     }
 
     /// Prepares a batch of rows.
-    pub(crate) fn prepare(&mut self, rows: &RecordBatch) -> Result<Prepared> {
+    pub(crate) fn prepare(&mut self, rows: &RecordBatch, weights: Option<&Int64Array>) -> Result<Prepared> {
         let columns: Vec<ArrayRef> = self.keys.iter().map(|k| ArrayRef::clone(rows.column(*k))).collect();
         let keys = self.encoder.encode(&columns)?;
         let inputs = self
@@ -63,7 +83,7 @@ impl GroupsSpec {
             .map(|call| {
                 let args: Vec<ArrayRef> = call.args.iter().map(|a| ArrayRef::clone(rows.column(*a))).collect();
                 let valid = valid_rows(call, &args, call.filter.map(|f| rows.column(f)));
-                Input { args, valid, rows: rows.num_rows() }
+                Input { args, valid, rows: rows.num_rows(), weights: weights.cloned() }
             })
             .collect();
         Ok(Prepared { keys, inputs })
@@ -81,7 +101,7 @@ impl GroupsSpec {
 
     /// No groups yet.
     pub(crate) fn groups(&self) -> Result<Groups> {
-        let accumulators = self.calls.iter().map(accumulator).collect::<Result<_>>()?;
+        let accumulators = self.calls.iter().map(|call| accumulator(call, self.retracts)).collect::<Result<_>>()?;
         Ok(Groups { keys: KeyTable::new(&self.encoder), accumulators })
     }
 
@@ -114,6 +134,29 @@ impl Groups {
             }
         }
         Ok(())
+    }
+
+    /// The slot of each row's key, made where it is new.
+    pub(crate) fn slots_of(&mut self, keys: &EncodedKeys, rows: usize, slots: &mut Vec<u32>) {
+        self.intern(keys, &RowSet::Range(0..rows), slots);
+        // Without keys all rows belong to slot 0.
+        slots.resize(rows, 0);
+    }
+
+    /// Adds partials to slots that the caller has chosen, one a row.
+    pub(crate) fn merge_slots(&mut self, batch: &PreparedPartial, slots: &[u32]) -> Result<()> {
+        for (accumulator, states) in self.accumulators.iter_mut().zip(&batch.states) {
+            accumulator.merge(states, Target::Each(slots))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the group of a slot.
+    pub(crate) fn remove(&mut self, slot: u32) {
+        self.keys.remove(slot);
+        for accumulator in &mut self.accumulators {
+            accumulator.clear(slot);
+        }
     }
 
     /// Adds rows to slots that the caller has chosen, one a row.
@@ -170,7 +213,7 @@ impl Groups {
     /// Adds the groups of `other`, leaving it as it is.
     pub(crate) fn absorb(&mut self, spec: &mut GroupsSpec, other: &mut Groups, buffer: &mut Vec<u32>) -> Result<()> {
         let slots = all_slots(other.keys.slots());
-        let mut columns: Vec<ArrayRef> = vec![Arc::new(arrow::array::Int64Array::from(vec![0; slots.len()]))];
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(vec![0; slots.len()]))];
         columns.extend(other.partials(spec, &slots)?);
         let rows = RecordBatch::try_new(Arc::clone(&spec.partial_schema), columns)?;
         let partial = spec.prepare_partial(&rows)?;
@@ -202,5 +245,9 @@ fn take_input(input: &Input, rows: &[u32]) -> Result<Input> {
     let indices = UInt32Array::from(rows.to_vec());
     let args = input.args.iter().map(|a| take(a, &indices, None)).collect::<Result<_, _>>()?;
     let valid = input.valid.as_ref().map(|v| rows.iter().map(|r| v.is_valid(*r as usize)).collect());
-    Ok(Input { args, valid, rows: rows.len() })
+    let weights = match &input.weights {
+        Some(weights) => Some(crate::operators::stages::weights(&take(weights, &indices, None)?)),
+        None => None,
+    };
+    Ok(Input { args, valid, rows: rows.len(), weights })
 }

@@ -15,6 +15,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use sloth_types::{Error, Result};
 
+use super::arena::Arena;
 use crate::hash::{Words, hash_bytes, hash_word, same_bytes, words_of};
 
 /// Which rows of a batch are meant.
@@ -170,53 +171,14 @@ fn words_to_array(
     })
 }
 
-/// Byte strings in one arena; a removed string leaves a hole until the arena is rebuilt.
-#[derive(Default)]
-struct Arena {
-    data: Vec<u8>,
-    places: Vec<(usize, u32)>,
-    dead: usize,
-}
-
-impl Arena {
-    #[inline]
-    fn get(&self, slot: u32) -> &[u8] {
-        let (start, len) = self.places.get(slot as usize).copied().unwrap_or_default();
-        self.data.get(start..start + len as usize).unwrap_or_default()
-    }
-
-    fn set(&mut self, slot: u32, bytes: &[u8]) {
-        let place = (self.data.len(), bytes.len() as u32);
-        self.data.extend_from_slice(bytes);
-        match self.places.get_mut(slot as usize) {
-            Some(old) => *old = place,
-            None => self.places.push(place),
-        }
-    }
-
-    fn clear(&mut self, slot: u32) {
-        if let Some(place) = self.places.get_mut(slot as usize) {
-            self.dead += place.1 as usize;
-            *place = (0, 0);
-        }
-        if self.dead > 4096 && self.dead * 2 > self.data.len() {
-            let mut data = Vec::with_capacity(self.data.len() - self.dead);
-            for (start, len) in &mut self.places {
-                let at = data.len();
-                data.extend_from_slice(self.data.get(*start..*start + *len as usize).unwrap_or_default());
-                *start = at;
-            }
-            self.data = data;
-            self.dead = 0;
-        }
-    }
-}
-
 enum Keys {
     None,
     Words(Vec<u64>),
     Bytes(Arena),
 }
+
+/// No slot.
+pub(crate) const ABSENT: u32 = u32::MAX;
 
 /// A set of keys, each with a dense slot. Slots of removed keys are used again.
 pub(crate) struct KeyTable {
@@ -253,7 +215,7 @@ impl KeyTable {
         let keys = match &self.keys {
             Keys::None => 0,
             Keys::Words(words) => words.capacity() * 8,
-            Keys::Bytes(arena) => arena.data.capacity() + arena.places.capacity() * 16,
+            Keys::Bytes(arena) => arena.bytes(),
         };
         keys + self.index.capacity() * 5
     }
@@ -285,6 +247,44 @@ impl KeyTable {
                 slots.extend(rows.map(|row| self.intern_bytes(encoded.row(row).as_ref())));
             }
         }
+    }
+
+    /// The slot of each row's key, [`ABSENT`] when the table does not have it.
+    pub(crate) fn find(&self, keys: &EncodedKeys, slots: &mut Vec<u32>, rows: usize) {
+        slots.clear();
+        slots.extend((0..rows).map(|row| self.find_row(keys, row)));
+    }
+
+    fn find_row(&self, keys: &EncodedKeys, row: usize) -> u32 {
+        let null = || self.null_slot.unwrap_or(ABSENT);
+        match keys {
+            EncodedKeys::None => {
+                if self.slots == 0 {
+                    ABSENT
+                } else {
+                    0
+                }
+            }
+            EncodedKeys::Words(words, nulls) => match nulls {
+                Some(nulls) if nulls.is_null(row) => null(),
+                _ => self.find_word(words[row]),
+            },
+            EncodedKeys::Text(text) if text.is_null(row) => null(),
+            EncodedKeys::Text(text) => self.find_bytes(text.value(row).as_bytes()),
+            EncodedKeys::Rows(rows) => self.find_bytes(rows.row(row).as_ref()),
+        }
+    }
+
+    fn find_word(&self, word: u64) -> u32 {
+        let Keys::Words(words) = &self.keys else { return ABSENT };
+        let null = self.null_slot;
+        let same = |slot: &u32| words[*slot as usize] == word && null != Some(*slot);
+        self.index.find(hash_word(word), same).copied().unwrap_or(ABSENT)
+    }
+
+    fn find_bytes(&self, bytes: &[u8]) -> u32 {
+        let Keys::Bytes(arena) = &self.keys else { return ABSENT };
+        self.index.find(hash_bytes(bytes), |slot| same_bytes(arena.get(*slot), bytes)).copied().unwrap_or(ABSENT)
     }
 
     #[inline(always)]

@@ -1,4 +1,7 @@
-//! The one home of keyed state: key tables and the groups of accumulators behind them.
+//! The one home of keyed state. Everything here is columnar, addressed by dense slots, and can list what it holds.
 
+pub(crate) mod arena;
+pub(crate) mod arrangement;
 pub(crate) mod groups;
 pub(crate) mod keys;
+pub(crate) mod rows;

@@ -50,18 +50,18 @@ struct Shape {
 
 impl Lowering<'_> {
     pub(super) fn aggregate(&mut self, input: Relation, aggregate: &Aggregate) -> Result<Relation> {
-        if !matches!(input.mode, ChangelogMode::Append) {
-            return Err(self.refuse_text(
-                "an aggregation of a result that changes needs retraction",
-                "GROUP BY",
-                "Make the inner aggregation a window aggregation (its result does not change), or join both into one.",
-            ));
-        }
         let (group, sets) = match aggregate.group_expr.as_slice() {
             [Expr::GroupingSet(set)] => (set.distinct_expr().into_iter().cloned().collect(), Some(set.clone())),
             exprs => (exprs.to_vec(), None),
         };
         let shape = self.shape(&input, &group)?;
+        if input.changes() && !matches!(shape.by, By::Nothing) {
+            return Err(self.refuse_text(
+                "a window over rows that change is not offered yet",
+                "GROUP BY",
+                "Make the inner aggregation a window aggregation (its result does not change), or join both into one.",
+            ));
+        }
         let needs_values = match shape.by {
             By::Pending => shape.keys.iter().chain(&aggregate.aggr_expr).any(|e| input.touches_virtual(e)),
             _ => input.pending.is_some(),
@@ -333,11 +333,11 @@ impl Lowering<'_> {
             (None, false) => NodeKind::GroupAggregate(GroupAggregate { keys, calls }),
         };
         let offset = if windowed { 3 } else { 0 };
-        let mode = if windowed || distinct {
-            ChangelogMode::Append
-        } else {
-            ChangelogMode::Upsert { key: (0..key_width).collect() }
+        let mode = match windowed || (distinct && !input.changes()) {
+            true => ChangelogMode::Append,
+            false => ChangelogMode::Retract,
         };
+        let unique = (!windowed).then(|| (0..key_width).collect::<Vec<_>>());
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         let sources = input.sources.clone();
         let node = self.plan.add(Node {
@@ -345,6 +345,7 @@ impl Lowering<'_> {
             inputs: vec![input.node],
             schema: Arc::clone(&schema),
             mode: mode.clone(),
+            key: unique.clone(),
             sources: sources.clone(),
         });
         // From (window, keys, results) to the logical order: group keys, grouping id, results.
@@ -369,6 +370,7 @@ impl Lowering<'_> {
             roles: vec![],
             pending: None,
             mode,
+            key: unique,
             sources,
             exchanged: true,
             cascaded: windowed,
@@ -378,7 +380,7 @@ impl Lowering<'_> {
     }
 
     /// Picks output columns by place, with the names of a logical schema.
-    fn pick(&mut self, relation: Relation, picks: &[(usize, Role)], schema: &DFSchema) -> Result<Relation> {
+    pub(super) fn pick(&mut self, relation: Relation, picks: &[(usize, Role)], schema: &DFSchema) -> Result<Relation> {
         let from = self.schema_of(relation.node);
         let exprs: Vec<Arc<dyn PhysicalExpr>> = picks
             .iter()
@@ -392,13 +394,10 @@ impl Lowering<'_> {
         let arrow: SchemaRef = Arc::new(Schema::new(fields));
         let qualified = schema.iter().zip(arrow.fields()).map(|((q, _), f)| (q.cloned(), Arc::clone(f))).collect();
         let logical = DFSchema::new_with_metadata(qualified, HashMap::new()).map_err(internal)?;
-        let mode = match &relation.mode {
-            ChangelogMode::Upsert { key } => ChangelogMode::Upsert {
-                key: key.iter().filter_map(|k| picks.iter().position(|(column, _)| column == k)).collect(),
-            },
-            other => other.clone(),
-        };
-        let relation = Relation { mode, ..relation };
+        let key = relation.key.as_ref().and_then(|key| {
+            key.iter().map(|k| picks.iter().position(|(column, _)| column == k)).collect::<Option<Vec<usize>>>()
+        });
+        let relation = Relation { key, ..relation };
         let node = self.add_stage(&relation, Stage::Project { exprs, schema: Arc::clone(&arrow) }, arrow);
         let roles = picks.iter().map(|(_, role)| *role).collect();
         Ok(Relation { node, exclusive: true, schema: Arc::new(logical), roles, ..relation })

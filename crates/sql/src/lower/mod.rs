@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod call;
+mod join;
 mod needs;
 mod refuse;
 mod relation;
@@ -74,11 +75,7 @@ impl Lowering<'_> {
         let relation = self.relation(&query.plan)?;
         let relation = self.materialize(relation)?;
         let table = match &query.sink {
-            Some(table) => {
-                let names: Vec<String> = table.writable().map(|c| c.name.clone()).collect();
-                self.check_key(&relation, &table.primary_key, &names, &table.name)?;
-                strip_own_options(&table.spec)
-            }
+            Some(table) => strip_own_options(&table.spec),
             None => TableSpec {
                 name: RESULT_TABLE.to_owned(),
                 schema: Arc::new(relation.arrow_schema()),
@@ -104,33 +101,13 @@ impl Lowering<'_> {
     fn add_sink(&mut self, relation: Relation, table: TableSpec) {
         let schema = self.schema_of(relation.node);
         self.plan.add(Node {
-            kind: NodeKind::Sink(SinkNode { table, by_content: relation.exchanged }),
+            kind: NodeKind::Sink(SinkNode { table, mode: relation.mode.clone(), by_content: relation.exchanged }),
             inputs: vec![relation.node],
             schema,
             mode: relation.mode,
+            key: relation.key,
             sources: relation.sources,
         });
-    }
-
-    /// A sink with a primary key needs changes by exactly that key.
-    fn check_key(&self, relation: &Relation, primary_key: &[String], names: &[String], table: &str) -> Result<()> {
-        let ChangelogMode::Upsert { key } = &relation.mode else { return Ok(()) };
-        if primary_key.is_empty() {
-            return Ok(());
-        }
-        let mut have: Vec<&str> = key.iter().filter_map(|k| names.get(*k)).map(String::as_str).collect();
-        let mut want: Vec<&str> = primary_key.iter().map(String::as_str).collect();
-        have.sort_unstable();
-        want.sort_unstable();
-        if have == want {
-            return Ok(());
-        }
-        Err(Error::unsupported(format!(
-            "table '{table}' is keyed by ({}), but the query keeps one row per ({})",
-            want.join(", "),
-            have.join(", ")
-        ))
-        .hint("Group by exactly the columns of the table's PRIMARY KEY, or change the key."))
     }
 
     fn relation(&mut self, plan: &LogicalPlan) -> Result<Relation> {
@@ -153,6 +130,7 @@ impl Lowering<'_> {
                 let input = self.relation(&aggregate.input)?;
                 self.aggregate(input, aggregate)
             }
+            LogicalPlan::Join(join) => self.join(join),
             LogicalPlan::Union(union) => self.union(union),
             LogicalPlan::Unnest(unnest) => self.unnest(unnest),
             LogicalPlan::Values(values) => self.values(values),
@@ -175,17 +153,19 @@ impl Lowering<'_> {
     /// Adds a stage behind a relation's node.
     fn add_stage(&mut self, relation: &Relation, stage: Stage, schema: SchemaRef) -> NodeId {
         let sources = relation.sources.clone();
-        if let Some(Node { kind: NodeKind::Map(stages), schema: out, mode, .. }) =
+        if let Some(Node { kind: NodeKind::Map(stages), schema: out, mode, key, .. }) =
             self.plan.nodes.get_mut(relation.node)
             && relation.exclusive
         {
             stages.push(stage);
             *out = schema;
             *mode = relation.mode.clone();
+            key.clone_from(&relation.key);
             return relation.node;
         }
         let kind = NodeKind::Map(vec![stage]);
-        self.plan.add(Node { kind, inputs: vec![relation.node], schema, mode: relation.mode.clone(), sources })
+        let (mode, key) = (relation.mode.clone(), relation.key.clone());
+        self.plan.add(Node { kind, inputs: vec![relation.node], schema, mode, key, sources })
     }
 
     fn compile(&self, relation: &Relation, expr: &Expr) -> Result<Arc<dyn PhysicalExpr>> {
@@ -210,13 +190,6 @@ impl Lowering<'_> {
             ));
         }
         let input = if input.touches_virtual(predicate) { self.materialize(input)? } else { input };
-        if !matches!(input.mode, ChangelogMode::Append) {
-            return Err(self.refuse_text(
-                "a condition on a result that changes needs retraction",
-                "HAVING",
-                "Filter before the aggregation (WHERE), or aggregate in a window: its result does not change.",
-            ));
-        }
         let compiled = self.compile(&input, predicate)?;
         let schema = self.schema_of(input.node);
         let mut lineage = input.lineage.clone();
@@ -253,7 +226,9 @@ impl Lowering<'_> {
             fields.push(Field::new(field.name(), data_type, true));
             from.push(column);
         }
-        let mode = self.mode_after_projection(&input, &from)?;
+        let key = input.key.as_ref().and_then(|key| {
+            key.iter().map(|k| from.iter().position(|f| *f == Some(*k))).collect::<Option<Vec<usize>>>()
+        });
         let mut pending = input.pending.clone();
         if let Some(pending) = &mut pending {
             // The time column rides along behind the visible ones until the window is taken.
@@ -267,30 +242,10 @@ impl Lowering<'_> {
         let arrow: SchemaRef = Arc::new(Schema::new(fields));
         let logical = retyped(schema, &arrow, &roles, pending.is_some())?;
         let stage = Stage::Project { exprs: compiled, schema: Arc::clone(&arrow) };
-        let relation = Relation { mode, ..input };
+        let relation = Relation { key, ..input };
         let node = self.add_stage(&relation, stage, arrow);
-        if let Some(node) = self.plan.nodes.get_mut(node) {
-            node.mode = relation.mode.clone();
-        }
         let lineage = relation.lineage.clone().map(|l| route::Lineage { direct: false, ..l });
         Ok(Relation { node, exclusive: true, schema: Arc::new(logical), roles, pending, lineage, ..relation })
-    }
-
-    fn mode_after_projection(&self, input: &Relation, from: &[Option<usize>]) -> Result<ChangelogMode> {
-        let ChangelogMode::Upsert { key } = &input.mode else { return Ok(input.mode.clone()) };
-        let moved: Option<Vec<usize>> = key.iter().map(|k| from.iter().position(|f| *f == Some(*k))).collect();
-        match moved {
-            Some(key) => Ok(ChangelogMode::Upsert { key }),
-            None => {
-                let names: Vec<String> =
-                    key.iter().filter_map(|k| input.schema.fields().get(*k)).map(|f| f.name().clone()).collect();
-                Err(self.refuse_text(
-                    &format!("the result changes by key, but the key ({}) is not selected", names.join(", ")),
-                    "SELECT",
-                    "Select all columns of the GROUP BY, so that the rows of the result can be told apart.",
-                ))
-            }
-        }
     }
 
     /// Gives the columns other names.
@@ -318,14 +273,7 @@ impl Lowering<'_> {
         for input in &union.inputs {
             let relation = self.relation(input)?;
             let relation = self.materialize(relation)?;
-            if !matches!(relation.mode, ChangelogMode::Append) {
-                return Err(self.refuse_text(
-                    "UNION ALL of a result that changes needs retraction",
-                    "UNION",
-                    "Aggregate in windows on both sides, or write the parts into tables of their own.",
-                ));
-            }
-            inputs.push(relation);
+            inputs.push(Relation { key: None, ..relation });
         }
         let fields: Vec<Field> =
             union.schema.fields().iter().map(|f| Field::new(f.name(), f.data_type().clone(), true)).collect();
@@ -350,13 +298,18 @@ impl Lowering<'_> {
                 [Role::Rowtime, Role::Proctime].into_iter().find(|r| all(*r)).unwrap_or(Role::Plain)
             })
             .collect();
+        let mode = match inputs.iter().any(Relation::changes) {
+            true => ChangelogMode::Retract,
+            false => ChangelogMode::Append,
+        };
         let exchanged = inputs.iter().any(|r| r.exchanged);
         let cascaded = inputs.iter().any(|r| r.cascaded);
         let node = self.plan.add(Node {
             kind: NodeKind::Union,
             inputs: nodes,
             schema,
-            mode: ChangelogMode::Append,
+            mode: mode.clone(),
+            key: None,
             sources: sources.clone(),
         });
         Ok(Relation {
@@ -365,7 +318,8 @@ impl Lowering<'_> {
             schema: Arc::clone(&union.schema),
             roles,
             pending: None,
-            mode: ChangelogMode::Append,
+            mode,
+            key: None,
             sources,
             exchanged,
             cascaded,
@@ -406,7 +360,15 @@ impl Lowering<'_> {
                 _ => Role::Plain,
             })
             .collect();
-        Ok(Relation { node, exclusive: true, schema: Arc::clone(&unnest.schema), roles, lineage: None, ..input })
+        Ok(Relation {
+            node,
+            exclusive: true,
+            schema: Arc::clone(&unnest.schema),
+            roles,
+            lineage: None,
+            key: None,
+            ..input
+        })
     }
 }
 
@@ -454,7 +416,8 @@ fn internal(error: datafusion::error::DataFusionError) -> Error {
 }
 
 /// Options that the engine reads itself; connectors never see them.
-pub const ENGINE_OPTIONS: &[&str] = &["late-rows", "bad-records", "bad-records.table", "scan.watermark.idle-timeout"];
+pub const ENGINE_OPTIONS: &[&str] =
+    &["late-rows", "bad-records", "bad-records.table", "scan.watermark.idle-timeout", "scan.changelog"];
 
 /// The table without the engine's own options.
 fn strip_own_options(spec: &TableSpec) -> TableSpec {

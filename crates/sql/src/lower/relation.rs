@@ -69,8 +69,10 @@ pub(super) struct Relation {
     pub(super) roles: Vec<Role>,
     /// A window table function to be carried out.
     pub(super) pending: Option<Pending>,
-    /// How changes are to be read; key columns are physical places.
+    /// How changes are to be read: append-only or retract.
     pub(super) mode: ChangelogMode,
+    /// Columns that tell the rows apart (places in the node's output), when some are known.
+    pub(super) key: Option<Vec<usize>>,
     /// Source nodes below.
     pub(super) sources: Vec<NodeId>,
     /// Rows have gone through an exchange: their order is by content.
@@ -104,6 +106,11 @@ impl Relation {
                     })
                 })
                 .unwrap_or(true)
+    }
+
+    /// True when rows may be taken back.
+    pub(super) fn changes(&self) -> bool {
+        self.mode != ChangelogMode::Append
     }
 
     /// The columns that are there as values, in the order of the node's output.

@@ -89,6 +89,7 @@ pub(super) fn add_routes(lowering: &mut Lowering<'_>) -> Result<()> {
                 inputs: vec![source],
                 schema: bad_record_schema(),
                 mode: ChangelogMode::Append,
+                key: None,
                 sources: vec![source],
             });
             let node = fit_to_table(lowering, bad, &table)?;
@@ -112,6 +113,7 @@ fn late_branch(lowering: &mut Lowering<'_>, branch: &LateBranch) -> Result<NodeI
             inputs: vec![input],
             schema,
             mode: ChangelogMode::Append,
+            key: None,
             sources: vec![*source],
         })
     };
@@ -154,6 +156,7 @@ fn fit_to_table(lowering: &mut Lowering<'_>, node: NodeId, table: &str) -> Resul
         inputs: vec![node],
         schema,
         mode: ChangelogMode::Append,
+        key: None,
         sources,
     }))
 }
@@ -169,9 +172,17 @@ fn add_side_sink(lowering: &mut Lowering<'_>, name: &str, nodes: Vec<NodeId>) ->
         first
     } else {
         let (schema, sources) = (Arc::clone(&schema), sources.clone());
-        lowering.plan.add(Node { kind: NodeKind::Union, inputs: nodes, schema, mode: append.clone(), sources })
+        lowering.plan.add(Node {
+            kind: NodeKind::Union,
+            inputs: nodes,
+            schema,
+            mode: append.clone(),
+            key: None,
+            sources,
+        })
     };
-    let kind = NodeKind::Sink(SinkNode { table: strip_own_options(&table.spec), by_content: false });
-    lowering.plan.add(Node { kind, inputs: vec![input], schema, mode: append, sources });
+    let kind =
+        NodeKind::Sink(SinkNode { table: strip_own_options(&table.spec), mode: append.clone(), by_content: false });
+    lowering.plan.add(Node { kind, inputs: vec![input], schema, mode: append, key: None, sources });
     Ok(())
 }

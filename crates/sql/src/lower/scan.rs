@@ -70,7 +70,8 @@ impl Lowering<'_> {
             schema: Arc::new(schema),
             roles,
             pending: None,
-            mode: ChangelogMode::Append,
+            mode: source_mode(&table),
+            key: None,
             sources: vec![node],
             exchanged: false,
             cascaded: false,
@@ -132,7 +133,8 @@ impl Lowering<'_> {
             kind: NodeKind::Source(Box::new(node)),
             inputs: vec![],
             schema,
-            mode: ChangelogMode::Append,
+            mode: source_mode(table),
+            key: None,
             sources: vec![id],
         }))
     }
@@ -241,7 +243,14 @@ impl Lowering<'_> {
             idle_timeout: None,
         };
         let kind = NodeKind::Source(Box::new(node));
-        self.plan.add(Node { kind, inputs: vec![], schema: arrow, mode: ChangelogMode::Append, sources: vec![id] });
+        self.plan.add(Node {
+            kind,
+            inputs: vec![],
+            schema: arrow,
+            mode: ChangelogMode::Append,
+            key: None,
+            sources: vec![id],
+        });
         Ok(Relation {
             node: id,
             exclusive: false,
@@ -249,11 +258,20 @@ impl Lowering<'_> {
             schema: Arc::clone(schema),
             pending: None,
             mode: ChangelogMode::Append,
+            key: None,
             sources: vec![id],
             exchanged: false,
             cascaded: false,
             lineage: None,
         })
+    }
+}
+
+/// How the rows of a table are to be read.
+fn source_mode(table: &Table) -> ChangelogMode {
+    match table.spec.options.get("scan.changelog") {
+        Some("retract") => ChangelogMode::Retract,
+        _ => ChangelogMode::Append,
     }
 }
 

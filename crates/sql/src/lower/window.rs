@@ -16,6 +16,13 @@ use crate::plan::WindowTvf;
 impl Lowering<'_> {
     /// A window table function: pending until its columns are needed as values.
     pub(super) fn window(&mut self, input: Relation, window: &WindowTvf) -> Result<Relation> {
+        if input.changes() {
+            return Err(self.refuse_text(
+                "a window over rows that change is not offered yet",
+                "TABLE",
+                "Take the window first and aggregate or join its result.",
+            ));
+        }
         let input = self.materialize(input)?;
         let time = match &window.time {
             Expr::Column(column) => input.schema.index_of_column(column).map_err(internal)?,
@@ -49,7 +56,9 @@ impl Lowering<'_> {
         let out: SchemaRef = Arc::new(Schema::new(columns));
         let pending = Pending { time: arrow.fields().len(), ..pending };
         let node = self.add_stage(&input, Stage::Project { exprs, schema: Arc::clone(&out) }, out);
-        Ok(Relation { node, exclusive: true, schema: Arc::new(schema), roles, pending: Some(pending), ..input })
+        // A row may come in several windows.
+        let key = None;
+        Ok(Relation { node, exclusive: true, schema: Arc::new(schema), roles, pending: Some(pending), key, ..input })
     }
 
     /// A window's time must be a time attribute.
@@ -97,6 +106,7 @@ impl Lowering<'_> {
             inputs: vec![relation.node],
             schema: Arc::clone(&assigned),
             mode: relation.mode.clone(),
+            key: None,
             sources: relation.sources.clone(),
         });
         // Bring the columns into their logical order.

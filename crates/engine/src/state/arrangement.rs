@@ -1,0 +1,239 @@
+//! Rows arranged by a key: the state of joins and of everything else that must find rows again.
+//!
+//! A multiset of rows with weights. The rows of a key form a list through their slots; where rows may be taken back, an
+//! index by content finds a row in constant time, whatever the size of its key's list.
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::datatypes::Schema;
+use hashbrown::HashTable;
+use sloth_types::Result;
+
+use super::keys::{ABSENT, EncodedKeys, KeyEncoder, KeyTable, RowSet};
+use super::rows::Rows;
+use crate::hash::KeyHasher;
+
+/// A multiset of rows, found by key.
+pub(crate) struct Arrangement {
+    key_columns: Vec<usize>,
+    encoder: KeyEncoder,
+    keys: KeyTable,
+    /// For each key the first row of its list, and the sum of its rows' weights.
+    heads: Vec<u32>,
+    totals: Vec<i64>,
+    rows: Rows,
+    links: Vec<Link>,
+    weights: Vec<i64>,
+    /// By content; absent when rows are never taken back.
+    index: Option<HashTable<u32>>,
+    hashes: Vec<u64>,
+    hasher: KeyHasher,
+}
+
+#[derive(Clone, Copy)]
+struct Link {
+    next: u32,
+    before: u32,
+    key: u32,
+}
+
+impl Arrangement {
+    /// An empty arrangement of rows of `schema` by the columns `keys`. `retracts` tells that rows may be taken back.
+    pub(crate) fn new(schema: &Schema, keys: &[usize], retracts: bool) -> Result<Self> {
+        let encoder = KeyEncoder::new(keys.iter().map(|k| schema.field(*k).data_type().clone()).collect())?;
+        Ok(Arrangement {
+            key_columns: keys.to_vec(),
+            keys: KeyTable::new(&encoder),
+            encoder,
+            heads: vec![],
+            totals: vec![],
+            rows: Rows::new(schema)?,
+            links: vec![],
+            weights: vec![],
+            index: retracts.then(HashTable::new),
+            hashes: vec![],
+            hasher: KeyHasher::default(),
+        })
+    }
+
+    /// The keys of a batch of this side.
+    pub(crate) fn encode(&mut self, rows: &RecordBatch) -> Result<EncodedKeys> {
+        let columns: Vec<ArrayRef> = self.key_columns.iter().map(|k| ArrayRef::clone(rows.column(*k))).collect();
+        self.encoder.encode(&columns)
+    }
+
+    /// The key slot of each of `rows` keys (encoded by this or an arrangement of equal key types), or [`ABSENT`].
+    pub(crate) fn find(&self, keys: &EncodedKeys, rows: usize) -> Vec<u32> {
+        let mut slots = Vec::new();
+        self.keys.find(keys, &mut slots, rows);
+        slots
+    }
+
+    /// Sum of the weights of a key's rows.
+    pub(crate) fn total(&self, key: u32) -> i64 {
+        self.totals.get(key as usize).copied().unwrap_or(0)
+    }
+
+    /// True when rows may be taken back.
+    pub(crate) fn retracts(&self) -> bool {
+        self.index.is_some()
+    }
+
+    /// The first row of a key, or [`ABSENT`].
+    pub(crate) fn first_of(&self, key: u32) -> u32 {
+        self.heads.get(key as usize).copied().unwrap_or(ABSENT)
+    }
+
+    /// The row behind a row of the same key, or [`ABSENT`].
+    pub(crate) fn next_of(&self, slot: u32) -> u32 {
+        self.links.get(slot as usize).map_or(ABSENT, |l| l.next)
+    }
+
+    /// The rows of a key, as slots.
+    pub(crate) fn rows_of(&self, key: u32) -> impl Iterator<Item = u32> + '_ {
+        let some = |slot: u32| (slot != ABSENT).then_some(slot);
+        std::iter::successors(some(self.first_of(key)), move |slot| some(self.next_of(*slot)))
+    }
+
+    /// Weight of a row.
+    pub(crate) fn weight(&self, slot: u32) -> i64 {
+        self.weights.get(slot as usize).copied().unwrap_or(0)
+    }
+
+    /// Highest row slot plus one.
+    pub(crate) fn slots(&self) -> usize {
+        self.rows.slots()
+    }
+
+    /// A column of stored rows.
+    pub(crate) fn gather(&self, column: usize, slots: &[u32]) -> Result<ArrayRef> {
+        self.rows.gather(column, slots)
+    }
+
+    /// Applies changes; where rows are taken back, equal rows must come only once (consolidated). `slots` is filled with
+    /// the slot of each row (also of rows that are gone now).
+    pub(crate) fn apply(
+        &mut self,
+        rows: &RecordBatch,
+        diffs: Option<&Int64Array>,
+        keys: &EncodedKeys,
+        slots: &mut Vec<u32>,
+    ) -> Result<()> {
+        let count = rows.num_rows();
+        let mut key_slots = vec![];
+        if matches!(keys, EncodedKeys::None) {
+            self.keys.intern(keys, &RowSet::Range(0..1), &mut key_slots);
+            key_slots.resize(count, 0);
+        } else {
+            self.keys.intern(keys, &RowSet::Range(0..count), &mut key_slots);
+        }
+        self.heads.resize(self.keys.slots(), ABSENT);
+        self.totals.resize(self.keys.slots(), 0);
+        let found = self.look_up(rows)?;
+        slots.clear();
+        let (mut new_rows, mut new_slots) = (vec![], vec![]);
+        for row in 0..count {
+            let slot = match found.get(row) {
+                Some(slot) if *slot != ABSENT => *slot,
+                _ => {
+                    let slot = self.rows.allot();
+                    new_rows.push(row as u32);
+                    new_slots.push(slot);
+                    slot
+                }
+            };
+            slots.push(slot);
+        }
+        self.rows.store(rows.columns(), &new_rows, &new_slots)?;
+        for (row, slot) in new_rows.iter().zip(&new_slots) {
+            self.link(*slot, key_slots[*row as usize], *row as usize);
+        }
+        for (row, (slot, key)) in slots.iter().zip(&key_slots).enumerate() {
+            let diff = diffs.map_or(1, |d| d.value(row));
+            self.totals[*key as usize] += diff;
+            let weight = &mut self.weights[*slot as usize];
+            *weight += diff;
+            if *weight == 0 {
+                self.unlink(*slot);
+            }
+        }
+        Ok(())
+    }
+
+    /// The slot of each row that is stored already; empty when nothing is ever taken back.
+    fn look_up(&mut self, rows: &RecordBatch) -> Result<Vec<u32>> {
+        let Some(index) = &self.index else { return Ok(vec![]) };
+        let columns: Vec<&ArrayRef> = rows.columns().iter().collect();
+        let hashes = self.hasher.hash(&columns, rows.num_rows());
+        let probe = self.rows.probe(rows.columns())?;
+        let stored = &self.rows;
+        Ok(hashes
+            .iter()
+            .enumerate()
+            .map(|(row, hash)| index.find(*hash, |slot| stored.same(*slot, &probe, row)).copied().unwrap_or(ABSENT))
+            .collect())
+    }
+
+    fn link(&mut self, slot: u32, key: u32, row: usize) {
+        let place = slot as usize;
+        if self.links.len() <= place {
+            self.links.resize(place + 1, Link { next: ABSENT, before: ABSENT, key: ABSENT });
+            self.weights.resize(place + 1, 0);
+        }
+        let next = std::mem::replace(&mut self.heads[key as usize], slot);
+        self.links[place] = Link { next, before: ABSENT, key };
+        if let Some(link) = self.links.get_mut(next as usize) {
+            link.before = slot;
+        }
+        self.weights[place] = 0;
+        if let Some(index) = &mut self.index {
+            let hash = self.hasher.last(row);
+            if self.hashes.len() <= place {
+                self.hashes.resize(place + 1, 0);
+            }
+            self.hashes[place] = hash;
+            let hashes = &self.hashes;
+            index.insert_unique(hash, slot, |s| hashes[*s as usize]);
+        }
+    }
+
+    fn unlink(&mut self, slot: u32) {
+        let place = slot as usize;
+        let Link { next, before, key } = self.links[place];
+        match self.links.get_mut(before as usize) {
+            Some(link) => link.next = next,
+            None => self.heads[key as usize] = next,
+        }
+        if let Some(link) = self.links.get_mut(next as usize) {
+            link.before = before;
+        }
+        if let Some(index) = &mut self.index
+            && let Ok(entry) = index.find_entry(self.hashes[place], |s| *s == slot)
+        {
+            entry.remove();
+        }
+        self.rows.remove(slot);
+        if self.heads[key as usize] == ABSENT {
+            self.totals[key as usize] = 0;
+            self.keys.remove(key);
+        }
+    }
+
+    /// Number of rows.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Estimated bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.keys.bytes()
+            + self.rows.bytes()
+            + self.heads.capacity() * 12
+            + self.links.capacity() * 20
+            + self.hashes.capacity() * 8
+            + self.index.as_ref().map_or(0, |i| i.capacity() * 5)
+    }
+}
+
+#[cfg(test)]
+#[path = "arrangement/tests.rs"]
+mod tests;
