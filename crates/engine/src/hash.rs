@@ -2,7 +2,8 @@
 //! depend on it: it must never change under a running installation.
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::DataType;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int32Type};
 use arrow::row::{RowConverter, SortField};
 
 /// Number of virtual nodes that keys are spread over. State moves between workers in whole virtual nodes.
@@ -105,11 +106,18 @@ impl KeyHasher {
     fn hash_rows(&mut self, columns: &[&ArrayRef], rows: usize) {
         self.hashes.clear();
         self.hashes.resize(rows, SEED);
+        // A dictionary is only another way to write the same keys.
+        let owned: Vec<ArrayRef> = columns
+            .iter()
+            .map(|c| match c.data_type() {
+                DataType::Dictionary(_, values) => cast(c, values).unwrap_or_else(|_| ArrayRef::clone(c)),
+                _ => ArrayRef::clone(c),
+            })
+            .collect();
         if self.converter.is_none() {
             self.converter =
-                RowConverter::new(columns.iter().map(|c| SortField::new(c.data_type().clone())).collect()).ok();
+                RowConverter::new(owned.iter().map(|c| SortField::new(c.data_type().clone())).collect()).ok();
         }
-        let owned: Vec<ArrayRef> = columns.iter().map(|c| ArrayRef::clone(c)).collect();
         if let Some(rows) = self.converter.as_mut().and_then(|c| c.convert_columns(&owned).ok()) {
             for (hash, row) in self.hashes.iter_mut().zip(rows.iter()) {
                 *hash = hash_bytes(row.as_ref());
@@ -132,6 +140,16 @@ fn hash_column(column: &ArrayRef, hashes: &mut [u64]) -> bool {
         DataType::Binary => {
             let bytes = column.as_binary::<i32>();
             fold(column, hashes, |hash, row| mix(hash, hash_bytes(bytes.value(row))));
+        }
+        DataType::Dictionary(_, _) => {
+            let Some((codes, texts)) = column.as_dictionary_opt::<Int32Type>().and_then(|coded| {
+                let texts = coded.values().as_string_opt::<i32>().filter(|texts| texts.null_count() == 0)?;
+                Some((coded.keys().values(), texts))
+            }) else {
+                return false;
+            };
+            let of_text: Vec<u64> = texts.iter().map(|text| hash_bytes(text.unwrap_or_default().as_bytes())).collect();
+            fold(column, hashes, |hash, row| mix(hash, of_text[codes[row] as usize]));
         }
         _ => return false,
     }

@@ -10,7 +10,7 @@ use sloth_plan::AggregateCall;
 use sloth_types::Result;
 
 use crate::aggregate::{Accumulator, Input, Target, accumulator, state_types, valid_rows};
-use crate::state::keys::{EncodedKeys, KeyEncoder, KeyTable, RowSet};
+use crate::state::keys::{EncodedKeys, KeyEncoder, KeyTable, RowSet, value_type};
 
 /// What an aggregation is: its keys and calls. Shared by its groups.
 pub(crate) struct GroupsSpec {
@@ -41,7 +41,9 @@ pub(crate) struct PreparedPartial {
 impl GroupsSpec {
     /// The aggregation of `calls` by the columns `keys` of `input`.
     pub(crate) fn new(input: &Schema, keys: &[usize], calls: &[AggregateCall]) -> Result<Self> {
-        let key_fields: Vec<Field> = keys.iter().map(|k| input.field(*k).clone()).collect();
+        // Keys may come as dictionaries; they leave as plain values.
+        let key_field = |field: &Field| field.clone().with_data_type(value_type(field.data_type()).clone());
+        let key_fields: Vec<Field> = keys.iter().map(|k| key_field(input.field(*k))).collect();
         let encoder = KeyEncoder::new(key_fields.iter().map(|f| f.data_type().clone()).collect())?;
         let mut fields = vec![Field::new("pane", DataType::Int64, false)];
         fields.extend(key_fields.iter().map(|f| f.clone().with_nullable(true)));

@@ -1,0 +1,182 @@
+//! Key columns of a batch as keys of a table, and back.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, StringArray, StringBuilder, make_array};
+use arrow::buffer::{NullBuffer, ScalarBuffer};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int32Type, TimeUnit};
+use arrow::row::{RowConverter, Rows, SortField};
+use sloth_types::{Error, Result};
+
+use super::{KeyTable, Keys};
+use crate::hash::{Words, words_of};
+
+/// Keys of one batch.
+pub(crate) enum EncodedKeys {
+    /// No key columns: all rows belong to slot 0.
+    None,
+    Words(ScalarBuffer<u64>, Option<NullBuffer>),
+    Text(StringArray),
+    /// Texts by their place in a dictionary; a NULL row has no place.
+    Coded(ScalarBuffer<i32>, Option<NullBuffer>, StringArray),
+    Rows(Rows),
+}
+
+/// How the keys of an operator are encoded, by their types. Dictionaries of texts count as texts.
+pub(crate) struct KeyEncoder {
+    pub(super) types: Vec<DataType>,
+    converter: Option<RowConverter>,
+    /// How many keys the last table had that is gone: the next one will have about as many.
+    pub(super) expected: Rc<Cell<usize>>,
+}
+
+/// The type of a key column's values: a dictionary is only a way to write them.
+pub(crate) fn value_type(data_type: &DataType) -> &DataType {
+    match data_type {
+        DataType::Dictionary(_, values) => values,
+        other => other,
+    }
+}
+
+pub(super) fn is_word(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Int64
+            | DataType::UInt64
+            | DataType::Int32
+            | DataType::UInt32
+            | DataType::Int16
+            | DataType::Int8
+            | DataType::Date32
+            | DataType::Time32(_)
+            | DataType::Timestamp(_, _)
+            | DataType::Boolean
+    )
+}
+
+impl KeyEncoder {
+    /// The encoder for keys of these types.
+    pub(crate) fn new(types: Vec<DataType>) -> Result<Self> {
+        let types: Vec<DataType> = types.iter().map(value_type).cloned().collect();
+        let simple = match types.as_slice() {
+            [] => true,
+            [one] => is_word(one) || *one == DataType::Utf8,
+            _ => false,
+        };
+        let converter = if simple {
+            None
+        } else {
+            Some(RowConverter::new(types.iter().map(|t| SortField::new(t.clone())).collect())?)
+        };
+        Ok(KeyEncoder { types, converter, expected: Rc::default() })
+    }
+
+    /// Encodes the key columns of a batch.
+    pub(crate) fn encode(&mut self, columns: &[ArrayRef]) -> Result<EncodedKeys> {
+        if let Some(converter) = &mut self.converter {
+            let plain: Vec<ArrayRef> = columns.iter().map(plain).collect::<Result<_>>()?;
+            return Ok(EncodedKeys::Rows(converter.convert_columns(&plain)?));
+        }
+        let Some(column) = columns.first() else { return Ok(EncodedKeys::None) };
+        if let Some(coded) = column.as_dictionary_opt::<Int32Type>()
+            && let Some(texts) = coded.values().as_string_opt::<i32>()
+            && texts.null_count() == 0
+        {
+            let nulls = coded.nulls().filter(|n| n.null_count() > 0).cloned();
+            return Ok(EncodedKeys::Coded(coded.keys().values().clone(), nulls, texts.clone()));
+        }
+        let column = &plain(column)?;
+        if let Some(text) = column.as_string_opt::<i32>() {
+            return Ok(EncodedKeys::Text(text.clone()));
+        }
+        let nulls = column.nulls().filter(|n| n.null_count() > 0).cloned();
+        let words = match words_of(column) {
+            Some(Words::W64(values)) => {
+                // The same bits read as unsigned words, without a copy.
+                let data = column.to_data();
+                match data.buffers().first() {
+                    Some(buffer) => ScalarBuffer::new(buffer.clone(), data.offset(), values.len()),
+                    None => ScalarBuffer::from(Vec::new()),
+                }
+            }
+            Some(words) => (0..column.len()).map(|row| words.get(row)).collect(),
+            None => return Err(Error::internal(format!("no key encoding for {}", column.data_type()))),
+        };
+        Ok(EncodedKeys::Words(words, nulls))
+    }
+
+    /// The key columns of the given slots of a table.
+    pub(crate) fn decode(&self, table: &KeyTable, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        match &table.keys {
+            Keys::None => Ok(vec![]),
+            Keys::Words(words, _) => {
+                let data_type = self.types.first().cloned().unwrap_or(DataType::Int64);
+                let valid = table.null_slot.map(|null| slots.iter().map(|s| *s != null).collect::<NullBuffer>());
+                let values = slots.iter().map(|s| words.get(*s as usize).copied().unwrap_or(0));
+                Ok(vec![words_to_array(values, &data_type, valid)?])
+            }
+            Keys::Bytes(bytes) => match &self.converter {
+                None => {
+                    let mut builder = StringBuilder::with_capacity(slots.len(), slots.len() * 8);
+                    for slot in slots {
+                        if table.null_slot == Some(*slot) {
+                            builder.append_null();
+                        } else {
+                            builder.append_value(std::str::from_utf8(bytes.get(*slot)).unwrap_or_default());
+                        }
+                    }
+                    Ok(vec![Arc::new(builder.finish())])
+                }
+                Some(converter) => {
+                    let parser = converter.parser();
+                    Ok(converter.convert_rows(slots.iter().map(|s| parser.parse(bytes.get(*s))))?)
+                }
+            },
+        }
+    }
+}
+
+/// The column without a dictionary.
+fn plain(column: &ArrayRef) -> Result<ArrayRef> {
+    match column.data_type() {
+        DataType::Dictionary(_, values) => Ok(cast(column, values)?),
+        _ => Ok(ArrayRef::clone(column)),
+    }
+}
+
+fn words_to_array(
+    words: impl Iterator<Item = u64>,
+    data_type: &DataType,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef> {
+    use arrow::datatypes as t;
+    macro_rules! primitive {
+        ($type:ty) => {{
+            let values: ScalarBuffer<<$type as t::ArrowPrimitiveType>::Native> = words.map(|w| w as _).collect();
+            Arc::new(PrimitiveArray::<$type>::new(values, nulls).with_data_type(data_type.clone())) as ArrayRef
+        }};
+    }
+    Ok(match data_type {
+        DataType::Int64 => primitive!(t::Int64Type),
+        DataType::UInt64 => primitive!(t::UInt64Type),
+        DataType::Int32 => primitive!(t::Int32Type),
+        DataType::UInt32 => primitive!(t::UInt32Type),
+        DataType::Int16 => primitive!(t::Int16Type),
+        DataType::Int8 => primitive!(t::Int8Type),
+        DataType::Date32 => primitive!(t::Date32Type),
+        DataType::Time32(TimeUnit::Second) => primitive!(t::Time32SecondType),
+        DataType::Time32(_) => primitive!(t::Time32MillisecondType),
+        DataType::Timestamp(TimeUnit::Second, _) => primitive!(t::TimestampSecondType),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => primitive!(t::TimestampMillisecondType),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => primitive!(t::TimestampMicrosecondType),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => primitive!(t::TimestampNanosecondType),
+        DataType::Boolean => {
+            let array = BooleanArray::from(words.map(|w| w != 0).collect::<Vec<bool>>());
+            make_array(array.into_data().into_builder().nulls(nulls).build()?)
+        }
+        other => return Err(Error::internal(format!("no key decoding for {other}"))),
+    })
+}
