@@ -26,6 +26,8 @@ struct Facts {
     completed: u64,
     /// Some split has something to read.
     ready: bool,
+    /// Some split had more when the last epoch was cut.
+    cut: bool,
     /// Every split has ended and no new ones can come.
     ended: bool,
     /// The user asked to stop.
@@ -73,10 +75,10 @@ fn decide(facts: &Facts, settings: &JobSettings) -> Decision {
     }
     let due = facts.due_in.is_some_and(|d| d.is_zero());
     if facts.ready || facts.watermark_advanced || due {
-        // Under light load epochs keep a distance, so that they gather some rows; under full load sources fill their
-        // reading time and the distance has passed anyway.
+        // Under light load epochs keep a distance, so that they gather some rows. Under full load there are rows enough.
         let wait = settings.epoch_min_interval.saturating_sub(facts.since_last);
-        return if facts.opened == 0 || wait.is_zero() { Decision::Open } else { Decision::Wait(Some(wait)) };
+        let now = facts.opened == 0 || facts.cut || wait.is_zero();
+        return if now { Decision::Open } else { Decision::Wait(Some(wait)) };
     }
     Decision::Wait(facts.due_in)
 }
@@ -178,6 +180,7 @@ impl Coordinator {
             read: self.board.epochs_read(),
             completed: self.completion.epochs(),
             ready: false,
+            cut: false,
             ended: true,
             stopping: self.board.stopping(),
             watermark_advanced: false,
@@ -194,7 +197,10 @@ impl Coordinator {
                 let report = split.report();
                 facts.ended &= report.state == SplitState::Ended;
                 match report.state {
-                    SplitState::Ready => facts.ready = true,
+                    SplitState::Ready => {
+                        facts.ready = true;
+                        facts.cut |= report.cut;
+                    }
                     SplitState::At(time) => due(&mut facts, time.until()),
                     SplitState::Waiting { caught_up: true } if !idle.is_zero() => {
                         let left = idle.saturating_sub(report.active.elapsed());
@@ -337,6 +343,7 @@ mod tests {
             read: 10,
             completed: 10,
             ready: true,
+            cut: false,
             ended: false,
             stopping: false,
             watermark_advanced: false,
@@ -358,6 +365,8 @@ mod tests {
         let settings = JobSettings::default();
         let soon = Facts { since_last: Duration::from_millis(1), ..facts() };
         assert_eq!(decide(&soon, &settings), Decision::Wait(Some(Duration::from_millis(4))));
+        // A split that had more than the last epoch took is read on at once.
+        assert_eq!(decide(&Facts { cut: true, ..soon }, &settings), Decision::Open);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Key hashing and the way from a key to its virtual node and worker. Ours and versioned, because checkpoints will
 //! depend on it: it must never change under a running installation.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type};
 use arrow::row::{RowConverter, SortField};
@@ -86,6 +86,14 @@ pub(crate) struct KeyHasher {
 impl KeyHasher {
     /// One hash a row; equal keys have equal hashes (NULL equals NULL).
     pub(crate) fn hash(&mut self, columns: &[&ArrayRef], rows: usize) -> &[u64] {
+        if columns.iter().any(|column| is_odd_dictionary(column)) {
+            let plain: Vec<ArrayRef> = columns.iter().map(|column| without_dictionary(column)).collect();
+            return self.hash_plain(&plain.iter().collect::<Vec<_>>(), rows);
+        }
+        self.hash_plain(columns, rows)
+    }
+
+    fn hash_plain(&mut self, columns: &[&ArrayRef], rows: usize) -> &[u64] {
         self.hashes.clear();
         self.hashes.resize(rows, SEED);
         if !columns.iter().all(|c| hash_column(c, &mut self.hashes)) {
@@ -106,14 +114,7 @@ impl KeyHasher {
     fn hash_rows(&mut self, columns: &[&ArrayRef], rows: usize) {
         self.hashes.clear();
         self.hashes.resize(rows, SEED);
-        // A dictionary is only another way to write the same keys.
-        let owned: Vec<ArrayRef> = columns
-            .iter()
-            .map(|c| match c.data_type() {
-                DataType::Dictionary(_, values) => cast(c, values).unwrap_or_else(|_| ArrayRef::clone(c)),
-                _ => ArrayRef::clone(c),
-            })
-            .collect();
+        let owned: Vec<ArrayRef> = columns.iter().map(|column| without_dictionary(column)).collect();
         if self.converter.is_none() {
             self.converter =
                 RowConverter::new(owned.iter().map(|c| SortField::new(c.data_type().clone())).collect()).ok();
@@ -124,6 +125,27 @@ impl KeyHasher {
             }
         }
     }
+}
+
+/// A dictionary is only another way to write the same keys.
+fn without_dictionary(column: &ArrayRef) -> ArrayRef {
+    match column.data_type() {
+        // Taking values by their codes cannot fail.
+        DataType::Dictionary(_, values) => cast(column, values).unwrap_or_else(|_| ArrayRef::clone(column)),
+        _ => ArrayRef::clone(column),
+    }
+}
+
+/// True for dictionaries that are not hashed value by value.
+fn is_odd_dictionary(column: &ArrayRef) -> bool {
+    matches!(column.data_type(), DataType::Dictionary(..)) && texts_by_code(column).is_none()
+}
+
+/// Codes and texts of a dictionary without NULL among the texts.
+fn texts_by_code(column: &ArrayRef) -> Option<(&[i32], &StringArray)> {
+    let coded = column.as_dictionary_opt::<Int32Type>()?;
+    let texts = coded.values().as_string_opt::<i32>().filter(|texts| texts.null_count() == 0)?;
+    Some((coded.keys().values(), texts))
 }
 
 /// Folds a column into the hashes; false when its type is not handled here.
@@ -142,12 +164,7 @@ fn hash_column(column: &ArrayRef, hashes: &mut [u64]) -> bool {
             fold(column, hashes, |hash, row| mix(hash, hash_bytes(bytes.value(row))));
         }
         DataType::Dictionary(_, _) => {
-            let Some((codes, texts)) = column.as_dictionary_opt::<Int32Type>().and_then(|coded| {
-                let texts = coded.values().as_string_opt::<i32>().filter(|texts| texts.null_count() == 0)?;
-                Some((coded.keys().values(), texts))
-            }) else {
-                return false;
-            };
+            let Some((codes, texts)) = texts_by_code(column) else { return false };
             let of_text: Vec<u64> = texts.iter().map(|text| hash_bytes(text.unwrap_or_default().as_bytes())).collect();
             fold(column, hashes, |hash, row| mix(hash, of_text[codes[row] as usize]));
         }
@@ -225,6 +242,21 @@ pub(crate) fn words_of(column: &ArrayRef) -> Option<Words<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_dictionary_hashes_as_its_texts() {
+        use arrow::array::DictionaryArray;
+        let values = [Some("a"), None, Some("a longer text than a word"), Some("a"), Some("")];
+        let texts: ArrayRef = Arc::new(StringArray::from(values.to_vec()));
+        let coded: ArrayRef = Arc::new(values.into_iter().collect::<DictionaryArray<Int32Type>>());
+        let nulls_inside = arrow::array::Int32Array::from(vec![0, 1, 2, 0, 3]);
+        let entries = StringArray::from(vec![Some("a"), None, Some("a longer text than a word"), Some("")]);
+        let odd: ArrayRef = Arc::new(DictionaryArray::new(nulls_inside, Arc::new(entries)));
+        let expected = KeyHasher::default().hash(&[&texts], 5).to_vec();
+        assert_eq!(KeyHasher::default().hash(&[&coded], 5), expected);
+        assert_eq!(KeyHasher::default().hash(&[&odd], 5), expected);
+    }
 
     /// The same hash, a byte at a time.
     fn naive(bytes: &[u8]) -> u64 {

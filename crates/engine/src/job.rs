@@ -60,6 +60,7 @@ impl Job {
     /// When a table cannot be opened or the plan cannot be rendered.
     pub fn start(mut plan: JobPlan, connectors: &ConnectorRegistry, options: JobOptions) -> Result<Job> {
         settle(&mut plan, connectors)?;
+        crate::dictionaries::mark(&mut plan, connectors);
         let mut settings = plan.settings.clone();
         if options.record.is_some() || options.replay.is_some() {
             settings.epochs_in_flight_max = 1;

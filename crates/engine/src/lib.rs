@@ -13,6 +13,7 @@ mod aggregate;
 mod context;
 mod coordinator;
 mod dataflow;
+mod dictionaries;
 mod epoch;
 mod failure;
 mod hash;

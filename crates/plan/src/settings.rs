@@ -37,7 +37,7 @@ impl Default for JobSettings {
             epoch_target: Duration::from_millis(20),
             epoch_min_interval: Duration::from_millis(5),
             epochs_in_flight_max: 4,
-            epoch_bytes_max: 64 << 20,
+            epoch_bytes_max: 16 << 20,
             batch_rows: 16_384,
             idle_timeout: Duration::from_secs(5),
         }
@@ -52,7 +52,7 @@ pub const KNOWN_SETTINGS: &[(&str, &str)] = &[
     ("sloth.epoch.target", "reading time of an epoch under load (default: 20 ms)"),
     ("sloth.epoch.min-interval", "shortest distance of epochs under light load (default: 5 ms)"),
     ("sloth.epoch.max-in-flight", "epochs opened and not yet complete (default: 4)"),
-    ("sloth.epoch.max-bytes", "bytes one worker reads for one epoch (default: 64 mb)"),
+    ("sloth.epoch.max-bytes", "bytes one worker reads for one epoch (default: 16 mb)"),
     ("sloth.batch.rows", "rows in a batch (default: 16384)"),
     ("table.exec.source.idle-timeout", "idle splits stop holding the watermark back (default: 5 s; 0 for never)"),
     ("table.local-time-zone", "zone of TIMESTAMP_LTZ texts (default: UTC)"),

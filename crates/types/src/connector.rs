@@ -21,6 +21,13 @@ pub trait Connector: Send + Sync {
         Err(Error::invalid(format!("table '{}' cannot be read: '{}' is a sink only", table.name, self.name())))
     }
 
+    /// True when readers of the table have texts as Arrow dictionaries: the schema that a split is opened with may then
+    /// have `Dictionary(Int32, Utf8)` where the table has a text column.
+    fn gives_dictionaries(&self, table: &TableSpec) -> bool {
+        let _ = table;
+        false
+    }
+
     /// The table as a sink. Checks all options; does not talk to the outside yet.
     ///
     /// # Errors

@@ -62,6 +62,10 @@ impl Connector for Filesystem {
         Ok(Arc::new(source::FileSource::new(table)?))
     }
 
+    fn gives_dictionaries(&self, table: &TableSpec) -> bool {
+        table.options.get("format") == Some("parquet")
+    }
+
     fn sink(&self, table: &TableSpec) -> Result<Arc<dyn Sink>> {
         Ok(Arc::new(sink::FileSink::new(table)?))
     }

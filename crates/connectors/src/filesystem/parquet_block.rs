@@ -3,12 +3,18 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, RecordBatchReader, StructArray, new_null_array,
+    Array, ArrayRef, AsArray, DictionaryArray, Int32Array, RecordBatch, RecordBatchOptions, RecordBatchReader,
+    StringArray, StructArray, new_null_array,
 };
+use arrow::buffer::ScalarBuffer;
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, FieldRef, Fields, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Fields, Int32Type, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::basic::Encoding;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::schema::types::SchemaDescriptor;
 use sloth_types::{Error, Result};
 
@@ -36,6 +42,8 @@ impl ParquetBlock {
         let metadata = file.parquet.clone().ok_or_else(|| Error::internal("a Parquet file without a footer"))?;
         let rows = metadata.metadata().row_group(group).num_rows();
         let mask = projection(metadata.parquet_schema(), schema.fields());
+        let metadata =
+            with_dictionaries(metadata, group, schema).map_err(|e| e.context(format_args!("file '{path}'")))?;
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file.open()?, metadata)
             .with_row_groups(vec![group])
             .with_projection(mask)
@@ -95,6 +103,40 @@ impl ParquetBlock {
     }
 }
 
+/// Has the texts that are asked for as dictionaries read as such, where the row group holds them so.
+fn with_dictionaries(metadata: ArrowReaderMetadata, group: usize, asked: &SchemaRef) -> Result<ArrowReaderMetadata> {
+    let chunks = metadata.metadata().row_group(group);
+    let read_as = |field: &FieldRef| -> FieldRef {
+        let wanted = asked.fields().iter().find(|asked| asked.name() == field.name()).map(|asked| asked.data_type());
+        match wanted {
+            Some(wanted @ DataType::Dictionary(..)) if is_text(field.data_type()) && is_coded(chunks, field.name()) => {
+                Arc::new(field.as_ref().clone().with_data_type(wanted.clone()))
+            }
+            _ => Arc::clone(field),
+        }
+    };
+    let file = metadata.schema();
+    let fields: Vec<FieldRef> = file.fields().iter().map(read_as).collect();
+    if fields.as_slice() == file.fields().as_ref() {
+        return Ok(metadata);
+    }
+    let schema = Arc::new(Schema::new_with_metadata(fields, file.metadata().clone()));
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).map_err(|e| Error::data(e.to_string()))
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+/// True when all values of the column in this row group stand in its dictionary.
+fn is_coded(group: &RowGroupMetaData, name: &str) -> bool {
+    let chunk = group.columns().iter().find(|chunk| chunk.column_path().parts() == [name]);
+    chunk.and_then(|chunk| chunk.page_encoding_stats_mask()).is_some_and(|encodings| {
+        encodings.is_only(Encoding::RLE_DICTIONARY) || encodings.is_only(Encoding::PLAIN_DICTIONARY)
+    })
+}
+
 /// The leaves that lie under the columns asked for.
 fn projection(file: &SchemaDescriptor, asked: &Fields) -> ProjectionMask {
     let wanted = file.columns().iter().enumerate().filter(|(_, leaf)| is_asked(asked, leaf.path().parts()));
@@ -138,6 +180,19 @@ fn adapt(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
         let adapted = StructArray::try_new_with_length(asked.clone(), children, nulls, row.len());
         return Ok(Arc::new(adapted.map_err(|e| Error::data(e.to_string()))?));
     }
+    if let DataType::Dictionary(_, values) = wanted
+        && **values == DataType::Utf8
+    {
+        return Ok(Arc::new(own_dictionary(cast(column, values)?.as_string())?));
+    }
     // Files often say INT96 or microseconds where the table says TIMESTAMP(3), and so on.
     cast(column, wanted).map_err(|e| Error::data(format!("cannot be read as {wanted}: {e}")))
+}
+
+/// Texts that stand in the file one by one, each as its own entry of a dictionary: nothing is looked up or copied.
+fn own_dictionary(texts: &StringArray) -> Result<DictionaryArray<Int32Type>> {
+    let count = i32::try_from(texts.len()).map_err(|_| Error::internal("more than 2 billion rows in one batch"))?;
+    let keys = Int32Array::new(ScalarBuffer::from_iter(0..count), texts.nulls().cloned());
+    let entries = StringArray::new(texts.offsets().clone(), texts.values().clone(), None);
+    Ok(DictionaryArray::try_new(keys, Arc::new(entries))?)
 }

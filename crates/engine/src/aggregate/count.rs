@@ -13,6 +13,10 @@ use super::{Accumulator, Input, Target, for_each_valid};
 pub(crate) struct Count(Vec<i64>);
 
 impl Accumulator for Count {
+    fn reserve(&mut self, slots: usize) {
+        self.0.reserve(slots);
+    }
+
     fn resize(&mut self, slots: usize) {
         self.0.resize(slots, 0);
     }

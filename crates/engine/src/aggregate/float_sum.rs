@@ -24,8 +24,8 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
 
 /// Exact sums, one a slot.
 pub(crate) struct FloatSum {
-    high: Vec<f64>,
-    low: Vec<f64>,
+    /// The two leading terms of each slot, side by side: they are read and written together.
+    leading: Vec<(f64, f64)>,
     seen: Vec<bool>,
     /// Terms that fit into neither column, and non-finite inputs.
     spill: HashMap<u32, Spill>,
@@ -48,19 +48,19 @@ pub(crate) fn state_type() -> DataType {
 impl FloatSum {
     /// No slots yet; results are cast to `output`.
     pub(crate) fn new(output: DataType) -> Self {
-        FloatSum { high: vec![], low: vec![], seen: vec![], spill: HashMap::new(), output }
+        FloatSum { leading: vec![], seen: vec![], spill: HashMap::new(), output }
     }
 
     #[inline(always)]
     fn add(&mut self, slot: usize, value: f64) {
-        let (high, error) = two_sum(self.high[slot], value);
-        let (low, rest) = two_sum(self.low[slot], error);
+        let leading = &mut self.leading[slot];
+        let (high, error) = two_sum(leading.0, value);
+        let (low, rest) = two_sum(leading.1, error);
         // Also true when the value or the sum is not finite: the error is then NaN.
         if rest != 0.0 || !high.is_finite() {
             self.add_slow(slot, value);
         } else {
-            self.high[slot] = high;
-            self.low[slot] = low;
+            *leading = (high, low);
         }
         self.seen[slot] = true;
     }
@@ -78,7 +78,7 @@ impl FloatSum {
     /// The sum of a slot, rounded once.
     pub(crate) fn value(&self, slot: u32) -> f64 {
         let index = slot as usize;
-        let (high, low) = (self.high[index], self.low[index]);
+        let (high, low) = self.leading[index];
         match self.spill.get(&slot) {
             None => high + low,
             Some(spill) if spill.special != 0.0 => spill.special,
@@ -163,9 +163,13 @@ fn sum_run(values: &[f64]) -> Option<[(f64, f64); LANES]> {
 const LANES: usize = 8;
 
 impl Accumulator for FloatSum {
+    fn reserve(&mut self, slots: usize) {
+        self.leading.reserve(slots);
+        self.seen.reserve(slots);
+    }
+
     fn resize(&mut self, slots: usize) {
-        self.high.resize(slots, 0.0);
-        self.low.resize(slots, 0.0);
+        self.leading.resize(slots, (0.0, 0.0));
         self.seen.resize(slots, false);
     }
 
@@ -215,9 +219,10 @@ impl Accumulator for FloatSum {
                 builder.append_null();
                 continue;
             }
-            builder.values().append_value(self.high[index]);
-            if self.low[index] != 0.0 {
-                builder.values().append_value(self.low[index]);
+            let (high, low) = self.leading[index];
+            builder.values().append_value(high);
+            if low != 0.0 {
+                builder.values().append_value(low);
             }
             if let Some(spill) = self.spill.get(slot) {
                 builder.values().append_slice(&spill.terms);
@@ -236,14 +241,13 @@ impl Accumulator for FloatSum {
     }
 
     fn clear(&mut self, slot: u32) {
-        self.high[slot as usize] = 0.0;
-        self.low[slot as usize] = 0.0;
+        self.leading[slot as usize] = (0.0, 0.0);
         self.seen[slot as usize] = false;
         self.spill.remove(&slot);
     }
 
     fn bytes(&self) -> usize {
-        self.high.capacity() * 17 + self.spill.values().map(|s| 64 + s.terms.capacity() * 8).sum::<usize>()
+        self.leading.capacity() * 17 + self.spill.values().map(|s| 64 + s.terms.capacity() * 8).sum::<usize>()
     }
 }
 

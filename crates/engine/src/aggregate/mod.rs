@@ -65,6 +65,10 @@ impl Target<'_> {
 
 /// State of one aggregate call for all slots.
 pub(crate) trait Accumulator {
+    /// About so many slots will come.
+    fn reserve(&mut self, slots: usize) {
+        let _ = slots;
+    }
     /// Makes room for slots `0..slots`; new ones are empty.
     fn resize(&mut self, slots: usize);
     /// Adds rows.

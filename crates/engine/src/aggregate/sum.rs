@@ -27,6 +27,11 @@ pub(crate) struct Totals<N> {
 }
 
 impl<N: Copy + Default> Totals<N> {
+    pub(crate) fn reserve(&mut self, slots: usize) {
+        self.totals.reserve(slots);
+        self.seen.reserve(slots);
+    }
+
     pub(crate) fn resize(&mut self, slots: usize) {
         self.totals.resize(slots, N::default());
         self.seen.resize(slots, false);
@@ -86,6 +91,10 @@ impl IntegerSum {
 }
 
 impl Accumulator for IntegerSum {
+    fn reserve(&mut self, slots: usize) {
+        self.totals.reserve(slots);
+    }
+
     fn resize(&mut self, slots: usize) {
         self.totals.resize(slots);
     }
@@ -149,6 +158,10 @@ impl DecimalSum {
 }
 
 impl Accumulator for DecimalSum {
+    fn reserve(&mut self, slots: usize) {
+        self.totals.reserve(slots);
+    }
+
     fn resize(&mut self, slots: usize) {
         self.totals.resize(slots);
     }

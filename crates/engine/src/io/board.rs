@@ -28,6 +28,8 @@ pub(crate) enum SplitState {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SplitReport {
     pub(crate) state: SplitState,
+    /// It was giving rows when its last epoch was cut.
+    pub(crate) cut: bool,
     pub(crate) watermark: Watermark,
     pub(crate) offset: u64,
     /// When it last gave rows (or was opened).
@@ -45,8 +47,13 @@ pub(crate) struct Split {
 
 impl Split {
     fn new(id: SplitId) -> Self {
-        let report =
-            SplitReport { state: SplitState::Ready, watermark: Watermark::NONE, offset: 0, active: Mono::now() };
+        let report = SplitReport {
+            state: SplitState::Ready,
+            cut: false,
+            watermark: Watermark::NONE,
+            offset: 0,
+            active: Mono::now(),
+        };
         Split { id, woken: AtomicBool::new(false), report: Mutex::new(report) }
     }
 

@@ -298,6 +298,7 @@ impl SourceReader {
         for owned in &self.splits {
             owned.split.set_report(SplitReport {
                 state: owned.state,
+                cut: owned.state == SplitState::Ready,
                 watermark: owned.watermark,
                 offset: owned.reader.offset().0,
                 active: owned.active,

@@ -10,7 +10,7 @@ use sloth_types::{Result, Watermark};
 
 use super::Operator;
 use super::panes::{PaneMap, PaneRule};
-use super::window_assign::window_columns;
+use super::window_assign::repeated_window;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::{Batch, Place};
@@ -133,7 +133,7 @@ impl WindowAggregateOperator {
             return Ok(None);
         }
         let time_type = self.schema.field(2).data_type();
-        let [starts, ends, times] = window_columns(&vec![start; slots.len()], &vec![end; slots.len()], time_type)?;
+        let [starts, ends, times] = repeated_window(start, end, slots.len(), time_type)?;
         let mut results = groups.results(&self.spec, &slots)?;
         let starts = if matches!(self.rule, PaneRule::End { .. }) { results.remove(0) } else { starts };
         let mut columns = vec![starts, ends, times];

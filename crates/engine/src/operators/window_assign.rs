@@ -161,6 +161,17 @@ pub(crate) fn window_columns(starts: &[i64], ends: &[i64], time_type: &DataType)
     ])
 }
 
+/// As [`window_columns`], with one window for `rows` rows.
+pub(crate) fn repeated_window(start: i64, end: i64, rows: usize, time_type: &DataType) -> Result<[ArrayRef; 3]> {
+    let times: ArrayRef = Arc::new(TimestampMillisecondArray::from_value(end - 1, rows));
+    let times = if times.data_type() == time_type { times } else { cast(&times, time_type)? };
+    Ok([
+        Arc::new(TimestampMillisecondArray::from_value(start, rows)),
+        Arc::new(TimestampMillisecondArray::from_value(end, rows)),
+        times,
+    ])
+}
+
 /// The rows of a batch that are late for every window they belong to.
 pub(crate) fn late_rows(node: &WindowAssign, batch: &Batch, watermark: Watermark) -> Result<Option<Batch>> {
     let panes = Panes::new(node.window)?;

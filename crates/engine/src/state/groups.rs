@@ -103,7 +103,11 @@ impl GroupsSpec {
 
     /// No groups yet.
     pub(crate) fn groups(&self) -> Result<Groups> {
-        let accumulators = self.calls.iter().map(|call| accumulator(call, self.retracts)).collect::<Result<_>>()?;
+        let mut accumulators: Vec<_> =
+            self.calls.iter().map(|call| accumulator(call, self.retracts)).collect::<Result<_>>()?;
+        for accumulator in &mut accumulators {
+            accumulator.reserve(self.encoder.room());
+        }
         Ok(Groups { keys: KeyTable::new(&self.encoder), accumulators })
     }
 

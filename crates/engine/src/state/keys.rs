@@ -64,9 +64,6 @@ pub(crate) struct KeyTable {
     expected: Rc<Cell<usize>>,
 }
 
-/// Room made beforehand is for at most so many keys.
-const EXPECTED_MAX: usize = 1 << 18;
-
 /// The next table of the same encoder will have about as many keys.
 impl Drop for KeyTable {
     fn drop(&mut self) {
@@ -77,7 +74,7 @@ impl Drop for KeyTable {
 impl KeyTable {
     /// An empty table for keys of this encoder.
     pub(crate) fn new(encoder: &KeyEncoder) -> Self {
-        let room = encoder.expected.get().min(EXPECTED_MAX);
+        let room = encoder.room();
         let (keys, byte_room) = match encoder.types.as_slice() {
             [] => (Keys::None, 0),
             [one] if is_word(one) => (Keys::Words(Vec::with_capacity(room), WordIndex::with_capacity(room)), 0),

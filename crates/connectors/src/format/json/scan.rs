@@ -142,7 +142,7 @@ impl Scanner<'_> {
             return self.unexpected("a key in quotes");
         }
         let rest = self.block.get(self.at..).unwrap_or_default();
-        let known = shape.places.get(place).and_then(|keys| keys.iter().position(|m| rest.starts_with(&m.key)));
+        let known = shape.places.get(place).and_then(|keys| keys.iter().position(|m| starts_with(rest, &m.key)));
         let (child, known) = match known {
             Some(index) => {
                 let member = shape.places.get(place).and_then(|keys| keys.get(index));
@@ -434,6 +434,17 @@ impl Scanner<'_> {
                 Some(byte) => return Err(format!("broken JSON: raw control character 0x{byte:02x} in a text")),
             }
         }
+    }
+}
+
+/// As `text.starts_with(key)`; keys of up to 16 bytes are compared by two loads that may overlap, without a call.
+#[inline(always)]
+fn starts_with(text: &[u8], key: &[u8]) -> bool {
+    let Some(text) = text.get(..key.len()) else { return false };
+    match key.len() {
+        8..=16 => text.first_chunk::<8>() == key.first_chunk::<8>() && text.last_chunk::<8>() == key.last_chunk::<8>(),
+        4..8 => text.first_chunk::<4>() == key.first_chunk::<4>() && text.last_chunk::<4>() == key.last_chunk::<4>(),
+        _ => text == key,
     }
 }
 

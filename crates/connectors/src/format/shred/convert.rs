@@ -5,10 +5,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, PrimitiveArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow::datatypes::{
-    ArrowNativeType, ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type,
-    Int16Type, Int32Type, Int64Type, Time32MillisecondType, Time32SecondType, Time64MicrosecondType,
-    Time64NanosecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowNativeType, ArrowPrimitiveType, ArrowTimestampType, DataType, Date32Type, Decimal128Type, Float32Type,
+    Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType, Time32SecondType,
+    Time64MicrosecondType, Time64NanosecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use chrono::{Offset, TimeZone};
 use sloth_types::Result;
@@ -192,6 +192,16 @@ impl<'a> Column<'a> {
     }
 
     fn timestamps(&self, unit: TimeUnit, zone: Option<&Arc<str>>, faults: &mut Vec<Fault>) -> Result<ArrayRef> {
+        Ok(match unit {
+            TimeUnit::Second => self.instants::<TimestampSecondType>(zone, faults),
+            TimeUnit::Millisecond => self.instants::<TimestampMillisecondType>(zone, faults),
+            TimeUnit::Microsecond => self.instants::<TimestampMicrosecondType>(zone, faults),
+            TimeUnit::Nanosecond => self.instants::<TimestampNanosecondType>(zone, faults),
+        })
+    }
+
+    /// One loop per unit, so that its divisions are by constants.
+    fn instants<T: ArrowTimestampType>(&self, zone: Option<&Arc<str>>, faults: &mut Vec<Fault>) -> ArrayRef {
         let mut parser = TimestampParser::default();
         let local = zone.is_none();
         let reading_zone = self.style.zone;
@@ -202,30 +212,16 @@ impl<'a> Column<'a> {
                 return None;
             }
             let parts = parser.parse(bytes)?;
-            let reading = parts.to_unit(unit)?;
+            let reading = parts.to_unit(T::UNIT)?;
             match parts.zone {
                 Zone::Local if local => Some(reading),
                 Zone::Utc => Some(reading),
-                Zone::Local => to_utc(reading, unit, reading_zone),
+                Zone::Local => to_utc(reading, T::UNIT, reading_zone),
                 Zone::Offset(_) if local => None,
-                Zone::Offset(east) => reading.checked_sub(i64::from(east) * units_per_second(unit)),
+                Zone::Offset(east) => reading.checked_sub(i64::from(east) * units_per_second(T::UNIT)),
             }
         };
-        let zone = zone.cloned();
-        Ok(match unit {
-            TimeUnit::Second => {
-                Arc::new(self.values::<TimestampSecondType>(name, faults, parse).with_timezone_opt(zone))
-            }
-            TimeUnit::Millisecond => {
-                Arc::new(self.values::<TimestampMillisecondType>(name, faults, parse).with_timezone_opt(zone))
-            }
-            TimeUnit::Microsecond => {
-                Arc::new(self.values::<TimestampMicrosecondType>(name, faults, parse).with_timezone_opt(zone))
-            }
-            TimeUnit::Nanosecond => {
-                Arc::new(self.values::<TimestampNanosecondType>(name, faults, parse).with_timezone_opt(zone))
-            }
-        })
+        Arc::new(self.values::<T>(name, faults, parse).with_timezone_opt(zone.cloned()))
     }
 }
 

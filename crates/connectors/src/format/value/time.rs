@@ -184,7 +184,7 @@ pub(in crate::format) fn parse_time(text: &[u8]) -> Option<i64> {
 
 impl Parts {
     /// The wall-clock reading as a count of `unit` since 1970, the zone left aside. Digits finer than the unit are cut.
-    #[inline]
+    #[inline(always)]
     pub(in crate::format) fn to_unit(self, unit: TimeUnit) -> Option<i64> {
         let per_second = units_per_second(unit);
         let nanos_per_unit = 1_000_000_000 / per_second;
@@ -193,7 +193,7 @@ impl Parts {
 }
 
 /// How many of `unit` make a second.
-#[inline]
+#[inline(always)]
 pub(in crate::format) fn units_per_second(unit: TimeUnit) -> i64 {
     match unit {
         TimeUnit::Second => 1,

@@ -33,6 +33,9 @@ pub(crate) struct KeyEncoder {
     pub(super) expected: Rc<Cell<usize>>,
 }
 
+/// Room made beforehand is for at most so many keys.
+const EXPECTED_MAX: usize = 1 << 18;
+
 /// The type of a key column's values: a dictionary is only a way to write them.
 pub(crate) fn value_type(data_type: &DataType) -> &DataType {
     match data_type {
@@ -72,6 +75,11 @@ impl KeyEncoder {
             Some(RowConverter::new(types.iter().map(|t| SortField::new(t.clone())).collect())?)
         };
         Ok(KeyEncoder { types, converter, expected: Rc::default() })
+    }
+
+    /// How many keys a new table makes room for.
+    pub(crate) fn room(&self) -> usize {
+        self.expected.get().min(EXPECTED_MAX)
     }
 
     /// Encodes the key columns of a batch.
