@@ -162,7 +162,18 @@ class Flink:
         self.submitter.stdin.write(json.dumps({"run": run}) + "\n")
         self.submitter.stdin.flush()
         reply = self.read()
-        return {**reply, "cpu": self.cpu() - used, "memory": self.memory()}
+        figures = {**reply, "cpu": self.cpu() - used, "memory": self.memory()}
+        self.settle()
+        return figures
+
+    def settle(self):
+        """Waits until the JVMs are at rest: their compilers and collectors go on after a job, and the next side must not
+        pay for them."""
+        for _ in range(50):
+            used = self.cpu()
+            time.sleep(0.1)
+            if self.cpu() - used < 0.02:
+                break
 
     def close(self):
         for process in [getattr(self, "submitter", None), *self.processes]:

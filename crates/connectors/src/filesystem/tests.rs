@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Fields, Int64Type, Schema, SchemaRef, TimeUnit};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Field, Fields, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit};
 use sloth_types::rng::Rng;
 use sloth_types::source::OpenSplit;
 use sloth_types::table::MetadataColumn;
@@ -276,6 +276,36 @@ fn parquet_row_groups_are_blocks_and_leaves_are_pruned() {
     assert_eq!(read_all(&table, 1000).0.iter().map(RecordBatch::num_rows).sum::<usize>(), 50);
     dir.write("b.parquet", "PAR1 no");
     assert!(source(&table).splits().is_err());
+}
+
+#[test]
+fn parquet_gives_texts_as_dictionaries_when_asked() {
+    let dir = TempDir::new("dictionaries");
+    let names: Vec<Option<String>> = (0..60).map(|i| (i % 7 != 0).then(|| format!("name {}", i % 5))).collect();
+    let texts: ArrayRef = Arc::new(StringArray::from(names));
+    // Once with a dictionary in the file, once without.
+    for dictionary in [true, false] {
+        let path = dir.path(&format!("{dictionary}.parquet"));
+        let batch = RecordBatch::try_from_iter(vec![("name", texts.clone()), ("same", texts.clone())]).unwrap();
+        let properties =
+            parquet::file::properties::WriterProperties::builder().set_dictionary_enabled(dictionary).build();
+        let file = std::fs::File::create(&path).unwrap();
+        let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let mut table = spec(&path, "parquet", &[]);
+        let coded = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        table.schema = Arc::new(Schema::new(vec![nullable("name", coded.clone()), nullable("same", DataType::Utf8)]));
+        let (mut entries, mut rows_read) = (0, 0);
+        for batch in read_all(&table, 25).0 {
+            let column = batch.column(0).as_dictionary::<Int32Type>();
+            entries = entries.max(column.values().len());
+            assert_eq!(cast(column, &DataType::Utf8).unwrap().as_ref(), batch.column(1).as_ref());
+            assert_eq!(batch.column(1).as_ref(), texts.slice(rows_read, batch.num_rows()).as_ref());
+            rows_read += batch.num_rows();
+        }
+        assert_eq!((entries, rows_read), (if dictionary { 5 } else { 60 }, 60));
+    }
 }
 
 #[test]

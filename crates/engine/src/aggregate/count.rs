@@ -13,6 +13,11 @@ use super::{Accumulator, Input, Target, for_each_valid};
 pub(crate) struct Count(Vec<i64>);
 
 impl Accumulator for Count {
+    fn empty(&mut self) -> bool {
+        self.0.clear();
+        true
+    }
+
     fn reserve(&mut self, slots: usize) {
         self.0.reserve(slots);
     }

@@ -163,6 +163,13 @@ fn sum_run(values: &[f64]) -> Option<[(f64, f64); LANES]> {
 const LANES: usize = 8;
 
 impl Accumulator for FloatSum {
+    fn empty(&mut self) -> bool {
+        self.leading.clear();
+        self.seen.clear();
+        self.spill.clear();
+        true
+    }
+
     fn reserve(&mut self, slots: usize) {
         self.leading.reserve(slots);
         self.seen.reserve(slots);

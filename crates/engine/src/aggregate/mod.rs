@@ -81,6 +81,10 @@ pub(crate) trait Accumulator {
     fn finish(&mut self, slots: &[u32]) -> Result<ArrayRef>;
     /// Empties a slot.
     fn clear(&mut self, slot: u32);
+    /// Empties all slots and keeps the room, where that is possible: says whether it was.
+    fn empty(&mut self) -> bool {
+        false
+    }
     /// Estimated bytes.
     fn bytes(&self) -> usize;
 }

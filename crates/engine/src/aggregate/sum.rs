@@ -27,6 +27,11 @@ pub(crate) struct Totals<N> {
 }
 
 impl<N: Copy + Default> Totals<N> {
+    pub(crate) fn empty(&mut self) {
+        self.totals.clear();
+        self.seen.clear();
+    }
+
     pub(crate) fn reserve(&mut self, slots: usize) {
         self.totals.reserve(slots);
         self.seen.reserve(slots);
@@ -91,6 +96,11 @@ impl IntegerSum {
 }
 
 impl Accumulator for IntegerSum {
+    fn empty(&mut self) -> bool {
+        self.totals.empty();
+        true
+    }
+
     fn reserve(&mut self, slots: usize) {
         self.totals.reserve(slots);
     }
@@ -158,6 +168,11 @@ impl DecimalSum {
 }
 
 impl Accumulator for DecimalSum {
+    fn empty(&mut self) -> bool {
+        self.totals.empty();
+        true
+    }
+
     fn reserve(&mut self, slots: usize) {
         self.totals.reserve(slots);
     }

@@ -1,6 +1,7 @@
 //! The first phase of an aggregation: groups the rows of one worker and epoch before the exchange.
 //!
-//! Worth it when keys repeat. When an epoch shows that they do not, rows go through as they are for a while.
+//! Worth it when keys repeat. When the first rows of an epoch, or all of them, show that they do not, rows go through as
+//! they are for a while.
 
 use sloth_types::Result;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use crate::state::groups::GroupsSpec;
 
 /// Epochs for which rows go through before it is tried again.
 const BYPASS_EPOCHS: u32 = 64;
-/// Epochs with fewer rows do not tell.
+/// Fewer rows do not tell.
 const SAMPLE_ROWS_MIN: usize = 8192;
 
 /// Pre-aggregation by pane and key.
@@ -33,6 +34,23 @@ impl LocalAggregate {
     pub(crate) fn new(spec: GroupsSpec, rule: PaneRule, time: TimeDomain, context: Arc<JobContext>) -> Self {
         LocalAggregate { spec, rule, time, panes: PaneMap::default(), rows: 0, bypass: 0, context }
     }
+
+    /// Hands on what has been gathered, and decides whether to go on gathering.
+    fn flush(&mut self, out: &mut Vec<Batch>) -> Result<()> {
+        let groups = self.panes.groups();
+        for rows in self.panes.drain_partials(&self.spec)? {
+            out.push(Batch { rows, diffs: None, place: Place::default(), port: 0, partial: true });
+        }
+        if self.seldom_repeats(groups) {
+            self.bypass = BYPASS_EPOCHS;
+        }
+        self.rows = 0;
+        Ok(())
+    }
+
+    fn seldom_repeats(&self, groups: usize) -> bool {
+        self.rows >= SAMPLE_ROWS_MIN && groups * 2 > self.rows
+    }
 }
 
 impl Operator for LocalAggregate {
@@ -41,10 +59,14 @@ impl Operator for LocalAggregate {
             out.push(batch);
             return Ok(());
         }
+        let sampled = self.rows >= SAMPLE_ROWS_MIN;
         self.rows += batch.rows.num_rows();
         let watermark = self.time.late_watermark(epoch);
         let late = self.panes.add(&mut self.spec, &self.rule, &batch.rows, watermark)?;
         self.context.figures.late_rows.add(late as u64);
+        if !sampled && self.seldom_repeats(self.panes.groups()) {
+            return self.flush(out);
+        }
         Ok(())
     }
 
@@ -53,14 +75,6 @@ impl Operator for LocalAggregate {
             self.bypass -= 1;
             return Ok(());
         }
-        let groups = self.panes.groups();
-        for rows in self.panes.drain_partials(&self.spec)? {
-            out.push(Batch { rows, diffs: None, place: Place::default(), port: 0, partial: true });
-        }
-        if self.rows >= SAMPLE_ROWS_MIN && groups * 2 > self.rows {
-            self.bypass = BYPASS_EPOCHS;
-        }
-        self.rows = 0;
-        Ok(())
+        self.flush(out)
     }
 }

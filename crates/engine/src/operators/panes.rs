@@ -67,6 +67,8 @@ struct Feed<'a> {
 #[derive(Default)]
 pub(crate) struct PaneMap {
     pub(crate) panes: BTreeMap<i64, Groups>,
+    /// Emptied groups of a pane that is gone: the next pane takes their room, which the system would have to clear again.
+    spare: Option<Groups>,
     slots: Vec<u32>,
 }
 
@@ -153,8 +155,18 @@ impl PaneMap {
         use std::collections::btree_map::Entry;
         Ok(match self.panes.entry(pane) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(spec.groups()?),
+            Entry::Vacant(entry) => entry.insert(match self.spare.take() {
+                Some(groups) => groups,
+                None => spec.groups()?,
+            }),
         })
+    }
+
+    /// Takes back the groups of a pane that is gone.
+    pub(crate) fn recycle(&mut self, mut groups: Groups) {
+        if self.spare.is_none() && groups.empty() {
+            self.spare = Some(groups);
+        }
     }
 
     /// Adds partials (columns of the spec's partial schema).
@@ -181,6 +193,7 @@ impl PaneMap {
             let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(vec![pane; slots.len()]))];
             columns.extend(groups.partials(spec, &slots)?);
             out.push(RecordBatch::try_new(Arc::clone(&spec.partial_schema), columns)?);
+            self.recycle(groups);
         }
         Ok(out)
     }

@@ -101,6 +101,7 @@ impl WindowAggregateOperator {
                         _ => (0, pane),
                     };
                     out.extend(self.result(start, end, &mut groups)?);
+                    self.panes.recycle(groups);
                 }
             }
         }

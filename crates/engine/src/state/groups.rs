@@ -124,6 +124,11 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
+    /// Forgets all groups and keeps the room, see [`KeyTable::empty`]. False when it is to be thrown away.
+    pub(crate) fn empty(&mut self) -> bool {
+        self.keys.empty() && self.accumulators.iter_mut().all(|accumulator| accumulator.empty())
+    }
+
     /// Adds rows; `slots` is a buffer that holds the slot of each row afterwards (empty when there are no keys).
     pub(crate) fn update(&mut self, batch: &Prepared, rows: &RowSet<'_>, slots: &mut Vec<u32>) -> Result<()> {
         if rows.len() == 0 {

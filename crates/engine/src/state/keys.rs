@@ -92,6 +92,21 @@ impl KeyTable {
         }
     }
 
+    /// Takes all keys out and keeps the room for the next ones. False when there is nothing worth keeping: the table is
+    /// then to be thrown away.
+    pub(crate) fn empty(&mut self) -> bool {
+        let Keys::Words(words, index) = &mut self.keys else { return false };
+        // Emptying room that was hardly used would cost more than making new one.
+        if words.len() * 8 < words.capacity() {
+            return false;
+        }
+        words.clear();
+        index.clear();
+        self.free.clear();
+        (self.null_slot, self.slots) = (None, 0);
+        true
+    }
+
     /// Number of slots ever used at the same time (removed ones included).
     pub(crate) fn slots(&self) -> usize {
         self.slots as usize

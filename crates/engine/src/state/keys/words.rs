@@ -42,6 +42,14 @@ impl WordIndex {
         index
     }
 
+    /// Takes all keys out and keeps the room.
+    pub(super) fn clear(&mut self) {
+        if self.taken > 0 {
+            self.places.fill(0);
+            self.taken = 0;
+        }
+    }
+
     /// Bytes taken.
     pub(super) fn bytes(&self) -> usize {
         self.places.capacity() * 8
