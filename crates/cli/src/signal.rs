@@ -1,5 +1,7 @@
 //! Ctrl-C and SIGTERM: the first asks the job to stop, the second ends the process.
 
+use std::io::Write;
+
 use sloth_engine::Stopper;
 
 /// Stops the job at the first signal; a second one exits at once.
@@ -10,8 +12,9 @@ pub(crate) fn on_interrupt(stopper: Stopper) {
             if wait().await.is_err() {
                 return;
             }
-            eprintln!("\nstopping…");
             stopper.stop();
+            // Nobody may be listening any more; that is no reason not to stop.
+            let _ = writeln!(std::io::stderr(), "\nstopping…");
             if wait().await.is_ok() {
                 std::process::exit(130);
             }

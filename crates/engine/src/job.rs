@@ -230,6 +230,7 @@ fn by_clock(node: &sloth_plan::Node) -> bool {
     match &node.kind {
         NodeKind::WindowAggregate(window) => window.proctime,
         NodeKind::SessionAggregate(session) => session.proctime,
+        NodeKind::Match(matching) => matching.proctime,
         _ => false,
     }
 }

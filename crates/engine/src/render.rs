@@ -21,6 +21,7 @@ use crate::operators::group::{GroupAggregateOperator, GroupParts};
 use crate::operators::join::JoinOperator;
 use crate::operators::local::LocalAggregate;
 use crate::operators::panes::PaneRule;
+use crate::operators::pattern::MatchOperator;
 use crate::operators::session::{SessionOperator, SessionParts};
 use crate::operators::sink::{Exact, SinkOperator};
 use crate::operators::stages;
@@ -165,6 +166,12 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 let both = floor.scope.concatenate(ports.collect::<Vec<_>>());
                 let keys = vec![join.left_keys.clone(), join.right_keys.clone()];
                 stateful(&floor, both, "join", pact::by_key(keys, vec![]), operator)
+            }
+            NodeKind::Match(matching) => {
+                let time = domain(matching.proctime, false);
+                let (schema, context) = (Arc::clone(&node.schema), Arc::clone(&floor.context));
+                let operator = MatchOperator::new(matching, &input_schema()?, time, schema, context)?;
+                stateful(&floor, first()?, "match", by_key_of(&matching.partition), operator)
             }
             NodeKind::Sink(sink) => {
                 let ordinal = sinks;

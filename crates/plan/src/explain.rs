@@ -69,6 +69,7 @@ fn headline(node: &Node, input: Option<&Node>) -> String {
         NodeKind::GroupAggregate(g) if g.calls.is_empty() => format!("Distinct{}", by(&columns(&g.keys))),
         NodeKind::GroupAggregate(g) => format!("GroupAggregate{}", by(&columns(&g.keys))),
         NodeKind::Join(join) => format!("Join {:?}", join.kind),
+        NodeKind::Match(m) => format!("MatchRecognize{}", by(&columns(&m.partition))),
         NodeKind::LateRows(w) => format!("LateRows behind {}", w.window),
         NodeKind::BadRecords => "BadRecords".to_owned(),
         NodeKind::Sink(sink) => {
@@ -112,6 +113,20 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
                 "state: one group".to_owned()
             } else {
                 "state: one entry per key, kept for ever (grows with the number of keys)".to_owned()
+            });
+        }
+        NodeKind::Match(m) => {
+            let names: Vec<&str> = m.variables.iter().map(|v| v.name.as_str()).collect();
+            lines.push(format!("finds: sequences of {}", names.join(", ")));
+            exchange(&m.partition, &[], input, plan, &mut lines);
+            lines.push(format!("emits when no later row can change a match; {}", clock(plan, node, m.proctime)));
+            lines.push(match m.within_ms {
+                Some(ms) => format!("state: rows of the last {ms} ms and those the watermark has not passed"),
+                None => {
+                    "state: rows from the first that may begin a match (warning: without WITHIN a match that is never \
+                         completed keeps them for ever)"
+                        .to_owned()
+                }
             });
         }
         NodeKind::Join(join) => join_details(plan, node, join, &mut lines),

@@ -7,6 +7,7 @@ pub mod aggregate;
 pub mod changelog;
 pub mod explain;
 pub mod node;
+pub mod pattern;
 pub mod settings;
 pub mod window;
 

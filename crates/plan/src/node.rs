@@ -61,6 +61,8 @@ pub enum NodeKind {
     GroupAggregate(GroupAggregate),
     /// Joins two inputs.
     Join(Box<Join>),
+    /// Finds sequences of rows.
+    Match(Box<crate::pattern::MatchRecognize>),
     /// Passes only the rows that are late for every window they belong to.
     LateRows(WindowAssign),
     /// Passes the bad records of the source (columns: raw, split, place, error), whatever its rows.

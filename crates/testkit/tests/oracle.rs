@@ -20,8 +20,8 @@ use sloth_sql::{Effect, Session, lower, render_error};
 use sloth_testkit::capture::Captured;
 use sloth_testkit::random::{COLUMNS, Call, Row, Shape, Window, batch, condition, keys, rows};
 use sloth_testkit::run::{Outcome, Setup, run};
-use sloth_types::rng::Rng;
 use sloth_types::Clock;
+use sloth_types::rng::Rng;
 
 /// Key columns to the rest of a row.
 type Answer = BTreeMap<Vec<String>, Vec<String>>;

@@ -7,6 +7,7 @@
 mod aggregate;
 mod call;
 mod join;
+mod match_recognize;
 mod needs;
 mod refuse;
 mod relation;
@@ -25,7 +26,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use sloth_plan::{JobPlan, JobSettings, Node, NodeId, NodeKind, SinkNode, SourceOrigin, Stage, UnnestColumn};
 use sloth_types::{ChangelogMode, Error, Options, Result, TableSpec};
 
-use crate::plan::WindowTvf;
+use crate::plan::{MatchNode, WindowTvf};
 use crate::session::{Query, Session};
 use relation::{Relation, Role};
 use scan::Scans;
@@ -140,7 +141,10 @@ impl Lowering<'_> {
                     let input = self.relation(&window.input)?;
                     self.window(input, window)
                 }
-                None => Err(self.refuse(plan)),
+                None => match extension.node.as_any().downcast_ref::<MatchNode>() {
+                    Some(node) => self.match_recognize(node),
+                    None => Err(self.refuse(plan)),
+                },
             },
             other => Err(self.refuse(other)),
         }

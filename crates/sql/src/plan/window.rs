@@ -147,6 +147,11 @@ impl RelationPlanner for WindowPlanner {
                 let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
                 Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias.clone()))))
             }
+            TableFactor::MatchRecognize { alias, .. } => {
+                let node = super::match_recognize::plan_match(&relation, cx)?;
+                let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+                Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias.clone()))))
+            }
             TableFactor::NestedJoin { table_with_joins, alias }
                 if table_with_joins.joins.last().is_some_and(|j| super::is_unnest(&j.relation)) =>
             {

@@ -5,6 +5,7 @@ pub(crate) mod group_window;
 pub(crate) mod interval;
 mod json;
 pub(crate) mod tokens;
+pub(crate) mod within;
 
 use std::ops::{ControlFlow, Range};
 
@@ -78,9 +79,6 @@ impl VisitorMut for Rewriter<'_> {
                     Error::unsupported("FOR SYSTEM_TIME AS OF (a temporal or lookup join) is not supported yet"),
                     place,
                 )
-            }
-            TableFactor::MatchRecognize { .. } => {
-                refuse(Error::unsupported("MATCH_RECOGNIZE is not supported yet"), None)
             }
             _ => ControlFlow::Continue(()),
         }

@@ -49,8 +49,13 @@ impl Session {
         planned.and_then(|e| self.coerce(e, schema)).map_err(|e| self.explain(statement, span.clone(), e))
     }
 
+    /// As [`Session::coerce`], for expressions that the lowering makes.
+    pub(crate) fn coerce_expr(&self, expr: Expr, schema: &DFSchema) -> Result<Expr> {
+        self.coerce(expr, schema).map_err(|e| explain(&crate::text::SourceText::new(""), &(0..0), e))
+    }
+
     /// Casts operands to common types and applies the rewrites of Flink's semantics.
-    pub(super) fn coerce(&self, expr: Expr, schema: &DFSchema) -> datafusion::common::Result<Expr> {
+    pub(crate) fn coerce(&self, expr: Expr, schema: &DFSchema) -> datafusion::common::Result<Expr> {
         let state = self.context.state();
         let context = SimplifyContext::builder()
             .with_schema(std::sync::Arc::new(schema.clone()))
