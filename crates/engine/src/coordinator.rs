@@ -83,6 +83,23 @@ fn decide(facts: &Facts, settings: &JobSettings) -> Decision {
     Decision::Wait(facts.due_in)
 }
 
+/// Epochs of a job that goes on for ever may take so many times the reading time from their opening to their completion.
+const DELAY_FACTOR: u32 = 3;
+/// Shortest reading time: an epoch costs a fraction of a millisecond, whatever it holds.
+const READ_TIME_MIN: Duration = Duration::from_millis(4);
+
+/// The reading time of the next epochs, when one that was read for `before` took `took` until it was complete. Rows that
+/// are read wait for those before them: when sinks or operators are slower than a source that has much to give, less is
+/// read at a time, so that what is read comes out soon.
+fn read_time(before: Duration, took: Duration, most: Duration) -> Duration {
+    let goal = most * DELAY_FACTOR;
+    if took <= goal {
+        return (before + before / 4).min(most);
+    }
+    let share = (goal.as_secs_f64() / took.as_secs_f64()).max(0.25);
+    before.mul_f64(share).max(READ_TIME_MIN.min(most))
+}
+
 /// How far the sinks are.
 #[derive(Debug, Default)]
 pub(crate) struct Completion {
@@ -111,6 +128,8 @@ pub(crate) struct Coordinator {
     pub(crate) idle_timeouts: Vec<Duration>,
     /// True when windows must fire by the wall clock.
     pub(crate) clock_driven: bool,
+    /// True when the input ends: then throughput counts, and every epoch is read for the full time.
+    pub(crate) bounded: bool,
     pub(crate) record: Option<EpochLog>,
     pub(crate) replay: Option<Vec<EpochEntry>>,
     pub(crate) progress: Progress,
@@ -126,11 +145,15 @@ pub(crate) struct Progress {
     told: u64,
     /// Facts of opened epochs whose end offsets are not yet known.
     unlogged: std::collections::VecDeque<(i64, Vec<Watermark>)>,
-    now_ms: std::collections::VecDeque<i64>,
+    /// Clock and opening of the epochs that are not complete.
+    open: std::collections::VecDeque<(i64, Mono)>,
+    read_time: Duration,
+    /// Epochs below this were opened before the reading time was last shortened.
+    shortened: u64,
 }
 
 impl Progress {
-    pub(crate) fn new(sources: usize) -> Self {
+    pub(crate) fn new(sources: usize, settings: &JobSettings) -> Self {
         Progress {
             opened: 0,
             watermarks: vec![Watermark::NONE; sources],
@@ -138,7 +161,9 @@ impl Progress {
             last_open: Mono::now(),
             told: 0,
             unlogged: std::collections::VecDeque::new(),
-            now_ms: std::collections::VecDeque::new(),
+            open: std::collections::VecDeque::new(),
+            read_time: settings.epoch_target,
+            shortened: 0,
         }
     }
 }
@@ -218,7 +243,7 @@ impl Coordinator {
     }
 
     /// For each source the minimum over its splits that are neither idle nor ended, or the maximum when all are idle;
-    /// never less than before.
+    /// never less than before, and not more while a split is known that has not been opened.
     fn reported_watermarks(&self) -> Vec<Watermark> {
         let mut watermarks = Vec::with_capacity(self.board.sources.len());
         for (index, source) in self.board.sources.iter().enumerate() {
@@ -226,7 +251,7 @@ impl Coordinator {
             let idle = self.idle_timeouts.get(index).copied().unwrap_or_default();
             let mut ended = !source.discovering.load(Ordering::SeqCst);
             let mut idle_splits = 0;
-            let mut lowest: Option<Watermark> = None;
+            let mut lowest = source.opening.load(Ordering::SeqCst).then_some(before);
             let mut highest_idle = before;
             for split in source.splits() {
                 let report = split.report();
@@ -274,11 +299,12 @@ impl Coordinator {
             watermarks: watermarks.clone(),
             watermarks_before: before,
             splits,
+            read_time: self.progress.read_time,
             until,
         };
         self.progress.opened += 1;
         self.progress.last_open = Mono::now();
-        self.progress.now_ms.push_back(now_ms);
+        self.progress.open.push_back((now_ms, self.progress.last_open));
         if self.record.is_some() {
             self.progress.unlogged.push_back((now_ms, watermarks));
         }
@@ -314,6 +340,18 @@ impl Coordinator {
         }
     }
 
+    /// Learns from an epoch that is complete. Those opened before the last shortening tell nothing about its effect.
+    fn set_read_time(&mut self, epoch: u64, took: Duration) {
+        if self.bounded || epoch < self.progress.shortened {
+            return;
+        }
+        let before = self.progress.read_time;
+        self.progress.read_time = read_time(before, took, self.settings.epoch_target);
+        if self.progress.read_time < before {
+            self.progress.shortened = self.progress.opened;
+        }
+    }
+
     /// Tells the listeners of epochs that have become complete.
     fn tell_completed(&mut self) {
         let completed = self.completion.epochs().min(self.progress.opened);
@@ -321,8 +359,10 @@ impl Coordinator {
             return;
         }
         let mut now_ms = 0;
-        for _ in self.progress.told..completed {
-            now_ms = self.progress.now_ms.pop_front().unwrap_or(now_ms);
+        for epoch in self.progress.told..completed {
+            let Some((clock, opened)) = self.progress.open.pop_front() else { continue };
+            now_ms = clock;
+            self.set_read_time(epoch, opened.elapsed());
         }
         self.progress.told = completed;
         self.figures.epochs.set(completed);
@@ -384,6 +424,18 @@ mod tests {
         let told = Facts { end_told: true, ..ended };
         assert_eq!(decide(&Facts { completed: 9, ..told.clone() }, &settings), Decision::Wait(None));
         assert_eq!(decide(&told, &settings), Decision::Finish);
+    }
+
+    #[test]
+    fn reads_less_at_a_time_when_epochs_take_long_and_more_again_when_they_do_not() {
+        let ms = Duration::from_millis;
+        assert_eq!(read_time(ms(20), ms(60), ms(20)), ms(20));
+        assert_eq!(read_time(ms(20), ms(120), ms(20)), ms(10));
+        assert_eq!(read_time(ms(20), ms(9000), ms(20)), ms(5));
+        assert_eq!(read_time(ms(10), ms(9000), ms(20)), ms(4));
+        assert_eq!(read_time(ms(8), ms(30), ms(20)), ms(10));
+        // What the user has set below the bound stays.
+        assert_eq!(read_time(Duration::ZERO, ms(30), Duration::ZERO), Duration::ZERO);
     }
 
     #[test]

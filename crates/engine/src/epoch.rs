@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sloth_types::{Epoch, Watermark};
 
@@ -20,6 +21,8 @@ pub struct EpochInfo {
     pub watermarks_before: Vec<Watermark>,
     /// How many splits each source has.
     pub splits: Vec<usize>,
+    /// How long a worker reads for it at most, when neither rows nor a replay decide.
+    pub read_time: Duration,
     /// In a replay, where each split of each source stops.
     pub until: Option<Vec<Vec<u64>>>,
 }

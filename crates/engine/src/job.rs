@@ -80,7 +80,7 @@ impl Job {
             figures: Arc::clone(&figures),
             completion: Arc::new(completion),
         });
-        let discovering = open_sources(&sources, connectors, &context, &options.clock)?;
+        let (discovering, bounded) = open_sources(&sources, connectors, &context, &options.clock)?;
         let coordinator = Coordinator {
             board: Arc::clone(&board),
             clock: options.clock.clone(),
@@ -89,9 +89,10 @@ impl Job {
             listeners: options.listeners.clone(),
             idle_timeouts: sources.iter().map(|s| s.idle_timeout.unwrap_or(settings.idle_timeout)).collect(),
             clock_driven: plan.nodes.iter().any(by_clock),
+            bounded,
             record: options.record,
             replay: options.replay,
-            progress: Progress::new(sources.len()),
+            progress: Progress::new(sources.len(), &settings),
             settings,
         };
         let over = Arc::new(AtomicBool::new(false));
@@ -307,13 +308,15 @@ struct Discovering {
     known: Vec<SplitId>,
 }
 
+/// Opens all sources; gives those that may find more splits, and whether all of them end.
 fn open_sources(
     sources: &[&SourceNode],
     connectors: &ConnectorRegistry,
     context: &Arc<JobContext>,
     clock: &Clock,
-) -> Result<Vec<Discovering>> {
+) -> Result<(Vec<Discovering>, bool)> {
     let mut discovering = vec![];
+    let mut bounded = true;
     for (ordinal, node) in sources.iter().enumerate() {
         let source: Arc<dyn Source> = match &node.origin {
             SourceOrigin::Table(spec) => connectors.of(spec)?.source(spec).map_err(|e| name_table(e, &spec.name))?,
@@ -325,6 +328,7 @@ fn open_sources(
             SourceOrigin::Rows(_) => "VALUES".to_owned(),
         };
         open_new_splits(&mut entry, context, clock).map_err(|e| name_table(e, &name))?;
+        bounded &= entry.source.bounded();
         if entry.source.discovers() {
             if let Some(board) = context.board.sources.get(ordinal) {
                 board.discovering.store(true, Ordering::SeqCst);
@@ -332,25 +336,33 @@ fn open_sources(
             discovering.push(entry);
         }
     }
-    Ok(discovering)
+    Ok((discovering, bounded))
 }
 
 fn open_new_splits(entry: &mut Discovering, context: &Arc<JobContext>, clock: &Clock) -> Result<()> {
-    for split in entry.source.splits()? {
-        if entry.known.contains(&split) {
+    let set_opening = |opening| {
+        if let Some(board) = context.board.sources.get(entry.ordinal) {
+            board.opening.store(opening, Ordering::SeqCst);
+        }
+    };
+    for id in entry.source.splits()? {
+        if entry.known.contains(&id) {
             continue;
         }
-        let (ordinal, waker) = context.board.add_split(entry.ordinal, split.clone());
+        // It stays set when the split does not open; the next look tries again.
+        set_opening(true);
+        let (split, waker) = context.board.new_split(id.clone());
         let reader = entry.source.open(OpenSplit {
-            split: split.clone(),
+            split: id.clone(),
             from: None,
             schema: Arc::clone(&entry.node.read_schema),
             waker,
             clock: clock.clone(),
         })?;
-        context.board.post_reader(entry.ordinal, ordinal, reader);
-        entry.known.push(split);
+        context.board.add_split(entry.ordinal, split, reader);
+        entry.known.push(id);
     }
+    set_opening(false);
     if let Some(figures) = context.figures.sources.get(entry.ordinal) {
         figures.splits.set(entry.known.len() as u64);
     }

@@ -28,30 +28,35 @@ enum Mood {
     Fails,
     Panics,
     Endless,
+    /// Endless, and each read takes longer than an epoch is to last.
+    Slow,
 }
 
 struct Hand {
     rows: Mutex<VecDeque<(i64, i64)>>,
     mood: Mutex<Mood>,
     waker: Mutex<Option<Waker>>,
+    read: AtomicU64,
 }
 
 /// The source: splits that the test feeds.
 #[derive(Clone)]
 struct Feed {
     splits: Arc<Mutex<Vec<Arc<Hand>>>>,
-    read: Arc<AtomicU64>,
+    /// How long it takes to open a split.
+    open_ms: Arc<AtomicU64>,
 }
 
 impl Feed {
     fn new(moods: &[Mood]) -> Feed {
-        let feed = Feed { splits: Arc::default(), read: Arc::default() };
+        let feed = Feed { splits: Arc::default(), open_ms: Arc::default() };
         moods.iter().for_each(|mood| feed.add(*mood));
         feed
     }
 
     fn add(&self, mood: Mood) {
-        let hand = Hand { rows: Mutex::default(), mood: Mutex::new(mood), waker: Mutex::default() };
+        let hand =
+            Hand { rows: Mutex::default(), mood: Mutex::new(mood), waker: Mutex::default(), read: AtomicU64::new(0) };
         self.splits.lock().unwrap().push(Arc::new(hand));
     }
 
@@ -70,6 +75,11 @@ impl Feed {
 
     fn mood(&self, split: usize, mood: Mood) {
         self.change(split, |hand| *hand.mood.lock().unwrap() = mood);
+    }
+
+    /// Rows read from each split so far.
+    fn read(&self) -> Vec<u64> {
+        self.splits.lock().unwrap().iter().map(|hand| hand.read.load(Ordering::SeqCst)).collect()
     }
 }
 
@@ -95,7 +105,8 @@ impl Source for Feed {
     fn open(&self, split: OpenSplit) -> Result<Box<dyn SplitReader>> {
         let hand = Arc::clone(&self.splits.lock().unwrap()[split.split.0.parse::<usize>().unwrap()]);
         *hand.waker.lock().unwrap() = Some(split.waker);
-        Ok(Box::new(FeedReader { hand, schema: split.schema, offset: 0, read: Arc::clone(&self.read) }))
+        std::thread::sleep(Duration::from_millis(self.open_ms.load(Ordering::SeqCst)));
+        Ok(Box::new(FeedReader { hand, schema: split.schema, offset: 0 }))
     }
 }
 
@@ -103,7 +114,6 @@ struct FeedReader {
     hand: Arc<Hand>,
     schema: SchemaRef,
     offset: u64,
-    read: Arc<AtomicU64>,
 }
 
 impl SplitReader for FeedReader {
@@ -120,11 +130,15 @@ impl SplitReader for FeedReader {
                 Mood::CaughtUp => return Ok(ReadOutcome::Pending(Readiness::OnWake { caught_up: true })),
                 Mood::Fails => return Err(Error::unavailable("the disk is on fire")),
                 Mood::Panics => panic!("a bug in a reader"),
+                Mood::Slow => {
+                    std::thread::sleep(Duration::from_millis(3));
+                    rows = vec![(1, 1)];
+                }
                 Mood::Endless => rows = (0..limit.rows.min(1000) as i64).map(|i| (i, i)).collect(),
             }
         }
         self.offset += rows.len() as u64;
-        self.read.fetch_add(rows.len() as u64, Ordering::SeqCst);
+        self.hand.read.fetch_add(rows.len() as u64, Ordering::SeqCst);
         let columns = self.schema.fields().iter().map(|field| match field.name().as_str() {
             "v" => Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.0))) as _,
             _ => Arc::new(TimestampMillisecondArray::from_iter_values(rows.iter().map(|r| r.1 * 1000))) as _,
@@ -250,6 +264,39 @@ fn a_split_found_while_running_is_read() {
     job.wait().unwrap();
 }
 
+/// Epochs go on while a split opens; none of them may take it for read, and the watermark waits for its rows.
+#[test]
+fn a_split_that_opens_slowly_beside_a_busy_one_is_read_in_time() {
+    let (feed, keep) = (Feed::new(&[Mood::CaughtUp]), Keep::default());
+    let job = start(&feed, &keep, TWO, WINDOWS);
+    feed.push(0, &[(1, 1)]);
+    feed.open_ms.store(1500, Ordering::SeqCst);
+    feed.add(Mood::CaughtUp);
+    feed.push(1, &[(2, 2), (4, 30)]);
+    let begun = Mono::now();
+    // By now the second split is known and opening, and each push here is an epoch or more.
+    std::thread::sleep(Duration::from_millis(1300));
+    while begun.elapsed() < Duration::from_millis(2000) {
+        feed.push(0, &[(0, 30)]);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(keep.wait_for(1), ["3"]);
+    job.stopper().stop();
+    job.wait().unwrap();
+}
+
+#[test]
+fn splits_take_turns_when_an_epoch_is_full_before_all_were_read() {
+    let (feed, keep) = (Feed::new(&[Mood::Slow; 4]), Keep::default());
+    let settings = "SET 'parallelism.default' = '1'; SET 'sloth.epoch.target' = '1 ms';";
+    let job = start(&feed, &keep, settings, "SELECT v FROM t;");
+    keep.wait_for(40);
+    job.stopper().stop();
+    job.wait().unwrap();
+    let read = feed.read();
+    assert!(read.iter().max().unwrap() - read.iter().min().unwrap() <= 1, "{read:?}");
+}
+
 #[test]
 fn stopping_closes_the_sinks_and_leaves_open_windows_unfired() {
     let (feed, keep) = (Feed::new(&[Mood::CaughtUp]), Keep::default());
@@ -291,7 +338,7 @@ fn a_slow_sink_holds_the_sources_back() {
     let job = start(&feed, &keep, settings, "SELECT v FROM t;");
     std::thread::sleep(Duration::from_secs(2));
     // Forty batches at most have been written; what is read beyond them is bounded by the epochs in flight.
-    let (read, written) = (feed.read.load(Ordering::SeqCst), keep.rows().len() as u64);
+    let (read, written) = (feed.read().iter().sum::<u64>(), keep.rows().len() as u64);
     assert!(written > 0 && read <= written + 16_000, "read {read}, written {written}");
     job.stopper().stop();
     job.wait().unwrap();

@@ -86,6 +86,8 @@ pub(crate) struct SourceBoard {
     read: Vec<AtomicU64>,
     /// True while new splits may still come.
     pub(crate) discovering: AtomicBool,
+    /// True while a split is known but not yet open: it may hold rows of any time, so the watermark stands still.
+    pub(crate) opening: AtomicBool,
 }
 
 impl SourceBoard {
@@ -127,6 +129,7 @@ impl Board {
             mailbox: Mutex::default(),
             read: (0..workers).map(|_| AtomicU64::new(0)).collect(),
             discovering: AtomicBool::new(false),
+            opening: AtomicBool::new(false),
         };
         Arc::new(Board {
             sources: (0..sources).map(source).collect(),
@@ -135,29 +138,25 @@ impl Board {
         })
     }
 
-    /// Adds a split to a source and returns the waker its reader is to be opened with.
-    pub(crate) fn add_split(self: &Arc<Self>, source: usize, id: SplitId) -> (usize, Waker) {
+    /// A new split and the waker its reader is to be opened with. Nobody sees it before [`Board::add_split`]: epochs
+    /// go on while it opens, and none of them may count on a reader that is not there.
+    pub(crate) fn new_split(self: &Arc<Self>, id: SplitId) -> (Arc<Split>, Waker) {
         let split = Arc::new(Split::new(id));
-        let mut ordinal = 0;
-        if let Some(board) = self.sources.get(source) {
-            let mut splits = board.splits.write().unwrap_or_else(PoisonError::into_inner);
-            ordinal = splits.len();
-            splits.push(Arc::clone(&split));
-        }
-        let board = Arc::clone(self);
+        let (board, woken) = (Arc::clone(self), Arc::clone(&split));
         let waker = Waker::new(move || {
-            if !split.woken.swap(true, Ordering::SeqCst) {
+            if !woken.woken.swap(true, Ordering::SeqCst) {
                 board.ring();
             }
         });
-        (ordinal, waker)
+        (split, waker)
     }
 
-    /// Gives the reader of a split to whichever worker will read it.
-    pub(crate) fn post_reader(&self, source: usize, ordinal: usize, reader: Box<dyn SplitReader>) {
-        if let Some(board) = self.sources.get(source) {
-            lock(&board.mailbox).insert(ordinal, reader);
-        }
+    /// Adds a split to a source, with the reader for whichever worker will read it.
+    pub(crate) fn add_split(&self, source: usize, split: Arc<Split>, reader: Box<dyn SplitReader>) {
+        let Some(board) = self.sources.get(source) else { return };
+        let mut splits = board.splits.write().unwrap_or_else(PoisonError::into_inner);
+        lock(&board.mailbox).insert(splits.len(), reader);
+        splits.push(split);
     }
 
     /// Epochs that every worker has read for every source.

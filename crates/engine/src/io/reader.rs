@@ -122,7 +122,7 @@ impl SourceReader {
             split.done = split.state == SplitState::Ended;
             split.seq = 0;
         }
-        self.cursor = 0;
+        // The cursor stays: when an epoch is full before all splits had their turn, the next one begins with the others.
         self.bytes = 0;
         self.full = false;
         self.begun = Mono::now();
@@ -163,7 +163,7 @@ impl SourceReader {
             return Ok(None);
         }
         owned.split.clear_woken();
-        let limit = ReadLimit { rows: self.settings.batch_rows.min(owned.rows_left).max(1), until };
+        let limit = ReadLimit { rows: batch_rows(&self.settings, epoch).min(owned.rows_left).max(1), until };
         match owned.reader.read(limit)? {
             ReadOutcome::Rows(rows) => {
                 let count = rows.batch.num_rows() + rows.bad.len();
@@ -285,8 +285,8 @@ impl SourceReader {
             return;
         }
         let rows_decide = self.settings.epoch_rows_max.is_some();
-        self.full = self.bytes >= self.settings.epoch_bytes_max
-            || (!rows_decide && self.begun.elapsed() >= self.settings.epoch_target);
+        self.full =
+            self.bytes >= self.settings.epoch_bytes_max || (!rows_decide && self.begun.elapsed() >= epoch.read_time);
     }
 
     fn all_done(&self) -> bool {
@@ -310,6 +310,18 @@ impl SourceReader {
         self.board.ring();
         Polled::Done
     }
+}
+
+/// Rows of a batch are not fewer than this, however short an epoch is.
+const BATCH_ROWS_MIN: usize = 1024;
+
+/// How many rows a batch may have: fewer when an epoch is to be shorter than usual.
+fn batch_rows(settings: &JobSettings, epoch: &EpochInfo) -> usize {
+    if epoch.until.is_some() || epoch.read_time >= settings.epoch_target {
+        return settings.batch_rows;
+    }
+    let share = epoch.read_time.as_secs_f64() / settings.epoch_target.as_secs_f64();
+    ((settings.batch_rows as f64 * share) as usize).max(BATCH_ROWS_MIN).min(settings.batch_rows)
 }
 
 /// How many rows a split may give to an epoch.
