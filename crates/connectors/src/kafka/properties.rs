@@ -8,9 +8,10 @@ use rdkafka::error::KafkaError;
 use sloth_types::{Error, Options, Result, TableSpec};
 
 /// Properties of the Java client that have another name in librdkafka, and the second names of those that we set.
-const RENAMED: [(&str, &str); 10] = [
+const RENAMED: [(&str, &str); 11] = [
     ("queue.buffering.max.ms", "linger.ms"),
     ("message.timeout.ms", "delivery.timeout.ms"),
+    ("compression.type", "compression.codec"),
     ("request.required.acks", "acks"),
     ("fetch.max.wait.ms", "fetch.wait.max.ms"),
     ("max.request.size", "message.max.bytes"),
@@ -129,12 +130,17 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Connection::consumer`].
-    pub(super) fn producer(&self) -> Result<ClientConfig> {
+    pub(super) fn producer(&self, keyed: bool) -> Result<ClientConfig> {
         let mut config = ClientConfig::new();
-        config.set("linger.ms", "1");
+        // A request has to be answered before the next one for its partition is due, or librdkafka's thread spins until
+        // then. Keys scatter records over all partitions. Without a key the writer makes one full request after the
+        // other; those are sent at once, and only the last one of an epoch lingers.
+        config.set("linger.ms", if keyed { "5" } else { "3" });
+        config.set("batch.num.messages", if keyed { "20000" } else { "1000" });
+        // Cheap beside what brokers spend on every byte.
+        config.set("compression.codec", "lz4");
         config.set("enable.idempotence", "true");
         config.set("delivery.timeout.ms", "120000");
-        config.set("batch.num.messages", "20000");
         config.set("queue.buffering.max.kbytes", "32768");
         config.set("socket.nagle.disable", "true");
         config.set("reconnect.backoff.max.ms", "1000");

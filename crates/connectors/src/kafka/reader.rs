@@ -90,7 +90,7 @@ impl KafkaReader {
 impl Tap {
     /// Takes records from the queue, `kept` first: at most `rows`, all before offset `bound`.
     fn drain(&self, kept: Option<OwnedMessage>, rows: usize, bound: i64, at_end: bool) -> Result<Drained<'_>> {
-        let mut drained = Drained { records: Vec::with_capacity(rows.min(8192)), bytes: 0, beyond: None, at_end };
+        let mut drained = Drained { records: Vec::new(), bytes: 0, beyond: None, at_end };
         let mut next = kept.map(Record::Kept);
         while drained.records.len() < rows && drained.bytes < BATCH_BYTES {
             let record = match next.take() {

@@ -64,7 +64,7 @@ impl KafkaSink {
         check_options(connector, table, &columns)?;
         columns.check_writable()?;
         let connection = Connection::new(table)?;
-        connection.producer()?;
+        connection.producer(columns.key.is_some())?;
         let topic = table.options.require("topic")?.trim().to_owned();
         if topic.is_empty() || topic.contains(';') {
             return Err(Error::invalid(format!("option 'topic' = '{topic}': a sink writes to exactly one topic"))

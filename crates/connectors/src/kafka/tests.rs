@@ -48,7 +48,7 @@ fn java_names_become_those_of_librdkafka() {
         assert_eq!(consumer.get(key), Some(value), "{key}");
     }
     assert_eq!(consumer.get("key.deserializer"), None);
-    let producer = connection.producer().unwrap();
+    let producer = connection.producer(false).unwrap();
     assert_eq!(producer.get("queue.buffering.max.kbytes"), Some("1024"));
     assert_eq!(producer.get("linger.ms"), Some("20"));
     assert_eq!(producer.get("enable.idempotence"), Some("false"), "a single acknowledgement rules it out");
@@ -57,7 +57,7 @@ fn java_names_become_those_of_librdkafka() {
 #[test]
 fn a_second_name_replaces_what_we_set() {
     let renamed = [("properties.queue.buffering.max.ms", "20"), ("properties.message.timeout.ms", "9000")];
-    let producer = Connection::new(&of(&renamed)).unwrap().producer().unwrap();
+    let producer = Connection::new(&of(&renamed)).unwrap().producer(true).unwrap();
     assert_eq!((producer.get("linger.ms"), producer.get("delivery.timeout.ms")), (Some("20"), Some("9000")));
     assert_eq!((producer.get("queue.buffering.max.ms"), producer.get("message.timeout.ms")), (None, None));
 }

@@ -1,5 +1,6 @@
 //! Writes changes to a topic: encodes keys and values, hands them to librdkafka, and waits for the acknowledgements.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use arrow::array::{
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit, TimestampMillisecondType};
+use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
@@ -130,6 +132,53 @@ impl Encoders {
     }
 }
 
+/// Spreads records without a key: each partition gets a chunk in turn, which is one request.
+///
+/// An idempotent producer sends a partition one request at a time, and librdkafka's thread spins while another one is
+/// due (as of 2.12). So a partition gets its next chunk when its last one is acknowledged.
+#[derive(Debug)]
+struct Spread {
+    /// A chunk has so many records or so many bytes: what makes librdkafka send it at once.
+    records_max: u64,
+    bytes_max: usize,
+    epoch: u64,
+    /// Chunks of this epoch before the current one.
+    chunk: u64,
+    /// Records and bytes in the current chunk.
+    records: u64,
+    bytes: usize,
+    /// For each earlier chunk that may still be on its way, the count of records sent when it was complete.
+    ends: VecDeque<u64>,
+}
+
+impl Spread {
+    /// For requests as the client is configured.
+    fn new(config: &ClientConfig) -> Self {
+        let of = |key, default| config.get(key).and_then(|v| v.parse().ok()).filter(|n| *n > 0).unwrap_or(default);
+        let (records_max, bytes_max) = (of("batch.num.messages", 10_000), of("batch.size", 1_000_000) as usize);
+        Spread { records_max, bytes_max, epoch: 0, chunk: 0, records: 0, bytes: 0, ends: VecDeque::new() }
+    }
+
+    /// Adds a record; true when it begins a chunk and another one came before.
+    fn add(&mut self, epoch: u64, bytes: usize, sent: u64) -> bool {
+        let fresh = self.epoch != epoch;
+        let full = self.records >= self.records_max || self.bytes >= self.bytes_max;
+        let turn = self.records > 0 && (fresh || full);
+        if turn {
+            self.ends.push_back(sent);
+            (self.records, self.bytes) = (0, 0);
+        }
+        if fresh {
+            (self.epoch, self.chunk) = (epoch, 0);
+        } else if turn {
+            self.chunk += 1;
+        }
+        self.records += 1;
+        self.bytes += bytes;
+        turn
+    }
+}
+
 /// Writer of a topic.
 pub(super) struct KafkaWriter {
     producer: ThreadedProducer<Deliveries>,
@@ -142,6 +191,7 @@ pub(super) struct KafkaWriter {
     sent: u64,
     /// Records placed by turns so far.
     turns: u64,
+    spread: Spread,
     closing: Duration,
 }
 
@@ -151,8 +201,8 @@ impl KafkaWriter {
     /// # Errors
     /// When no broker answers or the topic does not exist.
     pub(super) fn open(connection: &Connection, target: Target, encoders: Encoders) -> Result<Self> {
-        let producer: ThreadedProducer<Deliveries> = connection
-            .producer()?
+        let config = connection.producer(encoders.key.is_some())?;
+        let producer: ThreadedProducer<Deliveries> = config
             .create_with_context(Deliveries::default())
             .map_err(|e| Error::invalid(format!("cannot make a Kafka client: {e}")))?;
         let doing = format!("write topic '{}'", target.topic);
@@ -172,22 +222,45 @@ impl KafkaWriter {
         };
         let servers = connection.servers.clone();
         let closing = connection.timeout;
-        Ok(KafkaWriter { producer, servers, target, partitions, encoders, sent: 0, turns: 0, closing })
+        let spread = Spread::new(&config);
+        Ok(KafkaWriter { producer, servers, target, partitions, encoders, sent: 0, turns: 0, spread, closing })
     }
 
-    /// The partition of the next record; `None` leaves it to the hash of the key.
-    fn partition(&mut self, epoch: Epoch) -> Option<i32> {
+    /// The partition of the next record, which has so many bytes; `None` leaves it to the hash of the key.
+    fn partition(&mut self, epoch: Epoch, bytes: usize) -> Result<Option<i32>> {
         let place = |number: u64, partitions: i32| (number % partitions.unsigned_abs().max(1) as u64) as i32;
-        match self.target.partitioner {
+        Ok(match self.target.partitioner {
             Partitioner::Default if self.encoders.key.is_some() => None,
-            // Records without a key change the partition with the epoch: spread, and the same in a replay.
-            Partitioner::Default => Some(place(epoch.0, self.partitions)),
-            Partitioner::Fixed => Some(place(self.target.writer as u64, self.partitions)),
+            // Epochs and the order of their records are the same in a replay, and so are chunks.
+            Partitioner::Default => {
+                if self.spread.add(epoch.0, bytes, self.sent) {
+                    self.await_chunks(self.partitions.unsigned_abs() as usize)?;
+                }
+                Some(place(epoch.0 + self.spread.chunk, self.partitions))
+            }
+            Partitioner::Fixed => {
+                if self.spread.add(epoch.0, bytes, self.sent) {
+                    self.await_chunks(1)?;
+                }
+                Some(place(self.target.writer as u64, self.partitions))
+            }
             Partitioner::RoundRobin => {
                 self.turns += 1;
                 Some(place(self.turns - 1, self.partitions))
             }
+        })
+    }
+
+    /// Waits until fewer than `most` chunks are on their way.
+    fn await_chunks(&mut self, most: usize) -> Result<()> {
+        while self.spread.ends.len() >= most.max(1)
+            && let Some(count) = self.spread.ends.pop_front()
+        {
+            if self.target.waits {
+                self.check(self.producer.context().wait(count))?;
+            }
         }
+        Ok(())
     }
 
     /// Hands one record to librdkafka; waits while its queue is full.
@@ -245,12 +318,15 @@ impl SinkWriter for KafkaWriter {
         let mut outcome = Ok(());
         for row in 0..batch.len() {
             let mut record = BaseRecord::to(&topic);
-            record.partition = self.partition(epoch);
             record.payload = (in_value || batch.diff(row) > 0).then(|| value.record(row));
             record.key = key.as_ref().map(|key| key.record(row));
             record.timestamp = times.as_ref().filter(|t| t.is_valid(row)).map(|t| t.value(row));
             record.headers = headers.as_ref().and_then(|h| h.row(row));
-            outcome = self.send(record);
+            let bytes = record.payload.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
+            outcome = self.partition(epoch, bytes).and_then(|partition| {
+                record.partition = partition;
+                self.send(record)
+            });
             if outcome.is_err() {
                 break;
             }
@@ -264,6 +340,7 @@ impl SinkWriter for KafkaWriter {
     }
 
     fn end_epoch(&mut self, _epoch: Epoch) -> Result<()> {
+        self.spread.ends.clear();
         let failure =
             if self.target.waits { self.producer.context().wait(self.sent) } else { self.producer.context().failure() };
         self.check(failure)
@@ -321,5 +398,29 @@ impl HeaderColumn {
             headers = headers.insert(Header { key: self.names.value(entry), value });
         }
         Some(headers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_without_a_key_go_in_chunks_that_begin_anew_with_each_epoch() {
+        let mut config = ClientConfig::new();
+        config.set("batch.num.messages", "3").set("batch.size", "100");
+        let mut spread = Spread::new(&config);
+        let mut sent = 0;
+        let mut chunks = |epoch, sizes: &[usize]| -> Vec<u64> {
+            let chunk = |size: &usize| {
+                spread.add(epoch, *size, sent);
+                sent += 1;
+                spread.chunk
+            };
+            sizes.iter().map(chunk).collect()
+        };
+        assert_eq!(chunks(0, &[1, 1, 1, 1, 1]), [0, 0, 0, 1, 1]);
+        assert_eq!(chunks(7, &[60, 60, 1, 200, 1]), [0, 0, 1, 1, 2]);
+        assert_eq!(spread.ends, [3, 5, 7, 9]);
     }
 }

@@ -241,7 +241,7 @@ fn a_record_that_the_broker_refuses_fails_the_epoch() {
     let small = [("max.message.bytes", "1000")];
     let topic = Topic::named(&servers, &crate::broker::unique("small"), 1, &small);
     let fields = vec![Field::new("s", DataType::Utf8, true)];
-    let table = table(&topic, fields, &[("format", "raw")]);
+    let table = table(&topic, fields, &[("format", "raw"), ("properties.compression.type", "none")]);
     let mut writer = open(&table, APPEND);
     let text: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(5_000)]));
     let written = writer.write(Epoch(0), &ChangeBatch::append(rows(&table, vec![text])));
