@@ -20,7 +20,8 @@ CREATE TABLE generated (
 ) WITH (
   'connector'       = 'orders',
   'rows-per-second' = '50000',
-  'surge'           = '3'
+  'surge'           = '3',
+  'scan.parallelism' = '1'   -- one split keeps the events in order within each partition of the topic
 );
 
 CREATE TABLE orders_topic WITH (

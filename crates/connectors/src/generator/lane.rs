@@ -1,5 +1,6 @@
 //! One split of a generator: every `splits`-th event, at the pace of the schedule.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use super::schedule::Schedule;
 /// A reader that fell behind the schedule by more than this (a stalled job, a suspended laptop) goes on from there
 /// instead of making up for all of it in one burst.
 const CATCH_UP_MAX_US: i64 = 5_000_000;
+/// A paced reader that is behind gives so much of the schedule at once, so that splits which take turns stay together.
+const SLICE_US: i64 = 50_000;
 /// Paced readers look at the clock so often: a small part of any latency that matters, and few wake-ups when idle.
 const PACE_MS: i64 = 5;
 /// Rows of a batch at most, whatever the engine allows: keeps the buffers in the cache.
@@ -100,12 +103,13 @@ pub(super) struct Generated {
     recipe: Arc<dyn Recipe>,
     /// Wall time at which event 0 was due; the same for all splits.
     origin_ms: OnceLock<i64>,
+    forgiven_us: Arc<AtomicI64>,
 }
 
 impl Generated {
     /// The table, as a source.
     pub(super) fn source(lane: LaneSpec, recipe: Arc<dyn Recipe>) -> Arc<dyn Source> {
-        Arc::new(Generated { lane, recipe, origin_ms: OnceLock::new() })
+        Arc::new(Generated { lane, recipe, origin_ms: OnceLock::new(), forgiven_us: Arc::default() })
     }
 }
 
@@ -134,7 +138,8 @@ impl Source for Generated {
         let start_ms = spec.start_ms.unwrap_or(origin_ms);
         let end = spec.events.map(|n| n.saturating_sub(index).div_ceil(spec.splits));
         let maker = self.recipe.maker(&open.schema)?;
-        Ok(Box::new(Lane { spec, index, next, end, clock: open.clock, origin_ms, start_ms, forgiven_us: 0, maker }))
+        let forgiven_us = Arc::clone(&self.forgiven_us);
+        Ok(Box::new(Lane { spec, index, next, end, clock: open.clock, origin_ms, start_ms, forgiven_us, maker }))
     }
 }
 
@@ -149,8 +154,9 @@ struct Lane {
     clock: Clock,
     origin_ms: i64,
     start_ms: i64,
-    /// By how much this reader has given up on catching up.
-    forgiven_us: i64,
+    /// How much time was given up on catching up. The same for all splits, so that they stay at about the same event:
+    /// behind a sink that mixes them (a topic) the watermark would pass the slower ones otherwise.
+    forgiven_us: Arc<AtomicI64>,
     maker: Box<dyn Maker>,
 }
 
@@ -161,16 +167,20 @@ impl Lane {
 
     /// Time on the schedule, now.
     fn elapsed_us(&self, now_ms: i64) -> i64 {
-        (now_ms - self.origin_ms) * 1000 - self.forgiven_us
+        (now_ms - self.origin_ms) * 1000 - self.forgiven_us.load(Ordering::Relaxed)
     }
 
-    /// How many events of this split are due.
+    /// How many events of this split are due, as far as the next slice goes.
     fn due(&mut self, now_ms: i64) -> u64 {
+        let forgiven = self.forgiven_us.load(Ordering::Relaxed);
         let late_by = self.elapsed_us(now_ms) - self.spec.schedule.time_us(self.number(self.next));
         if late_by > CATCH_UP_MAX_US {
-            self.forgiven_us += late_by - CATCH_UP_MAX_US;
+            let more = forgiven + late_by - CATCH_UP_MAX_US;
+            // It fails when another split has just forgiven the same.
+            let _ = self.forgiven_us.compare_exchange(forgiven, more, Ordering::Relaxed, Ordering::Relaxed);
         }
-        let due = self.spec.schedule.count(self.elapsed_us(now_ms));
+        let slice = self.spec.schedule.time_us(self.number(self.next)) + SLICE_US;
+        let due = self.spec.schedule.count(self.elapsed_us(now_ms).min(slice));
         due.saturating_sub(self.index).div_ceil(self.spec.splits)
     }
 
@@ -213,7 +223,7 @@ impl SplitReader for Lane {
         if limit.until.is_some() {
             // A replay runs ahead of the pace; what comes after it is due from now on.
             let ahead = self.spec.schedule.time_us(self.number(self.next)) - self.elapsed_us(now_ms);
-            self.forgiven_us -= ahead.max(0);
+            self.forgiven_us.fetch_sub(ahead.max(0), Ordering::Relaxed);
         }
         Ok(ReadOutcome::Rows(Rows { batch, diffs: None, bad: Vec::new(), bytes: 0 }))
     }

@@ -233,7 +233,9 @@ impl Rows {
             } else {
                 0
             };
-            time_ms - early - late
+            let time_ms = time_ms - early;
+            // Nothing happened before the stream began, so nothing of that time can be late.
+            if time_ms - late >= events.start_ms { time_ms - late } else { time_ms }
         })
         .collect()
     }
