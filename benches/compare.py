@@ -11,17 +11,14 @@ import signal
 import statistics
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
-from peers.events import latencies
+from live import bench_idle, bench_latency
 from peers.flink import Flink
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 NEXMARK = ROOT / "examples/nexmark"
-DOUBLE11 = ROOT / "examples/double11"
 
 GROUPS = {"window": [], "category": ["category"], "user": ["user_id"]}
 
@@ -298,131 +295,6 @@ def bench_generator(options, _):
     return "\n".join(lines) + "\n"
 
 
-class Running:
-    """A `sloth run` with its page."""
-
-    def __init__(self, options, sql, name, *arguments):
-        path = Path(options.cache) / f"{name}.sql"
-        path.write_text(sql)
-        command = [options.sloth, "run", str(path), *arguments]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-
-    def address(self):
-        for line in self.process.stderr:
-            if "http://" in line:
-                return line.rsplit("http://", 1)[1].strip()
-        raise RuntimeError("sloth has not told where it serves")
-
-    def cpu(self):
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory(self):
-        text = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(text.split("VmRSS:")[1].split()[0]) / 1024
-
-    def stop(self):
-        self.process.send_signal(2)
-        self.process.wait(timeout=30)
-
-
-def fast_orders(text, rate):
-    return text.replace("'rows-per-second' = '50000'", f"'rows-per-second' = '{rate}'").replace("'surge'           = '3'", "'surge' = '1'")
-
-
-PROBE = """
-CREATE TABLE probe (created_at TIMESTAMP_LTZ(3), order_id BIGINT) WITH ('connector' = 'screen', 'screen.rows' = '500');
-INSERT INTO probe SELECT created_at, order_id FROM placed WHERE MOD(order_id, 500) = 0;
-"""
-
-
-def bench_latency(options, _):
-    """Row created -> in the page's event stream, with all tiles of the demo running."""
-    lines = ["### Live latency", "", "| way | events/s | rows seen | p50 ms | p99 ms | CPU, cores | memory MB |", "|---|---:|---:|---:|---:|---:|---:|"]
-    rate = options.rate
-    # Beside the demo's tiles, one that shows every 500th order or so.
-    tiles = (DOUBLE11 / "tiles.sql").read_text() + PROBE
-    ways = {"embedded": fast_orders((DOUBLE11 / "source-embedded.sql").read_text(), rate)}
-    kafka = None
-    if not options.no_kafka:
-        kafka = subprocess.run(
-            [str(ROOT / "scripts/kafka"), "start", "--port", "0", "--dir", f"{options.cache}/kafka"],
-            check=True, capture_output=True, text=True,
-        ).stdout.strip()
-        subprocess.run([str(ROOT / "scripts/kafka"), "topic", "orders", "4", "--dir", f"{options.cache}/kafka"], check=True)
-        ways["kafka"] = (DOUBLE11 / "source-kafka.sql").read_text().replace("${KAFKA}", kafka)
-    try:
-        for way, source in ways.items():
-            running = Running(options, source + tiles, f"latency-{way}", "--http", "127.0.0.1:0")
-            address = running.address()
-            producer = None
-            if way == "kafka":
-                sql = fast_orders((DOUBLE11 / "producer-kafka.sql").read_text(), rate).replace("${KAFKA}", kafka)
-                producer = Running(options, sql, "latency-producer", "--parallelism", "1")
-            begun, used = time.monotonic(), running.cpu()
-            found = sorted(latencies(address, "probe", "created_at", options.seconds))
-            cores = (running.cpu() - used) / (time.monotonic() - begun)
-            memory = running.memory()
-            read = rows_per_second(address)
-            for one in (producer, running):
-                if one:
-                    one.stop()
-            p50, p99 = (found[int(len(found) * q)] if found else float("nan") for q in (0.5, 0.99))
-            lines.append(f"| {way} | {read:.0f} | {len(found)} | {p50:.0f} | {p99:.0f} | {cores:.2f} | {memory:.0f} |")
-            print(lines[-1], flush=True)
-    finally:
-        if kafka:
-            subprocess.run([str(ROOT / "scripts/kafka"), "stop", "--dir", f"{options.cache}/kafka"], check=True)
-    return "\n".join(lines) + "\n"
-
-
-def source_rows(address):
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as reply:
-        text = reply.read().decode()
-    rows = [line for line in text.splitlines() if line.startswith("sloth_source_rows_total")]
-    return sum(float(line.rsplit(" ", 1)[1]) for line in rows)
-
-
-def rows_per_second(address, seconds=5):
-    begun, before = time.monotonic(), source_rows(address)
-    time.sleep(seconds)
-    return (source_rows(address) - before) / (time.monotonic() - begun)
-
-
-def bench_idle(options, _):
-    """Processor time of a job whose source is silent, and memory of an endless windowed job over time."""
-    silent = Path(options.cache) / "silent"
-    silent.mkdir(exist_ok=True)
-    (silent / "one.csv").write_text("1,2026-11-11 00:00:00\n")
-    sql = f"""
-CREATE TABLE t (x BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'filesystem', 'path' = '{silent}',
-  'format' = 'csv', 'source.monitor-interval' = '1 s');
-CREATE TABLE s (window_end TIMESTAMP(3), n BIGINT) WITH ('connector' = 'screen');
-INSERT INTO s SELECT window_end, COUNT(*) FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' SECOND))
-GROUP BY window_start, window_end;
-"""
-    running = Running(options, sql, "idle", "--http", "127.0.0.1:0")
-    running.address()
-    time.sleep(3)
-    begun, used = time.monotonic(), running.cpu()
-    time.sleep(options.seconds)
-    idle = (running.cpu() - used) / (time.monotonic() - begun)
-    running.stop()
-    lines = ["### Idle and memory", "", f"Silent source: {idle * 100:.2f} % of a core.", ""]
-    tiles = (DOUBLE11 / "tiles.sql").read_text()
-    source = fast_orders((DOUBLE11 / "source-embedded.sql").read_text(), options.rate)
-    running = Running(options, source + tiles, "memory", "--http", "127.0.0.1:0")
-    running.address()
-    seen = []
-    for _ in range(6):
-        time.sleep(options.seconds / 2)
-        seen.append(f"{running.memory():.0f}")
-    running.stop()
-    lines.append(f"The demo at {options.rate} events/s, MB every {options.seconds / 2:g} s: {', '.join(seen)}.")
-    print("\n".join(lines[2:]), flush=True)
-    return "\n".join(lines) + "\n"
-
-
 def bench_decode(options, files):
     lines = ["### JSON decoding, one thread, same bytes", "", "| what | Sloth M rows/s | arrow-json M rows/s | Sloth / arrow-json time |", "|---|---:|---:|---:|"]
     out = subprocess.run([options.bin, "decode", str(files["json"])], check=True, capture_output=True, text=True).stdout
@@ -495,6 +367,7 @@ def main():
     parser.add_argument("--flink-rows", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rate", type=int, default=200_000, help="events per second of the latency runs")
+    parser.add_argument("--warm", type=float, default=20, help="seconds before a latency run through Kafka counts")
     parser.add_argument("--seconds", type=float, default=20, help="length of a latency run")
     for peer in ("duckdb", "flink", "kafka"):
         parser.add_argument(f"--no-{peer}", action="store_true")

@@ -1,6 +1,6 @@
 """Latency of the live screen: how long after its creation a row is in the page's event stream.
 
-Reads /api/events as a page does, and compares the rows' `created_at` with the clock at the moment the frame was read.
+Reads /api/events as a page does, and notes for each row the clock at the moment its frame was read.
 """
 
 import http.client
@@ -13,13 +13,14 @@ def rows_of(delta):
     return [] if delta is None else delta.get("append", []) + delta.get("upsert", [])
 
 
-def latencies(address, table, column, seconds, warm=5.0):
-    """Milliseconds from creation to arrival, one for each row of `table` that came within `seconds`."""
+def arrivals(address, table, columns, seconds, warm=5.0):
+    """The rows of `table` that come within `seconds` after `warm`: for each these columns, then the time of arrival,
+    all in milliseconds since 1970."""
     connection = http.client.HTTPConnection(*address.rsplit(":", 1), timeout=30)
     connection.request("GET", "/api/events")
     stream = connection.getresponse()
     begun = time.monotonic()
-    found, position, event = [], None, None
+    found, positions, event = [], [], None
     while time.monotonic() - begun < warm + seconds:
         line = stream.readline()
         now_ms = time.time() * 1000
@@ -30,12 +31,14 @@ def latencies(address, table, column, seconds, warm=5.0):
             continue
         data = json.loads(line[6:])
         if event == b"schema":
-            columns = data["tables"][table]["columns"]
-            position = next(i for i, c in enumerate(columns) if c["name"] == column)
+            # The first one may come before the table is there; a changed schema is told again.
+            shape = data["tables"].get(table, {}).get("columns", [])
+            names = [c["name"] for c in shape]
+            positions = [names.index(c) for c in columns] if names else []
             continue
         if event != b"epoch" or data.get("snapshot") or time.monotonic() - begun < warm:
             continue
         for row in rows_of(data["tables"].get(table)):
-            found.append(now_ms - row[position])
+            found.append([row[p] for p in positions] + [now_ms])
     connection.close()
     return found
