@@ -95,6 +95,33 @@ SELECT TUMBLE_START(ts, INTERVAL '1' MINUTE) AS s, COUNT(*) FROM orders GROUP BY
 --|   |
 --|   = help: Write TUMBLE_START and the like with exactly the arguments of the TUMBLE in GROUP BY.
 
+SELECT TUMBLE_START(id, INTERVAL '1' MINUTE) AS s, COUNT(*) FROM orders GROUP BY TUMBLE(id, INTERVAL '1' MINUTE);
+--| error: 'id' cannot be a window's time: it is INT, no timestamp
+--|  --> errors.sql:1:89
+--|   |
+--| 1 | SELECT TUMBLE_START(id, INTERVAL '1' MINUTE) AS s, COUNT(*) FROM orders GROUP BY TUMBLE(id, INTERVAL '1' MINUTE);
+--|   |                                                                                         ^^
+--|   |
+--|   = help: Use the column that has a WATERMARK, or one computed with PROCTIME().
+
+SELECT COUNT(*) FROM orders GROUP BY HOP(amount, INTERVAL '1' MINUTE, INTERVAL '2' MINUTE);
+--| error: 'amount' cannot be a window's time: it is DECIMAL(10, 2), no timestamp
+--|  --> errors.sql:1:42
+--|   |
+--| 1 | SELECT COUNT(*) FROM orders GROUP BY HOP(amount, INTERVAL '1' MINUTE, INTERVAL '2' MINUTE);
+--|   |                                          ^^^^^^
+--|   |
+--|   = help: Use the column that has a WATERMARK, or one computed with PROCTIME().
+
+CREATE VIEW bad_window AS SELECT id, SESSION_END(CAST(id AS STRING), INTERVAL '1' MINUTE) AS s FROM orders GROUP BY id, SESSION(CAST(id AS STRING), INTERVAL '1' MINUTE);
+--| error: the time of 'SESSION' is STRING, no timestamp
+--|  --> errors.sql:1:121
+--|   |
+--| 1 | CREATE VIEW bad_window AS SELECT id, SESSION_END(CAST(id AS STRING), INTERVAL '1' MINUTE) AS s FROM orders GROUP BY id, SESSION(CAST(...
+--|   |                                                                                                                         ^^^^^^^
+--|   |
+--|   = help: Use the column that has a WATERMARK, or one computed with PROCTIME().
+
 SELECT * FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(nope), INTERVAL '5' MINUTE));
 --| error: column 'nope' does not exist
 --|  --> errors.sql:1:53

@@ -70,13 +70,13 @@ SELECT (SELECT MAX(y) FROM b) AS m FROM a;
 --|   = help: Write the value as a constant; subqueries come with exact incremental SQL.
 
 SELECT COUNT(*) FROM a GROUP BY TUMBLE(x, INTERVAL '1' SECOND);
---| error: '$WINDOW_START' cannot take (STRING, INT, BIGINT)
---|  --> refused.sql:1:1
+--| error: 'x' cannot be a window's time: it is INT, no timestamp
+--|  --> refused.sql:1:40
 --|   |
 --| 1 | SELECT COUNT(*) FROM a GROUP BY TUMBLE(x, INTERVAL '1' SECOND);
---|   | ^^^^^^
+--|   |                                        ^
 --|   |
---|   = help: Write TUMBLE_START(t, INTERVAL …) together with GROUP BY TUMBLE(t, INTERVAL …), t being a timestamp.
+--|   = help: Use the column that has a WATERMARK, or one computed with PROCTIME().
 
 SELECT ARRAY_AGG(x ORDER BY id) AS xs FROM a GROUP BY TUMBLE(ts, INTERVAL '1' SECOND);
 --| error: ORDER BY inside array_agg

@@ -10,7 +10,8 @@ const ABOUT: &str = "Marks a group window; internal.";
 
 fn coerce(types: &[DataType]) -> Option<Vec<DataType>> {
     match types {
-        [_, DataType::Timestamp(..), lengths @ ..] if (1..=3).contains(&lengths.len()) => Some(types.to_vec()),
+        // A time that is no timestamp is refused with its place, see `plan::check_group_windows`.
+        [_, _, lengths @ ..] if (1..=3).contains(&lengths.len()) => Some(types.to_vec()),
         _ => None,
     }
 }
@@ -30,7 +31,7 @@ macro_rules! marker {
     ($names:expr, $returns:expr) => {
         Function {
             names: $names,
-            usage: "TUMBLE_START(t, INTERVAL …) together with GROUP BY TUMBLE(t, INTERVAL …), t being a timestamp",
+            usage: "TUMBLE_START(t, INTERVAL …) together with GROUP BY TUMBLE(t, INTERVAL …)",
             about: ABOUT,
             volatility: Volatility::Immutable,
             coerce,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, AsArray, Int64Array};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, Volatility};
@@ -51,9 +51,20 @@ fn time_text(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
 /// Moves instants to local time and back: `CAST(ltz AS TIMESTAMP)` and `CAST(timestamp AS TIMESTAMP_LTZ)`.
 fn shift(args: &ScalarFunctionArgs, to_local: bool) -> Result<ColumnarValue> {
     let zone = session_zone(&args.config_options);
-    let millis = epoch_millis(&column(args, 0)?)?;
-    let moved = millis.unary(|ms| if to_local { zone.to_local_ms(ms) } else { zone.to_utc_ms(ms) });
-    from_local(moved, Zone::Utc, args.return_field.data_type())
+    let values = column(args, 0)?;
+    let moved = |ms: i64| if to_local { zone.to_local_ms(ms) } else { zone.to_utc_ms(ms) };
+    let scale = match values.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, _) => 1_000,
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => 1_000_000,
+        _ => return from_local(epoch_millis(&values)?.unary(moved), Zone::Utc, args.return_field.data_type()),
+    };
+    // Digits below a millisecond are in no zone's offset.
+    let raw = arrow::compute::cast(&values, &DataType::Int64)?;
+    let raw: Int64Array = raw.as_primitive::<Int64Type>().unary(|v| {
+        let ms = v.div_euclid(scale);
+        v.saturating_add((moved(ms) - ms).saturating_mul(scale))
+    });
+    Ok(ColumnarValue::Array(arrow::compute::cast(&raw, args.return_field.data_type())?))
 }
 
 pub(super) static FUNCTIONS: &[Function] = &[

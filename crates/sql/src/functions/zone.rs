@@ -4,6 +4,9 @@ use chrono::{DateTime, LocalResult, NaiveDateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 use datafusion::common::config::ConfigOptions;
 
+/// 2020-01-01.
+const STEADY_SINCE_MS: i64 = 1_577_836_800_000;
+
 /// A time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Zone {
@@ -60,6 +63,16 @@ impl Zone {
         utc_ms.saturating_add(self.offset_ms(utc_ms))
     }
 
+    /// The offset that windows of these lengths can be aligned by: any one of the zone's, when its changes are multiples
+    /// of all lengths; `None` otherwise. Changes before 2020 do not count, so that zones that gave them up are steady.
+    pub(crate) fn steady_offset_ms(self, lengths: &[i64]) -> Option<i64> {
+        const WEEK_MS: i64 = 7 * 86_400_000;
+        let first = self.offset_ms(STEADY_SINCE_MS);
+        let fits = |ms: i64| lengths.iter().all(|length| (self.offset_ms(ms) - first) % (*length).max(1) == 0);
+        let mut weeks = (0..20 * 53).map(|week| STEADY_SINCE_MS + week * WEEK_MS);
+        weeks.all(fits).then_some(first)
+    }
+
     /// The instant of a local time. Where the clock is put back, the earlier one; where it is put forward, local times
     /// that do not exist move on by the gap, as in Java.
     pub(crate) fn to_utc_ms(self, local_ms: i64) -> i64 {
@@ -101,6 +114,9 @@ mod tests {
         // 02:30 does not exist: it is 03:30.
         assert_eq!(berlin.to_utc_ms(change + hour + hour / 2), change + hour / 2);
         assert_eq!(Zone::parse("GMT+08:00"), Some(Zone::Fixed(8 * hour)));
+        assert_eq!(berlin.steady_offset_ms(&[hour / 2]), Some(hour));
+        assert_eq!(berlin.steady_offset_ms(&[24 * hour]), None);
+        assert_eq!(Zone::parse("Asia/Shanghai").unwrap().steady_offset_ms(&[24 * hour]), Some(8 * hour));
         assert_eq!(Zone::parse("nowhere"), None);
     }
 }

@@ -6,15 +6,19 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, TimeUnit};
-use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, Result, TableReference};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, Diagnostic, Result, TableReference};
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
-use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder, UserDefinedLogicalNodeCore};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, Extension, LogicalPlan, LogicalPlanBuilder, UserDefinedLogicalNodeCore,
+};
 use datafusion::sql::sqlparser::ast::{
     self, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, TableFactor,
 };
 use sloth_plan::WindowSpec;
 use sloth_types::Error;
 
+use crate::rewrite::group_window::WINDOW_MARKERS;
 use crate::rewrite::{args, function_name, interval::interval_ms};
 
 /// The columns that a window table function adds.
@@ -42,7 +46,6 @@ impl WindowTvf {
     /// # Errors
     /// When `time` is not a timestamp, or the input has a column named like one that the function adds.
     pub fn new(input: LogicalPlan, time: Expr, spec: WindowSpec, partition_by: Vec<Expr>) -> Result<Self> {
-        use datafusion::logical_expr::ExprSchemable;
         let time_type = time.get_type(input.schema())?;
         if !matches!(time_type, DataType::Timestamp(..)) {
             return Err(external(
@@ -83,7 +86,7 @@ fn column_index(input: &LogicalPlan, expr: &Expr) -> Option<usize> {
     }
 }
 
-fn external(error: Error) -> DataFusionError {
+pub(super) fn external(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
@@ -133,6 +136,52 @@ impl UserDefinedLogicalNodeCore for WindowTvf {
     fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
         WINDOW_COLUMNS.iter().map(|c| (*c).to_owned()).collect()
     }
+}
+
+/// Checks that each group window (`GROUP BY TUMBLE(t, …)`) is over a timestamp.
+///
+/// # Errors
+/// At the first that is not.
+pub(crate) fn check_group_windows(plan: &LogicalPlan) -> Result<()> {
+    plan.apply_with_subqueries(|node| {
+        let LogicalPlan::Aggregate(aggregate) = node else { return Ok(TreeNodeRecursion::Continue) };
+        for expr in &aggregate.group_expr {
+            expr.apply(|expr| {
+                match expr {
+                    Expr::ScalarFunction(f) if WINDOW_MARKERS.contains(&f.name()) => {
+                        check_group_time(&f.args, aggregate.input.schema())?;
+                    }
+                    _ => {}
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .map(drop)
+}
+
+/// Arguments of a marker: the window's kind, its time, its lengths.
+fn check_group_time(marker: &[Expr], schema: &DFSchema) -> Result<()> {
+    let [kind, time, ..] = marker else { return Ok(()) };
+    let time_type = time.get_type(schema)?;
+    if matches!(time_type, DataType::Timestamp(..)) {
+        return Ok(());
+    }
+    let shown = crate::types::SqlType::from_arrow(&time_type);
+    let (message, span) = match (time, kind) {
+        (Expr::Column(column), _) => {
+            (format!("'{}' cannot be a window's time: it is {shown}, no timestamp", column.name), column.spans.first())
+        }
+        (_, Expr::Literal(kind, _)) => {
+            let kind = kind.try_as_str().flatten().unwrap_or_default();
+            (format!("the time of '{kind}' is {shown}, no timestamp"), None)
+        }
+        _ => (format!("a window's time is {shown}, no timestamp"), None),
+    };
+    let hint = "Use the column that has a WATERMARK, or one computed with PROCTIME().";
+    let error = external(Error::invalid(message).hint(hint));
+    Err(error.with_diagnostic(Diagnostic::new_error("not a time", span)))
 }
 
 /// Plans window table functions, joins with UNNEST, and tables with hinted options.

@@ -43,7 +43,7 @@ impl Session {
         mut draft: Draft,
     ) -> Result<Effect> {
         draft.fill(self, statement, create)?;
-        let plan = self.plan_query(statement, query)?;
+        let plan = self.plan_root(statement, query)?;
         let plan = self.optimize(statement, &plan)?;
         if draft.columns.is_empty() {
             for field in plan.schema().fields() {

@@ -36,6 +36,8 @@ pub struct Session {
     catalog: Catalog,
     settings: Options,
     context: SessionContext,
+    /// A query was planned, in the time zone of then.
+    has_queries: bool,
 }
 
 /// What a statement did or asks for.
@@ -96,7 +98,7 @@ impl Session {
             // A registry refuses rewrites only when it keeps none; this one does.
             let _ = context.state_ref().write().register_function_rewrite(Arc::new(division));
         }
-        Session { catalog: Catalog::default(), settings: Options::default(), context }
+        Session { catalog: Catalog::default(), settings: Options::default(), context, has_queries: false }
     }
 
     /// Cuts a script into statements. Spans are byte ranges of the whole text.
@@ -130,6 +132,7 @@ impl Session {
             StatementKind::ShowCreate(name) => self.show_create(name),
             StatementKind::Set(None) => self.show_settings(),
             StatementKind::Set(Some((key, value))) => {
+                self.check_zone(key, value).map_err(|e| e.at(statement.span.clone()))?;
                 self.set(key, value).map_err(|e| e.at(statement.span.clone()))?;
                 done(format!("'{key}' set to '{value}'"))
             }
@@ -137,8 +140,11 @@ impl Session {
                 self.reset(key.as_deref());
                 done(key.as_ref().map_or_else(|| "all settings reset".to_owned(), |key| format!("'{key}' reset")))
             }
-            StatementKind::Insert(insert) => Ok(Effect::Run(vec![self.plan_insert(statement, insert)?])),
-            StatementKind::StatementSet(_) | StatementKind::Query(_) => Ok(Effect::Run(self.queries(statement)?)),
+            StatementKind::Insert(_) | StatementKind::StatementSet(_) | StatementKind::Query(_) => {
+                let queries = self.queries(statement)?;
+                self.has_queries = true;
+                Ok(Effect::Run(queries))
+            }
             StatementKind::Explain(inner) => Ok(Effect::Explain(self.queries(inner)?)),
             StatementKind::Nothing(why) => done(why.clone()),
         }
@@ -151,7 +157,7 @@ impl Session {
             }
             StatementKind::Insert(insert) => Ok(vec![self.plan_insert(statement, insert)?]),
             StatementKind::Query(query) => {
-                let plan = self.plan_query(statement, query)?;
+                let plan = self.plan_root(statement, query)?;
                 let plan = self.optimize(statement, &plan)?;
                 Ok(vec![self.query(statement, None, plan)])
             }
@@ -189,6 +195,17 @@ impl Session {
         }
     }
 
+    /// All queries of a script are one job, with one time zone.
+    fn check_zone(&self, key: &str, value: &str) -> Result<()> {
+        let (new, old) = (Zone::parse(value), Zone::parse(self.time_zone()));
+        // A name that is none is refused by `set`.
+        if key != TIME_ZONE || !self.has_queries || new.is_none() || new == old {
+            return Ok(());
+        }
+        Err(Error::unsupported(format!("queries before this one are in the time zone '{}'", self.time_zone()))
+            .hint("SET 'table.local-time-zone' once, before the first query."))
+    }
+
     /// Changes a setting.
     ///
     /// # Errors
@@ -214,7 +231,12 @@ impl Session {
     }
 
     fn set_zone(&mut self, zone: Option<String>) {
-        self.context.state_ref().write().config_mut().options_mut().execution.time_zone = zone;
+        let state = self.context.state_ref();
+        let mut state = state.write();
+        state.config_mut().options_mut().execution.time_zone = zone;
+        // What functions see when rows are there.
+        let options = Arc::clone(state.config_options());
+        state.execution_props_mut().config_options = Some(options);
     }
 
     /// The session's time zone by name.

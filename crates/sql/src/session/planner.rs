@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, DataFusionError};
+use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, LogicalPlan};
@@ -14,9 +15,10 @@ use sloth_types::{Error, Result};
 
 use super::Session;
 use crate::error::explain;
+use crate::functions::zone::session_zone;
 use crate::functions::{DecimalDivision, FlinkSemantics};
 use crate::parse::Statement;
-use crate::plan::Names;
+use crate::plan::{Names, check_group_windows, localize};
 
 impl Session {
     /// Plans a query; the plan is neither analysed nor optimised.
@@ -26,6 +28,18 @@ impl Session {
         let planner = SqlToRel::new_with_options(&names, options(&state));
         planner
             .sql_statement_to_plan(ast::Statement::Query(Box::new(query.clone())))
+            .and_then(|plan| check_group_windows(&plan).map(|()| plan))
+            .map_err(|e| self.explain(statement, statement.span.clone(), e))
+    }
+
+    /// Plans a query and makes its windows those of the session's time zone; views are planned without, as they become
+    /// part of other queries.
+    pub(super) fn plan_root(&self, statement: &Statement, query: &ast::Query) -> Result<LogicalPlan> {
+        let plan = self.plan_query(statement, query)?;
+        let to_local = self.context.udf("$to_local");
+        let zone = session_zone(self.context.state().config_options());
+        to_local
+            .and_then(|to_local| localize(plan, zone, to_local))
             .map_err(|e| self.explain(statement, statement.span.clone(), e))
     }
 

@@ -32,7 +32,7 @@ pub(super) fn plan_insert(
                 .at(insert.table.span.clone()));
         }
     };
-    let plan = session.plan_query(statement, &insert.query)?;
+    let plan = session.plan_root(statement, &insert.query)?;
     let targets = targets(statement, insert, &sink)?;
     let plan = fit(session, statement, insert, &sink, plan, &targets)?;
     Ok((sink, plan))
