@@ -10,7 +10,7 @@ SELECT ABS(-3) AS a, SIGN(-2.5) AS b, POWER(2, 10) AS c, SQRT(CAST(2 AS DOUBLE))
 --| +I[3, -1.0, 1024.0, 1.4142135623730951, 1.0, 0.0]
 
 SELECT ROUND(2.5) AS a, ROUND(-2.5) AS b, ROUND(3.14159, 2) AS c, FLOOR(2.7) AS d, CEIL(2.1) AS e, FLOOR(-2.7) AS f, TRUNCATE(3.789, 1) AS g;
---| +I[3.0, -3.0, 3.14000, 2, 3, -3, 3.700]
+--| +I[3, -3, 3.14, 2, 3, -3, 3.7]
 
 SELECT 2 + 3 * 4 AS a, (2 + 3) * 4 AS b, -2 * -3 AS c;
 --| +I[14, 20, 6]

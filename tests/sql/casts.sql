@@ -15,4 +15,4 @@ SELECT CAST('1.5' AS DOUBLE) AS a, CAST(3.99 AS INT) AS b, CAST(-3.99 AS BIGINT)
 --| +I[1.5, 3, -3]
 
 SELECT CAST('abc' AS VARCHAR(2)) AS a, CAST('ab' AS CHAR(2)) AS b;
---| +I[abc, ab]
+--| +I[ab, ab]

@@ -27,4 +27,4 @@ SELECT IF(1 > 2, 'a', 'b') AS a, IFNULL(CAST(NULL AS INT), 5) AS b, CHAR_LENGTH(
 --| +I[b, 5, 3, 3, 2]
 
 SELECT count_char('banana', 'a') AS a, UUID() IS NOT NULL AS b, TRUNCATE(42.345, 2) AS c, IS_DIGIT('17') AS d, IS_ALPHA('a1') AS e;
---| +I[3, true, 42.340, true, false]
+--| +I[3, true, 42.34, true, false]

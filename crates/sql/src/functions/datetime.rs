@@ -180,7 +180,8 @@ fn to_timestamp_ltz(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
             Some(name) => {
                 Zone::parse(name).ok_or_else(|| DataFusionError::Execution(format!("'{name}' is no time zone")))?
             }
-            None => session_zone(&args.config_options),
+            // Not the session's, as in Flink.
+            None => Zone::Utc,
         };
         let local = read_times(args, 1, "yyyy-MM-dd HH:mm:ss")?;
         return from_local(local, zone, &instant3());
@@ -205,13 +206,22 @@ fn from_unixtime(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
 }
 
 fn unix_timestamp(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
-    let zone = session_zone(&args.config_options);
+    // A text that says its zone needs no other.
+    let zoned = match Text::of(args, 1)?.constant() {
+        Some(Some(pattern)) => Pattern::compile(pattern).is_some_and(|p| p.reads_zone()),
+        _ => false,
+    };
+    let zone = if zoned { Zone::Utc } else { session_zone(&args.config_options) };
     let local = read_times(args, 1, "yyyy-MM-dd HH:mm:ss")?;
     let seconds: Int64Array = numbers(args.number_rows, |row| {
         // What cannot be read is the smallest number, as in Flink.
         Some(if local.is_valid(row) { zone.to_utc_ms(local.value(row)).div_euclid(1_000) } else { i64::MIN })
     });
     Ok(array(seconds))
+}
+
+fn is_instant(t: &DataType) -> bool {
+    matches!(t, DataType::Timestamp(_, Some(_)))
 }
 
 /// The unit that the argument at `index` names.
@@ -222,7 +232,11 @@ fn unit(args: &ScalarFunctionArgs, index: usize) -> Result<Unit> {
 
 fn timestampdiff(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     let unit = unit(args, 0)?;
-    let ((from, _), (to, _)) = (local_times(args, 1)?, local_times(args, 2)?);
+    let instant = |index: usize| args.arg_fields.get(index).is_some_and(|f| is_instant(f.data_type()));
+    let (from, to) = match instant(1) && instant(2) {
+        true => (epoch_millis(&column(args, 1)?)?, epoch_millis(&column(args, 2)?)?),
+        false => (local_times(args, 1)?.0, local_times(args, 2)?.0),
+    };
     let out: PrimitiveArray<Int32Type> = numbers(args.number_rows, |row| {
         (from.is_valid(row) && to.is_valid(row)).then(|| unit.between(from.value(row), to.value(row)) as i32)
     });
@@ -232,13 +246,14 @@ fn timestampdiff(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
 fn timestampadd(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     let unit = unit(args, 0)?;
     let count = Long::of(args, 1)?;
-    let (times, zone) = local_times(args, 2)?;
+    // Instants are moved in UTC, as in Flink: an hour is an hour when the clock changes.
+    let times = epoch_millis(&column(args, 2)?)?;
     let to = args.return_field.data_type().clone();
     let out = numbers(args.number_rows, |row| {
         let count = count.get(row)?;
         times.is_valid(row).then(|| unit.add(times.value(row), count))
     });
-    from_local(out, zone, &to)
+    from_local(out, Zone::Utc, &to)
 }
 
 fn round_to(args: &ScalarFunctionArgs, round: fn(Unit, i64) -> i64) -> Result<ColumnarValue> {
@@ -333,7 +348,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         names: &["to_timestamp_ltz"],
         usage: "TO_TIMESTAMP_LTZ(number, 0 | 3) or TO_TIMESTAMP_LTZ(text [, pattern [, zone]])",
-        about: "An instant from epoch seconds (0) or milliseconds (3), or from text.",
+        about: "An instant from epoch seconds (0) or milliseconds (3), or from text (in UTC unless a zone is given).",
         volatility: Volatility::Immutable,
         coerce: |types| coerce("sSS", types).or_else(|| coerce("nI", types)),
         returns: |_| instant3(),

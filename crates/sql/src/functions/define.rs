@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 use datafusion::prelude::SessionContext;
 
@@ -99,6 +100,17 @@ impl ScalarUDFImpl for Registered {
     }
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         Ok((self.function.returns)(types))
+    }
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let types: Vec<DataType> = args.arg_fields.iter().map(|f| f.data_type().clone()).collect();
+        let returned = match self.name() {
+            // The result's scale is the second argument, which is a literal in these.
+            "$round" | "$truncate" => {
+                super::math::rounded_type(&types, args.scalar_arguments.get(1).copied().flatten())
+            }
+            _ => (self.function.returns)(&types),
+        };
+        Ok(Arc::new(Field::new(self.name(), returned, true)))
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         (self.function.invoke)(&args)

@@ -1,5 +1,7 @@
 //! The SQL/JSON functions: a path picks values out of a JSON text.
 
+use std::fmt::Write as _;
+
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, Volatility};
@@ -212,7 +214,8 @@ fn json_exists(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     let mut failed = false;
     let found = booleans(args.number_rows, |row| match queries.at(row) {
         Found::Null => None,
-        Found::Values(values) => Some(!values.is_empty()),
+        // As in Flink, a null is nothing.
+        Found::Values(values) => Some(values.iter().any(|v| !v.is_null())),
         Found::Error => match on_error {
             "TRUE" => Some(true),
             "UNKNOWN" => None,
@@ -231,12 +234,15 @@ fn is_json(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     let (json, kind) = (Text::of(args, 0)?, Text::of(args, 1)?);
     let kind = kind.get(0).unwrap_or("VALUE");
     Ok(booleans(args.number_rows, |row| {
-        let parsed = serde_json::from_str::<Value>(json.get(row)?);
-        Some(parsed.is_ok_and(|value| match kind {
-            "OBJECT" => value.is_object(),
-            "ARRAY" => value.is_array(),
-            "SCALAR" => !value.is_object() && !value.is_array(),
-            _ => true,
+        // NULL is no JSON: the answer is false, not unknown.
+        let parsed = json.get(row).map(serde_json::from_str::<Value>);
+        Some(parsed.is_some_and(|parsed| {
+            parsed.is_ok_and(|value| match kind {
+                "OBJECT" => value.is_object(),
+                "ARRAY" => value.is_array(),
+                "SCALAR" => !value.is_object() && !value.is_array(),
+                _ => true,
+            })
         }))
     }))
 }
@@ -245,7 +251,15 @@ fn json_quote(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     let text = Text::of(args, 0)?;
     strings(args.number_rows, |row, out| {
         let Some(text) = text.get(row) else { return Ok(false) };
-        out.push_str(&Value::from(text).to_string());
+        // As in Flink, what is not ASCII is written as \uXXXX.
+        for c in Value::from(text).to_string().chars() {
+            match c.is_ascii() {
+                true => out.push(c),
+                false => c.encode_utf16(&mut [0; 2]).iter().for_each(|u| {
+                    let _ = write!(out, "\\u{u:04x}");
+                }),
+            }
+        }
         Ok(true)
     })
 }

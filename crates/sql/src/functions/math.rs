@@ -48,6 +48,19 @@ fn without_scale(types: &[DataType]) -> DataType {
     }
 }
 
+/// The type of `ROUND(value, digits)` for digits that are known: decimals lose the digits, as in Flink.
+pub(super) fn rounded_type(types: &[DataType], digits: Option<&ScalarValue>) -> DataType {
+    match (types.first(), digits) {
+        (Some(DataType::Decimal128(p, s)), Some(ScalarValue::Int64(Some(digits)))) if *digits < i64::from(*s) => {
+            let kept = (*digits).max(0) as i8;
+            // Rounding may need one digit more before the point.
+            let precision = 1 + i16::from(*p) - i16::from(*s) + i16::from(kept);
+            DataType::Decimal128(precision.clamp(1, 38) as u8, kept)
+        }
+        _ => first(types),
+    }
+}
+
 fn one_rounded(types: &[DataType]) -> Option<Vec<DataType>> {
     rounded(types).filter(|t| t.len() == 1)
 }
@@ -272,7 +285,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     math_function!(
         &["round"],
         "ROUND(number [, digits])",
-        "Rounded half up; whole numbers and decimals keep their type.",
+        "Rounded half up; decimals lose the digits, whole numbers keep their type.",
         Immutable,
         rounded,
         first,
@@ -282,6 +295,24 @@ pub(super) static FUNCTIONS: &[Function] = &[
         &["truncate", "trunc"],
         "TRUNCATE(number [, digits])",
         "Cut to a number of digits.",
+        Immutable,
+        rounded,
+        first,
+        |args| round(args, Mode::Truncate)
+    ),
+    math_function!(
+        &["$round"],
+        "ROUND(number [, digits])",
+        "Rounding to digits that are known; internal.",
+        Immutable,
+        rounded,
+        first,
+        |args| round(args, Mode::HalfUp)
+    ),
+    math_function!(
+        &["$truncate"],
+        "TRUNCATE(number [, digits])",
+        "Cutting to digits that are known; internal.",
         Immutable,
         rounded,
         first,

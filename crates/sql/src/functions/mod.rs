@@ -2,11 +2,18 @@
 
 mod aggregates;
 mod args;
+mod arrays;
 mod civil;
 mod clock;
+mod coding;
+mod collect;
 mod datetime;
 mod define;
 mod json;
+mod json_build;
+mod length;
+pub(crate) mod like;
+mod maps;
 mod markers;
 mod math;
 mod pattern;
@@ -22,22 +29,28 @@ use datafusion::logical_expr::AggregateUDF;
 use datafusion::prelude::SessionContext;
 
 pub(crate) use civil::{DAY_MS, Unit};
+pub(crate) use json_build::MEMBER_MARK;
 pub use math::NONDETERMINISTIC;
 pub(crate) use semantics::{DecimalDivision, FlinkSemantics};
 
 /// Names that the rewriting of the syntax tree replaces, so that no function of the name is registered.
 pub(crate) const REWRITTEN: &[&str] = &[
     "approx_count_distinct",
+    "current_catalog",
+    "current_database",
     "dayofmonth",
     "dayofweek",
     "dayofyear",
-    "element",
     "endswith",
     "from_base64",
     "grouping_id",
     "hour",
     "if",
     "ifnull",
+    "json_array",
+    "json_arrayagg",
+    "json_object",
+    "json_objectagg",
     "listagg",
     "minute",
     "mod",
@@ -51,6 +64,7 @@ pub(crate) const REWRITTEN: &[&str] = &[
     "timestampadd",
     "timestampdiff",
     "to_base64",
+    "variance",
     "week",
     "year",
 ];
@@ -63,13 +77,20 @@ pub(crate) fn register(context: &SessionContext) {
     for kind in [aggregates::Kind::Sum, aggregates::Kind::Avg] {
         context.register_udaf(AggregateUDF::from(aggregates::FlinkAggregate::new(kind)));
     }
+    context.register_udaf(AggregateUDF::from(collect::Collect::new()));
 }
 
 fn all_functions() -> impl Iterator<Item = &'static define::Function> {
     [
+        arrays::FUNCTIONS,
         clock::FUNCTIONS,
+        coding::FUNCTIONS,
         datetime::FUNCTIONS,
         json::FUNCTIONS,
+        json_build::FUNCTIONS,
+        length::FUNCTIONS,
+        like::FUNCTIONS,
+        maps::FUNCTIONS,
         markers::FUNCTIONS,
         math::FUNCTIONS,
         regex::FUNCTIONS,
@@ -80,12 +101,30 @@ fn all_functions() -> impl Iterator<Item = &'static define::Function> {
     .flatten()
 }
 
+/// Usage and description of the aggregate functions with Flink's meaning.
+const AGGREGATES: &[(&str, &str, &str)] = &[
+    ("collect", "COLLECT([DISTINCT] value)", "How often each value occurs, as a MAP; NULL is left out."),
+    (
+        "json_arrayagg",
+        "JSON_ARRAYAGG(value [NULL | ABSENT ON NULL])",
+        "The values as a JSON array, in the order of the rows; NULL is left out unless NULL ON NULL is said.",
+    ),
+    (
+        "json_objectagg",
+        "JSON_OBJECTAGG([KEY] key VALUE value [NULL | ABSENT ON NULL])",
+        "The members of a JSON object, its keys in alphabetical order; a key that occurs twice is an error.",
+    ),
+    ("listagg", "LISTAGG(text [, separator])", "The texts one after the other, divided by ',' or the separator."),
+    ("variance", "VARIANCE(number)", "The sample variance; VAR_SAMP is the same."),
+];
+
 /// Name, usage and description of Flink's functions that users can call, for the documentation.
 pub fn documentation() -> Vec<(&'static str, &'static str, &'static str)> {
     let mut rows: Vec<_> = all_functions()
         .filter_map(|f| Some((*f.names.first()?, f.usage, f.about)))
         .filter(|(name, _, about)| !about.ends_with("internal.") && *name != "$decimal_div")
         .map(|(name, usage, about)| (name.trim_start_matches('$'), usage, about))
+        .chain(AGGREGATES.iter().copied())
         .collect();
     rows.sort_unstable();
     rows

@@ -75,6 +75,11 @@ impl Pattern {
         Some(Pattern { items })
     }
 
+    /// True when texts of the pattern say their time zone.
+    pub(crate) fn reads_zone(&self) -> bool {
+        self.items.iter().any(|item| matches!(item, Item::Field('z' | 'Z' | 'X' | 'x', _)))
+    }
+
     /// The longest span of milliseconds, aligned to 1970, in which the output does not change.
     pub(crate) fn granularity_ms(&self) -> i64 {
         let of = |item: &Item| match item {

@@ -1,6 +1,5 @@
-//! Regular expressions, with Java's replacement syntax.
+//! Regular expressions.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -8,7 +7,7 @@ use arrow::array::{ListBuilder, PrimitiveArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, Volatility};
-use regex::Regex;
+use regex::{NoExpand, Regex};
 
 use super::args::{Long, Text, array, booleans, borrowed, coerce, has, numbers, strings};
 use super::define::Function;
@@ -19,7 +18,7 @@ const KEPT: usize = 256;
 static COMPILED: Mutex<Option<HashMap<String, Option<Regex>>>> = Mutex::new(None);
 
 /// The compiled expression; `None` when it is not valid, which gives NULL as in Flink.
-fn compile(text: &str) -> Option<Regex> {
+pub(super) fn compile(text: &str) -> Option<Regex> {
     let mut guard = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
     let kept = guard.get_or_insert_default();
     if let Some(known) = kept.get(text) {
@@ -34,17 +33,17 @@ fn compile(text: &str) -> Option<Regex> {
 }
 
 /// The expression of each row, compiled once when it does not change.
-struct Expressions<'a> {
+pub(super) struct Expressions<'a> {
     text: Text<'a>,
     last: Option<(&'a str, Option<Regex>)>,
 }
 
 impl<'a> Expressions<'a> {
-    fn new(args: &'a ScalarFunctionArgs, index: usize) -> Result<Self> {
+    pub(super) fn new(args: &'a ScalarFunctionArgs, index: usize) -> Result<Self> {
         Ok(Expressions { text: Text::of(args, index)?, last: None })
     }
 
-    fn at(&mut self, row: usize) -> Option<&Regex> {
+    pub(super) fn at(&mut self, row: usize) -> Option<&Regex> {
         let text = self.text.get(row)?;
         if self.last.as_ref().is_none_or(|(known, _)| *known != text) {
             self.last = Some((text, compile(text)));
@@ -91,7 +90,9 @@ fn matches(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     let (text, mut regex) = (Text::of(args, 0)?, Expressions::new(args, 1)?);
     Ok(booleans(args.number_rows, |row| {
         let text = text.get(row)?;
-        Some(regex.at(row).is_some_and(|r| r.is_match(text)))
+        let given = regex.text.get(row)?;
+        // Nothing matches an empty or broken expression, as in Flink.
+        Some(!given.is_empty() && regex.at(row).is_some_and(|r| r.is_match(text)))
     }))
 }
 
@@ -102,43 +103,26 @@ fn count(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     Ok(array(counts))
 }
 
+/// Where the first match starts, counting from 1; 0 when there is none.
+fn instr(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let (text, mut regex) = (Text::of(args, 0)?, Expressions::new(args, 1)?);
+    let found: PrimitiveArray<Int32Type> = numbers(args.number_rows, |row| {
+        let text = text.get(row)?;
+        let start = regex.at(row)?.find(text).map(|m| m.start());
+        Some(start.map_or(0, |s| text.get(..s).map_or(0, |before| before.chars().count() as i32 + 1)))
+    });
+    Ok(array(found))
+}
+
+/// As in Flink, the replacement stands for itself: `$1` is no group.
 fn replace(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     let (text, mut regex, with) = (Text::of(args, 0)?, Expressions::new(args, 1)?, Text::of(args, 2)?);
-    let constant = with.constant().flatten().map(java_replacement);
     strings(args.number_rows, |row, out| {
         let (Some(text), Some(with)) = (text.get(row), with.get(row)) else { return Ok(false) };
         let Some(regex) = regex.at(row) else { return Ok(false) };
-        let with = match &constant {
-            Some(known) => Cow::Borrowed(known.as_str()),
-            None => Cow::Owned(java_replacement(with)),
-        };
-        out.push_str(&regex.replace_all(text, with.as_ref()));
+        out.push_str(&regex.replace_all(text, NoExpand(with)));
         Ok(true)
     })
-}
-
-/// `$1x` is group 1 in Java and group `1x` in Rust; `\$` is a dollar sign.
-fn java_replacement(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 4);
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => match chars.next() {
-                Some('$') => out.push_str("$$"),
-                Some(other) => out.push(other),
-                None => out.push('\\'),
-            },
-            '$' if chars.peek().is_some_and(char::is_ascii_digit) => {
-                out.push_str("${");
-                while let Some(digit) = chars.next_if(char::is_ascii_digit) {
-                    out.push(digit);
-                }
-                out.push('}');
-            }
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 macro_rules! regex_function {
@@ -197,21 +181,19 @@ pub(super) static FUNCTIONS: &[Function] = &[
         count
     ),
     regex_function!(
+        &["regexp_instr"],
+        "REGEXP_INSTR(text, regex)",
+        "Where the first match starts, counting from 1; 0 when nothing matches.",
+        "ss",
+        |_| DataType::Int32,
+        instr
+    ),
+    regex_function!(
         &["regexp_replace"],
         "REGEXP_REPLACE(text, regex, replacement)",
-        "Every match replaced; `$1` is the first group.",
+        "Every match replaced; the replacement stands for itself, `$1` is no group.",
         "sss",
         |_| DataType::Utf8,
         replace
     ),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn replacements_follow_java() {
-        assert_eq!(java_replacement(r"$1x\$2"), "${1}x$$2");
-    }
-}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, ListBuilder, MapBuilder, PrimitiveArray, StringBuilder};
+use arrow::array::{Array, AsArray, ListBuilder, PrimitiveArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, Volatility};
@@ -34,8 +34,12 @@ fn split_index(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     Ok(borrowed(args.number_rows, |row| {
         let (text, separator, index) = (text.get(row)?, separator.get(row)?, index.get(row)?);
         let index = usize::try_from(index).ok()?;
-        if text.is_empty() || separator.is_empty() {
-            return (index == 0 && !text.is_empty()).then_some(text);
+        if text.is_empty() {
+            return None;
+        }
+        if separator.is_empty() {
+            // As in Flink, blanks divide then.
+            return text.split(char::is_whitespace).nth(index);
         }
         match separator.as_bytes() {
             // One byte: the frequent case.
@@ -72,7 +76,10 @@ fn substr(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
             f if f > 0 => f - 1,
             f => chars() as i64 + f,
         };
-        if length <= 0 || start < 0 {
+        if length < 0 {
+            return None;
+        }
+        if length == 0 || start < 0 {
             return Some("");
         }
         let byte = |n: i64| {
@@ -129,7 +136,7 @@ fn parse_url(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
         if !keyed {
             return Some(found);
         }
-        let key = key.get(row)?;
+        let key = key.get(row).filter(|_| part.get(row) == Some("QUERY"))?;
         found.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))
     }))
 }
@@ -155,40 +162,13 @@ fn url_part<'u>(url: &'u str, part: &str) -> Option<&'u str> {
     }
 }
 
-fn str_to_map(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
-    let (text, pairs, values) = (Text::of(args, 0)?, Text::of(args, 1)?, Text::of(args, 2)?);
-    let mut map = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new())
-        .with_keys_field(Field::new("key", DataType::Utf8, false))
-        .with_values_field(Field::new("value", DataType::Utf8, true));
-    for row in 0..args.number_rows {
-        let Some(text) = text.get(row) else {
-            map.append(false)?;
-            continue;
-        };
-        let (pairs, values) = (pairs.get(row).unwrap_or(","), values.get(row).unwrap_or("="));
-        for pair in text.split(pairs) {
-            let (key, value) = pair.split_once(values).map_or((pair, None), |(k, v)| (k, Some(v)));
-            map.keys().append_value(key);
-            map.values().append_option(value);
-        }
-        map.append(true)?;
-    }
-    let built = map.finish();
-    // The builder calls the entries as it likes; the type planner's name is what plans expect.
-    Ok(ColumnarValue::Array(arrow::compute::cast(&built, args.return_field.data_type())?))
-}
-
-fn string_map() -> DataType {
-    let text = || crate::types::SqlType::new(crate::types::SqlTypeKind::Varchar(None));
-    crate::types::SqlType::new(crate::types::SqlTypeKind::Map(Box::new(text()), Box::new(text()))).to_arrow()
-}
-
 /// `SPLIT(s, delimiter)`.
 fn split(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     let (text, delimiter) = (Text::of(args, 0)?, Text::of(args, 1)?);
     let mut list = ListBuilder::new(StringBuilder::new());
     for row in 0..args.number_rows {
         match (text.get(row), delimiter.get(row)) {
+            (Some(""), Some(_)) => list.append(true),
             (Some(text), Some("")) => {
                 text.chars().for_each(|c| list.values().append_value(c.to_string()));
                 list.append(true);
@@ -212,10 +192,13 @@ fn hex(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
             Ok(longs.is_valid(row))
         });
     }
-    let text = Text::of(args, 0)?;
+    let bytes = arrow::compute::cast(&values, &DataType::Binary)?;
+    let bytes = bytes.as_binary::<i32>();
     strings(args.number_rows, |row, out| {
-        let Some(text) = text.get(row) else { return Ok(false) };
-        for byte in text.bytes() {
+        if bytes.is_null(row) {
+            return Ok(false);
+        }
+        for byte in bytes.value(row) {
             let _ = write!(out, "{byte:02X}");
         }
         Ok(true)
@@ -227,7 +210,20 @@ fn typeof_(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     Ok(ColumnarValue::Scalar(ScalarValue::Utf8(shown)))
 }
 
+/// Texts, or numbers, which are decimals, and digits only when they are whole.
+fn texts_or_numbers(types: &[DataType]) -> Option<Vec<DataType>> {
+    match types {
+        [t] if t.is_numeric() => Some(vec![t.clone()]),
+        _ => coerce("s", types),
+    }
+}
+
 fn check(args: &ScalarFunctionArgs, holds: fn(&str) -> bool) -> Result<ColumnarValue> {
+    let values = column(args, 0)?;
+    if values.data_type().is_numeric() {
+        let sample = if values.data_type().is_integer() { "1" } else { "1.5" };
+        return Ok(booleans(args.number_rows, |row| Some(values.is_valid(row) && holds(sample))));
+    }
     let text = Text::of(args, 0)?;
     Ok(booleans(args.number_rows, |row| Some(text.get(row).is_some_and(holds))))
 }
@@ -308,14 +304,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
         parse_url
     ),
     text_function!(
-        &["str_to_map"],
-        "STR_TO_MAP(text [, ',' [, '=']])",
-        "A map from `k=v,k=v`.",
-        |types| coerce("sSS", types),
-        |_| string_map(),
-        str_to_map
-    ),
-    text_function!(
         &["split"],
         "SPLIT(text, delimiter)",
         "An array of the parts.",
@@ -325,9 +313,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
     ),
     text_function!(
         &["hex"],
-        "HEX(number or text)",
+        "HEX(number, text or bytes)",
         "Upper-case hexadecimal digits.",
-        |types| coerce("i", types).or_else(|| coerce("s", types)),
+        |types| match types {
+            [t @ (DataType::Binary | DataType::FixedSizeBinary(_))] => Some(vec![t.clone()]),
+            _ => coerce("i", types).or_else(|| coerce("s", types)),
+        },
         string_type,
         hex
     ),
@@ -351,7 +342,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         &["is_digit"],
         "IS_DIGIT(text)",
         "True when there are digits only.",
-        |types| coerce("s", types),
+        texts_or_numbers,
         |_| DataType::Boolean,
         |args| check(args, |t| !t.is_empty() && t.chars().all(char::is_numeric))
     ),
@@ -359,7 +350,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         &["is_decimal"],
         "IS_DECIMAL(text)",
         "True when the text is a number.",
-        |types| coerce("s", types),
+        texts_or_numbers,
         |_| DataType::Boolean,
         |args| check(args, |t| t.parse::<f64>().is_ok_and(f64::is_finite))
     ),

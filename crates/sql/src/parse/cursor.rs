@@ -198,7 +198,7 @@ impl<'s> Cursor<'s> {
         let start = self.start();
         let mut expr = self.with(Parser::parse_expr)?;
         let span = start..self.end();
-        crate::rewrite::rewrite_expr(&mut expr).map_err(|e| e.at(span.clone()))?;
+        crate::rewrite::rewrite_expr(self.source, &mut expr).map_err(|e| e.at(span.clone()))?;
         Ok((expr, span))
     }
 

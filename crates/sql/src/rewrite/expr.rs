@@ -8,11 +8,12 @@ use datafusion::sql::sqlparser::ast::{
 use sloth_types::{Error, Result};
 
 use super::interval::interval_length;
-use super::{args, call, function_name, group_window, string};
-use crate::functions::{DAY_MS, Unit};
+use super::{Places, args, call, function_name, group_window, like, string};
+use crate::functions::{DAY_MS, MEMBER_MARK, Unit};
+use crate::types::{SqlTypeKind, parse_type_text};
 
 /// Rewrites one expression whose children are done.
-pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
+pub(super) fn rewrite(expr: &mut Expr, places: &Places<'_>) -> Result<()> {
     let new = match expr {
         Expr::Function(f) => rewrite_function(f)?,
         Expr::Ceil { expr, field: CeilFloorKind::DateTimeField(unit) } if !is_no_unit(unit) => {
@@ -33,11 +34,12 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
             _ => None,
         },
         Expr::TypedString(typed) => typed_string(typed),
-        // The planner would look for the pattern anywhere in the text; the standard wants the whole text to match.
-        Expr::SimilarTo { .. } => {
-            return Err(
-                Error::unsupported("SIMILAR TO is not offered").hint("Use LIKE, or REGEXP_LIKE(text, '^(pattern)$').")
-            );
+        Expr::Like { .. } | Expr::ILike { .. } | Expr::SimilarTo { .. } => like::rewrite(expr, places)?,
+        Expr::Cast { data_type, .. } => fitted(data_type).map(|(name, length)| call(name, vec![expr.clone(), length])),
+        Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+            let length = overlay_for.iter().map(|e| (**e).clone());
+            let parts = [(**expr).clone(), (**overlay_what).clone(), (**overlay_from).clone()];
+            Some(call("overlay", parts.into_iter().chain(length).collect()))
         }
         _ => None,
     };
@@ -74,6 +76,23 @@ fn cast(expr: Expr, sql_type: &str) -> Expr {
 
 fn custom_type(sql_type: &str) -> DataType {
     DataType::Custom(ObjectName::from(vec![Ident::with_quote('`', sql_type)]), vec![])
+}
+
+/// The function that brings a text or BYTES to the length of a type, and the length.
+fn fitted(data_type: &DataType) -> Option<(&'static str, Expr)> {
+    let text = match data_type {
+        DataType::Custom(name, _) => match name.0.as_slice() {
+            [part] => part.as_ident().map_or_else(|| data_type.to_string(), |i| i.value.clone()),
+            _ => return None,
+        },
+        other => other.to_string(),
+    };
+    let (name, length) = match parse_type_text(&text).ok()?.kind {
+        SqlTypeKind::Char(n) | SqlTypeKind::Binary(n) => ("$char", n),
+        SqlTypeKind::Varchar(Some(n)) | SqlTypeKind::Varbinary(Some(n)) => ("$varchar", n),
+        _ => return None,
+    };
+    Some((name, number(i64::from(length))))
 }
 
 /// `TIMESTAMP '…'` has as many digits as are written, at least three.
@@ -154,6 +173,15 @@ fn rewrite_function(f: &mut Function) -> Result<Option<Expr>> {
         ("UNIX_TIMESTAMP", []) => Some(call("$now_seconds", vec![])),
         ("LOG", [x]) => Some(call("ln", vec![x.clone()])),
         ("SIGN", [_]) => rename(f, "signum"),
+        ("ROUND" | "TRUNCATE" | "TRUNC", [value, digits @ ..]) => {
+            let digits = match digits {
+                [] => Some(number(0)),
+                [digits] if is_number(digits) => Some(digits.clone()),
+                _ => None,
+            };
+            let name = if name == "ROUND" { "$round" } else { "$truncate" };
+            digits.map(|digits| call(name, vec![value.clone(), digits]))
+        }
         ("GREATEST" | "LEAST", [_, _, ..]) => {
             let null_if_any = given.iter().cloned().map(|e| Expr::IsNull(Box::new(e)));
             let any = null_if_any.reduce(|a, b| Expr::BinaryOp {
@@ -163,7 +191,6 @@ fn rewrite_function(f: &mut Function) -> Result<Option<Expr>> {
             });
             any.map(|any| case(any, Expr::Value(Value::Null.into()), Expr::Function(f.clone())))
         }
-        ("ELEMENT", [list]) => Some(call("array_element", vec![list.clone(), number(1)])),
         ("CARDINALITY", [_]) => Some(cast(Expr::Function(f.clone()), "INT")),
         ("STARTSWITH", [_, _]) => rename(f, "starts_with"),
         ("ENDSWITH", [_, _]) => rename(f, "ends_with"),
@@ -179,6 +206,21 @@ fn rewrite_function(f: &mut Function) -> Result<Option<Expr>> {
             }
             Some(call("encode", vec![call(&format!("sha{bits}"), vec![x.clone()]), string("hex")]))
         }
+        ("ENCODE" | "DECODE", [value, set]) if is_charset(set) => {
+            Some(call(&format!("${}", name.to_ascii_lowercase()), vec![value.clone(), set.clone()]))
+        }
+        ("CURRENT_DATABASE", []) => Some(string("default_database")),
+        ("CURRENT_CATALOG", []) => Some(string("default_catalog")),
+        ("VARIANCE", [_]) => rename(f, "var_samp"),
+        ("$JSON_ARRAYAGG", _) => {
+            let items = gathered(f, "$json_item", ",");
+            let items = call("coalesce", vec![items, string("")]);
+            Some(call("concat", vec![string("["), items, string("]")]))
+        }
+        ("$JSON_OBJECTAGG", _) => {
+            let members = gathered(f, "$json_member", &MEMBER_MARK.to_string());
+            Some(call("$json_object_of", vec![members]))
+        }
         ("ROW", [_, ..]) => rename(f, "struct"),
         ("LISTAGG", [_]) => {
             push(f, string(","));
@@ -189,6 +231,39 @@ fn rewrite_function(f: &mut Function) -> Result<Option<Expr>> {
         ("GROUPING_ID", _) => rename(f, "grouping"),
         _ => None,
     })
+}
+
+/// `STRING_AGG(inner(arguments), mark)` with the FILTER and the like of the call.
+fn gathered(f: &Function, inner: &str, mark: &str) -> Expr {
+    let arguments = args(f).into_iter().cloned().collect();
+    let mut gathered = f.clone();
+    gathered.args = FunctionArguments::List(ast::FunctionArgumentList {
+        duplicate_treatment: None,
+        args: [call(inner, arguments), string(mark)]
+            .into_iter()
+            .map(|e| FunctionArg::Unnamed(FunctionArgExpr::Expr(e)))
+            .collect(),
+        clauses: vec![],
+    });
+    rename(&mut gathered, "string_agg");
+    Expr::Function(gathered)
+}
+
+/// True for `2` and `-2`.
+fn is_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => matches!(value.value, Value::Number(..)),
+        Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr } => is_number(expr),
+        _ => false,
+    }
+}
+
+/// True for the name of a character set; ENCODE and DECODE know others, such as 'base64'.
+fn is_charset(set: &Expr) -> bool {
+    let Expr::Value(value) = set else { return false };
+    let Value::SingleQuotedString(name) = &value.value else { return false };
+    let name = name.to_ascii_uppercase();
+    name.starts_with("UTF-") || name.starts_with("ISO-") || name.starts_with("US-")
 }
 
 fn rename(f: &mut Function, name: &str) -> Option<Expr> {

@@ -4,6 +4,8 @@ mod expr;
 pub(crate) mod group_window;
 pub(crate) mod interval;
 mod json;
+mod json_build;
+mod like;
 pub(crate) mod tokens;
 pub(crate) mod within;
 
@@ -13,6 +15,7 @@ use datafusion::sql::sqlparser::ast::{
     self, Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem, TableFactor,
     TableWithJoins, VisitMut, VisitorMut,
 };
+use datafusion::sql::sqlparser::tokenizer::Span;
 use sloth_types::{Error, Result};
 
 use crate::plan::is_unnest;
@@ -20,12 +23,12 @@ use crate::text::SourceText;
 
 /// Rewrites a query in place.
 pub(crate) fn rewrite_query(source: &SourceText, query: &mut Query) -> Result<()> {
-    finish(query.visit(&mut Rewriter { source: Some(source) }))
+    finish(query.visit(&mut Rewriter { places: Places { source } }))
 }
 
 /// Rewrites an expression in place.
-pub(crate) fn rewrite_expr(expr: &mut Expr) -> Result<()> {
-    finish(expr.visit(&mut Rewriter { source: None }))
+pub(crate) fn rewrite_expr(source: &SourceText, expr: &mut Expr) -> Result<()> {
+    finish(expr.visit(&mut Rewriter { places: Places { source } }))
 }
 
 fn finish(flow: ControlFlow<Error>) -> Result<()> {
@@ -35,13 +38,27 @@ fn finish(flow: ControlFlow<Error>) -> Result<()> {
     }
 }
 
+/// Puts places into errors.
+pub(super) struct Places<'s> {
+    source: &'s SourceText,
+}
+
+impl Places<'_> {
+    fn at(&self, error: Error, span: Span) -> Error {
+        match self.source.range(span) {
+            Some(place) => error.at(place),
+            None => error,
+        }
+    }
+}
+
 struct Rewriter<'s> {
-    source: Option<&'s SourceText>,
+    places: Places<'s>,
 }
 
 impl Rewriter<'_> {
     fn place(&self, ident: Option<&Ident>) -> Option<Range<usize>> {
-        self.source?.range(ident?.span)
+        self.places.source.range(ident?.span)
     }
 }
 
@@ -89,7 +106,7 @@ impl VisitorMut for Rewriter<'_> {
             Expr::Function(f) => self.place(f.name.0.last().and_then(|part| part.as_ident())),
             _ => None,
         };
-        flow(expr::rewrite(expr).map_err(|e| match place {
+        flow(expr::rewrite(expr, &self.places).map_err(|e| match place {
             Some(place) => e.at(place),
             None => e,
         }))

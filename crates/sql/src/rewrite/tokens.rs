@@ -135,6 +135,9 @@ impl TokenPass<'_> {
             "JSON_VALUE" | "JSON_QUERY" | "JSON_EXISTS" if is_call => {
                 super::json::rewrite_call(self, word, head, inner)
             }
+            "JSON_OBJECT" | "JSON_ARRAY" | "JSON_OBJECTAGG" | "JSON_ARRAYAGG" if is_call => {
+                super::json_build::rewrite_call(self, word, head, inner)
+            }
             "MAP" if !is_call => {
                 self.push_word("map", head.span);
                 self.out.push(TokenWithSpan::new(Token::LParen, open.span));

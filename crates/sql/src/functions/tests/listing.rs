@@ -29,8 +29,15 @@ table are Sloth's own and behave as in Flink, also where DataFusion has one of t
 - Regular expressions have Rust's syntax: no look-around and no back references inside the expression.
 - `TIMESTAMP` literals have at least three digits. Date functions compute in milliseconds.
 - The default time zone is UTC, not the machine's; `SET 'table.local-time-zone'` changes it.
-- `EXTRACT(MILLISECOND FROM t)` is within the second. `TYPEOF` shows Sloth's type.
-- `SHA1`, `DECODE`/`ENCODE` with character sets, `CURRENT_WATERMARK`, `COLLECT` and Java functions are not there.
+- Windows over TIMESTAMP_LTZ begin with the hours and days of the session's time zone and show its local time. Where its
+  clock goes forward and back, windows whose length does not divide the change (days) are refused, the hour that the clock
+  repeats has windows of its own, and a window's end shows the local time of its instant.
+- One script has one time zone: `SET 'table.local-time-zone'` stands before its first query.
+- `EXTRACT(MILLISECOND FROM t)` is within the second. `EXTRACT(EPOCH FROM t)` of a TIMESTAMP_LTZ counts from 1970 in UTC.
+  `TYPEOF` shows Sloth's type.
+- Regular expressions that are broken give NULL, as in Flink; patterns of `LIKE` and `SIMILAR TO` that are broken are errors.
+- `JSON_OBJECT` takes DATE and TIME too. A multiset, the result of `COLLECT`, is a `MAP<value, INT>`.
+- `CURRENT_WATERMARK`, `PRINTF`, `PARSE_JSON` and Java functions are not there.
 
 ";
 
