@@ -43,7 +43,7 @@ SELECT ELEMENT(a) AS e FROM t WHERE id <> 1;
 
 -- COLLECT gives a multiset: each value and how often it occurs.
 SELECT COLLECT(x) AS c, COLLECT(DISTINCT x) AS d, COLLECT(n) FILTER (WHERE n > 1) AS f FROM (VALUES ('b', 1), ('a', 2), ('b', 3), (NULL, 4)) AS t(x, n);
---| +U[{a=1, b=2}, {a=1, b=1}, {2=1, 3=1, 4=1}]
+--| +I[{a=1, b=2}, {a=1, b=1}, {2=1, 3=1, 4=1}]
 
 CREATE TABLE s (k STRING, v INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'inline', 'format' = 'csv', 'data' = '
 a,3,2024-11-11 00:00:01

@@ -28,8 +28,8 @@ SELECT id, item, dt, `file.name` AS name, size, file_path LIKE '%/tests/data/ord
 --| +I[3, cup, 2024-11-11, 2024-11-11.csv, 6, true, true]
 
 SELECT dt, COUNT(*) AS n, MAX(size) AS size FROM orders GROUP BY dt;
---| +U[2024-11-10, 2, 13]
---| +U[2024-11-11, 1, 6]
+--| +I[2024-11-10, 2, 13]
+--| +I[2024-11-11, 1, 6]
 
 -- A sink does not write virtual columns.
 CREATE TABLE copy (id INT, name STRING METADATA FROM 'file.name' VIRTUAL) WITH ('connector' = 'print');

@@ -84,11 +84,11 @@ SELECT ws, we, MAX(n) AS n FROM hours GROUP BY ws, we;
 --| +I[2024-11-12T00:00, 2024-11-12T01:00, 1]
 
 SELECT ws, COUNT(*) AS n FROM hours GROUP BY ws;
---| +U[2024-11-10T23:00, 1]
---| +U[2024-11-11T00:00, 1]
---| +U[2024-11-11T08:00, 1]
---| +U[2024-11-11T23:00, 1]
---| +U[2024-11-12T00:00, 1]
+--| +I[2024-11-10T23:00, 1]
+--| +I[2024-11-11T00:00, 1]
+--| +I[2024-11-11T08:00, 1]
+--| +I[2024-11-11T23:00, 1]
+--| +I[2024-11-12T00:00, 1]
 
 SELECT window_start, GROUPING(kind) AS g, kind, COUNT(*) AS n FROM (SELECT *, MOD(id, 2) AS kind FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR(at_ltz), INTERVAL '1' DAY))) GROUP BY window_start, window_end, GROUPING SETS ((kind), ());
 --| +I[2024-11-10T00:00, 0, 0, 1]
