@@ -2,6 +2,7 @@
 
 mod local_windows;
 mod match_recognize;
+mod match_values;
 mod provider;
 mod types;
 mod unnest;

@@ -1,3 +1,5 @@
+//! Consolidation against a naive multiset.
+
 use std::collections::BTreeMap;
 
 use arrow::array::{AsArray, RecordBatch, StringArray};

@@ -1,3 +1,5 @@
+//! Random patterns against a matcher that tries everything.
+
 use std::convert::Infallible;
 
 use sloth_types::rng::Rng;
@@ -38,7 +40,7 @@ fn naive(
                 max: max.map(|m| m - u32::from(m > 0)),
                 greedy: *greedy,
             };
-            let mut inside = |taken: &mut Vec<usize>, then: &mut dyn FnMut(usize, &[usize]) -> bool| {
+            let inside = |taken: &mut Vec<usize>, then: &mut dyn FnMut(usize, &[usize]) -> bool| {
                 if *max == Some(0) {
                     return false;
                 }

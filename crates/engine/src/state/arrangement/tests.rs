@@ -1,3 +1,5 @@
+//! Random changes against a naive multiset.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

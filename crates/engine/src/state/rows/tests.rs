@@ -1,3 +1,5 @@
+//! Every column type in and out of slots.
+
 use std::sync::Arc;
 
 use arrow::array::*;
