@@ -316,7 +316,7 @@ fn json_unquote(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
 
 /// Texts first, then values of any type; keys are texts too.
 fn built(types: &[DataType], texts: &[usize], keys: bool) -> Option<Vec<DataType>> {
-    let is_key = |i: usize| texts.contains(&i) || (keys && i >= 2 && i % 2 == 0);
+    let is_key = |i: usize| texts.contains(&i) || (keys && i >= 2 && i.is_multiple_of(2));
     let coerced = types.iter().enumerate().map(|(i, t)| match (is_key(i), t) {
         (true, t) => is_text(t).then_some(DataType::Utf8),
         (false, DataType::Utf8View | DataType::LargeUtf8) => Some(DataType::Utf8),

@@ -95,7 +95,8 @@ fn union(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     let maps: Vec<&MapArray> = columns.iter().map(|c| c.as_map()).collect();
     let keys = concat(&maps.iter().map(|m| m.keys().as_ref()).collect::<Vec<_>>())?;
     let values = concat(&maps.iter().map(|m| m.values().as_ref()).collect::<Vec<_>>())?;
-    let rows = RowConverter::new(vec![SortField::new(keys.data_type().clone())])?.convert_columns(&[keys.clone()])?;
+    let rows = RowConverter::new(vec![SortField::new(keys.data_type().clone())])?
+        .convert_columns(std::slice::from_ref(&keys))?;
     let mut out = Maps::new(args.number_rows);
     for row in 0..args.number_rows {
         let valid = maps.iter().all(|m| m.is_valid(row));

@@ -56,7 +56,13 @@ impl Lowering<'_> {
             .map(|(i, (name, condition))| {
                 let condition = match condition {
                     None => Condition::Always,
-                    Some(taken) => self.condition(&input, node, i, taken, &places, &mut columns)?,
+                    Some(taken) => match row_only(node, i, taken)? {
+                        Some(condition) => self.row_condition(&input, condition, &mut columns)?,
+                        None => {
+                            let boolean = Some(&DataType::Boolean);
+                            Condition::Computed(self.match_expr(taken, &places, &columns, boolean)?)
+                        }
+                    },
                 };
                 Ok(Variable { name: name.clone(), condition })
             })
@@ -131,35 +137,8 @@ impl Lowering<'_> {
     }
 
     /// A condition that looks at the row alone is computed before the operator, for whole batches.
-    fn condition(
-        &self,
-        input: &Relation,
-        node: &MatchNode,
-        variable: usize,
-        taken: &Taken,
-        places: &[Place],
-        columns: &mut Columns,
-    ) -> Result<Condition> {
-        let own = |value: &Value| match value {
-            Value::Last { variable: of, back: 0, before: 0, .. } => of.is_none_or(|v| v == variable),
-            _ => false,
-        };
-        if !taken.values.iter().all(own) {
-            return Ok(Condition::Computed(self.match_expr(taken, places, columns, Some(&DataType::Boolean))?));
-        }
-        let replaced = taken.expr.clone().transform_up(|e| {
-            let argument = match &e {
-                Expr::Column(c) => taken.schema.index_of_column(c).ok().and_then(|i| taken.values.get(i)),
-                _ => None,
-            };
-            Ok(match argument {
-                Some(Value::Last { argument, .. }) => {
-                    Transformed::yes(node.arguments.get(*argument).cloned().unwrap_or(e))
-                }
-                _ => Transformed::no(e),
-            })
-        });
-        let condition = self.session.coerce_expr(replaced.map_err(internal)?.data, &input.schema)?;
+    fn row_condition(&self, input: &Relation, condition: Expr, columns: &mut Columns) -> Result<Condition> {
+        let condition = self.session.coerce_expr(condition, &input.schema)?;
         let compiled = self.compile(input, &condition)?;
         Ok(Condition::Column(columns.add(compiled, DataType::Boolean)))
     }
@@ -213,4 +192,26 @@ impl Lowering<'_> {
         }
         Ok(MatchExpr { values, schema, expr })
     }
+}
+
+/// The condition of a variable as an expression over the input, when it looks at nothing but the row itself.
+fn row_only(node: &MatchNode, variable: usize, taken: &Taken) -> Result<Option<Expr>> {
+    let own = |value: &Value| match value {
+        Value::Last { variable: of, back: 0, before: 0, .. } => of.is_none_or(|v| v == variable),
+        _ => false,
+    };
+    if !taken.values.iter().all(own) {
+        return Ok(None);
+    }
+    let replaced = taken.expr.clone().transform_up(|e| {
+        let value = match &e {
+            Expr::Column(c) => taken.schema.index_of_column(c).ok().and_then(|i| taken.values.get(i)),
+            _ => None,
+        };
+        Ok(match value {
+            Some(Value::Last { argument, .. }) => Transformed::yes(node.arguments.get(*argument).cloned().unwrap_or(e)),
+            _ => Transformed::no(e),
+        })
+    });
+    Ok(Some(replaced.map_err(internal)?.data))
 }
