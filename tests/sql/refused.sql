@@ -29,13 +29,7 @@ SELECT id FROM a ORDER BY id;
 SELECT id
 FROM a
 LIMIT 10;
---| error: LIMIT over a stream needs retraction
---|  --> refused.sql:3:1
---|   |
---| 3 | LIMIT 10;
---|   | ^^^^^
---|   |
---|   = help: Leave LIMIT out and cut where the result is shown (a screen tile has `sort` and `limit`).
+--| +I[1]
 
 SELECT id, ROW_NUMBER() OVER (PARTITION BY id ORDER BY ts) AS n FROM a;
 --| error: OVER needs retraction

@@ -22,6 +22,7 @@ use crate::operators::join::JoinOperator;
 use crate::operators::local::LocalAggregate;
 use crate::operators::panes::PaneRule;
 use crate::operators::pattern::MatchOperator;
+use crate::operators::rank::{RankOperator, RankParts};
 use crate::operators::session::{SessionOperator, SessionParts};
 use crate::operators::sink::{Exact, SinkOperator};
 use crate::operators::stages;
@@ -172,6 +173,18 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 let (schema, context) = (Arc::clone(&node.schema), Arc::clone(&floor.context));
                 let operator = MatchOperator::new(matching, &input_schema()?, time, schema, context)?;
                 stateful(&floor, first()?, "match", by_key_of(&matching.partition), operator)
+            }
+            NodeKind::Rank(rank) => {
+                let parts = RankParts {
+                    rank: rank.clone(),
+                    input: input_schema()?,
+                    schema: Arc::clone(&node.schema),
+                    mode: node.mode.clone(),
+                    retracts: node.inputs.first().is_some_and(|i| changes(plan, *i)),
+                    time: domain(rank.proctime, rank.cascaded),
+                };
+                let operator = RankOperator::new(parts, Arc::clone(&floor.context))?;
+                stateful(&floor, first()?, "rank", pact::by_key(vec![rank.partition.clone()], vec![]), operator)
             }
             NodeKind::Sink(sink) => {
                 let ordinal = sinks;

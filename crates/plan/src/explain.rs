@@ -1,5 +1,7 @@
 //! EXPLAIN: the plan as text, sinks first, each operator with its exchange, changelog mode, watermark and state.
 
+mod rank_lines;
+
 use std::fmt::Write;
 
 use arrow::datatypes::Schema;
@@ -70,6 +72,7 @@ fn headline(node: &Node, input: Option<&Node>) -> String {
         NodeKind::GroupAggregate(g) => format!("GroupAggregate{}", by(&columns(&g.keys))),
         NodeKind::Join(join) => format!("Join {:?}", join.kind),
         NodeKind::Match(m) => format!("MatchRecognize{}", by(&columns(&m.partition))),
+        NodeKind::Rank(rank) => rank_lines::headline(rank, input.map(|n| n.schema.as_ref())),
         NodeKind::LateRows(w) => format!("LateRows behind {}", w.window),
         NodeKind::BadRecords => "BadRecords".to_owned(),
         NodeKind::Sink(sink) => {
@@ -130,6 +133,10 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
             });
         }
         NodeKind::Join(join) => join_details(plan, node, join, &mut lines),
+        NodeKind::Rank(rank) => {
+            exchange(&rank.partition, &[], input, plan, &mut lines);
+            rank_lines::details(rank, input, clock(plan, node, rank.proctime), &mut lines);
+        }
         _ => {}
     }
     lines.push(format!("changelog: {}", mode(node)));

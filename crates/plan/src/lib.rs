@@ -8,6 +8,7 @@ pub mod changelog;
 pub mod explain;
 pub mod node;
 pub mod pattern;
+pub mod rank;
 pub mod settings;
 pub mod window;
 
@@ -17,5 +18,6 @@ pub use node::{
     SourceNode, SourceOrigin, Stage, UnnestColumn, WatermarkRule, WindowAggregate, WindowAssign, WindowSource,
     bad_record_schema,
 };
+pub use rank::{OrderColumn, Rank, RankFunction, Ties};
 pub use settings::JobSettings;
 pub use window::WindowSpec;

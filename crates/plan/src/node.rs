@@ -9,6 +9,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use sloth_types::{ChangelogMode, TableSpec};
 
 use crate::aggregate::AggregateCall;
+use crate::rank::Rank;
 use crate::settings::JobSettings;
 use crate::window::WindowSpec;
 
@@ -63,6 +64,8 @@ pub enum NodeKind {
     Join(Box<Join>),
     /// Finds sequences of rows.
     Match(Box<crate::pattern::MatchRecognize>),
+    /// The first rows of each partition.
+    Rank(Rank),
     /// Passes only the rows that are late for every window they belong to.
     LateRows(WindowAssign),
     /// Passes the bad records of the source (columns: raw, split, place, error), whatever its rows.

@@ -7,6 +7,7 @@ pub(crate) mod join;
 pub(crate) mod local;
 pub(crate) mod panes;
 pub(crate) mod pattern;
+pub(crate) mod rank;
 pub(crate) mod session;
 pub(crate) mod sink;
 pub(crate) mod stages;

@@ -89,7 +89,7 @@ impl SinkOperator {
 }
 
 /// One batch with the rows of all, ordered by their content; equal rows are interchangeable.
-fn by_content(batches: &[Batch]) -> Result<Option<Batch>> {
+pub(super) fn by_content(batches: &[Batch]) -> Result<Option<Batch>> {
     let Some(first) = batches.first() else { return Ok(None) };
     let schema = first.rows.schema();
     let rows = concat_batches(&schema, batches.iter().map(|b| &b.rows))?;

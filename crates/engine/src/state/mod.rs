@@ -4,4 +4,5 @@ pub(crate) mod arena;
 pub(crate) mod arrangement;
 pub(crate) mod groups;
 pub(crate) mod keys;
+pub(crate) mod ordered;
 pub(crate) mod rows;

@@ -17,6 +17,7 @@ mod maps;
 mod markers;
 mod math;
 mod pattern;
+mod ranking;
 mod regex;
 mod semantics;
 #[cfg(test)]
@@ -78,6 +79,7 @@ pub(crate) fn register(context: &SessionContext) {
         context.register_udaf(AggregateUDF::from(aggregates::FlinkAggregate::new(kind)));
     }
     context.register_udaf(AggregateUDF::from(collect::Collect::new()));
+    ranking::register(context);
 }
 
 fn all_functions() -> impl Iterator<Item = &'static define::Function> {

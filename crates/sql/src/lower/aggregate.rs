@@ -351,6 +351,9 @@ impl Lowering<'_> {
         // From (window, keys, results) to the logical order: group keys, grouping id, results.
         self.windows += 1;
         let id = self.windows;
+        if proctime {
+            self.clocked.insert(id);
+        }
         let mut picks: Vec<(usize, Role)> = shape
             .slots
             .iter()
@@ -422,7 +425,7 @@ fn millis_type(data_type: &DataType) -> DataType {
     }
 }
 
-fn int_literal(expr: &Expr) -> Option<i64> {
+pub(super) fn int_literal(expr: &Expr) -> Option<i64> {
     match strip_alias(expr) {
         Expr::Literal(ScalarValue::Int64(v), _) => *v,
         Expr::Literal(other, _) => match other.cast_to(&DataType::Int64) {

@@ -105,7 +105,7 @@ impl Lowering<'_> {
     }
 
     /// The columns to join on; those that are computed are added behind the others.
-    fn with_keys(&mut self, input: Relation, on: &[&Expr]) -> Result<(Relation, Vec<usize>)> {
+    pub(super) fn with_keys(&mut self, input: Relation, on: &[&Expr]) -> Result<(Relation, Vec<usize>)> {
         let schema = self.schema_of(input.node);
         let mut exprs: Vec<Arc<dyn PhysicalExpr>> =
             schema.fields().iter().enumerate().map(|(i, f)| Arc::new(ColumnExpr::new(f.name(), i)) as _).collect();

@@ -9,13 +9,14 @@ mod call;
 mod join;
 mod match_recognize;
 mod needs;
+mod rank;
 mod refuse;
 mod relation;
 mod route;
 mod scan;
 mod window;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -47,6 +48,7 @@ pub fn lower(session: &Session, queries: &[Query]) -> Result<JobPlan> {
         scans: Scans::new(needs),
         late: vec![],
         windows: 0,
+        clocked: HashSet::new(),
         query: None,
     };
     for query in queries {
@@ -68,6 +70,8 @@ struct Lowering<'s> {
     late: Vec<route::LateBranch>,
     /// Number of windows met, to tell them apart.
     windows: usize,
+    /// The windows of processing time among them.
+    clocked: HashSet<usize>,
     query: Option<Query>,
 }
 
@@ -120,15 +124,20 @@ impl Lowering<'_> {
                 Ok(Relation { schema, ..input })
             }
             LogicalPlan::Projection(projection) => {
-                let input = self.relation(&projection.input)?;
+                let input = self.below(&projection.input, projection.expr.iter())?;
                 self.project(input, &projection.expr, &projection.schema)
             }
-            LogicalPlan::Filter(filter) => {
-                let input = self.relation(&filter.input)?;
-                self.filter(input, &filter.predicate)
-            }
+            LogicalPlan::Filter(filter) => match self.ranked(filter, None)? {
+                Some(relation) => Ok(relation),
+                None => {
+                    let input = self.relation(&filter.input)?;
+                    self.filter(input, &filter.predicate)
+                }
+            },
+            LogicalPlan::Limit(limit) => self.limit(limit),
             LogicalPlan::Aggregate(aggregate) => {
-                let input = self.relation(&aggregate.input)?;
+                let exprs = aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
+                let input = self.below(&aggregate.input, exprs)?;
                 self.aggregate(input, aggregate)
             }
             LogicalPlan::Join(join) => self.join(join),

@@ -19,11 +19,6 @@ impl Lowering<'_> {
                 "ORDER BY",
                 "Leave ORDER BY out and sort where the result is shown (a screen tile has `sort` and `limit`).",
             ),
-            LogicalPlan::Limit(_) => (
-                "LIMIT over a stream needs retraction",
-                "LIMIT",
-                "Leave LIMIT out and cut where the result is shown (a screen tile has `sort` and `limit`).",
-            ),
             LogicalPlan::Window(_) => (
                 "OVER needs retraction",
                 "OVER",

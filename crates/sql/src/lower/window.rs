@@ -32,6 +32,9 @@ impl Lowering<'_> {
         self.check_time(role, input.schema.field(time).name())?;
         self.windows += 1;
         let id = self.windows;
+        if role == Role::Proctime {
+            self.clocked.insert(id);
+        }
         let mut fields: Vec<_> = input.schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
         let added = window.schema.iter().skip(window.schema.fields().len().saturating_sub(3));
         fields.extend(added.map(|(q, f)| (q.cloned(), Arc::clone(f))));

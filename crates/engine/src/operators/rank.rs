@@ -1,0 +1,444 @@
+//! Ranking: the rows of each partition whose rank is in a range, as they change.
+//!
+//! The partition's rows stand in order ([`OrderedRows`]). When an epoch first touches a partition, the range of ranks as
+//! it was is noted; at the epoch's end it is compared with what it has become, and the difference is given out. Where
+//! rows are never taken back, rows behind the range can never come into it and are dropped at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32Array};
+use arrow::compute::{SortOptions, filter_record_batch};
+use arrow::datatypes::SchemaRef;
+use sloth_plan::{Rank, RankFunction, Ties};
+use sloth_types::{ChangelogMode, Result, Watermark};
+
+use super::Operator;
+use super::delta::Consolidator;
+use super::sink::by_content;
+use super::window::fit;
+use super::window_assign::millis;
+use crate::context::{JobContext, StateGauge};
+use crate::epoch::{EpochInfo, TimeDomain};
+use crate::message::Batch;
+use crate::state::ordered::{Located, OrderedRows, Spelled, weight_at};
+
+/// Ranks the rows whose partitions this worker owns.
+pub(crate) struct RankOperator {
+    rank: Rank,
+    rows: OrderedRows,
+    time: TimeDomain,
+    schema: SchemaRef,
+    /// Rows of the input may be taken back.
+    retracts: bool,
+    /// Rows of the output never are.
+    appends: bool,
+    consolidator: Consolidator,
+    waiting: Vec<Batch>,
+    touched: Touched,
+    /// Slots of rows that went in this epoch: readable until its end.
+    gone: Vec<u32>,
+    /// Partitions by the end of their window.
+    windows: BTreeMap<i64, Vec<u32>>,
+    /// Rows so far, where ties are by arrival.
+    arrived: u64,
+    buffer: Vec<u8>,
+    context: Arc<JobContext>,
+    gauge: StateGauge,
+}
+
+/// What a ranking is made with.
+pub(crate) struct RankParts {
+    pub(crate) rank: Rank,
+    pub(crate) input: SchemaRef,
+    pub(crate) schema: SchemaRef,
+    pub(crate) mode: ChangelogMode,
+    pub(crate) retracts: bool,
+    pub(crate) time: TimeDomain,
+}
+
+/// A row within the range of ranks: its first rank, and how many ranks (or equal rows) it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    slot: u32,
+    rank: u64,
+    count: i64,
+}
+
+/// The partitions that an epoch has touched, and their ranges before it.
+#[derive(Default)]
+struct Touched {
+    partitions: Vec<u32>,
+    marks: Vec<bool>,
+    before: Vec<Entry>,
+    /// Where each partition's entries end in `before`.
+    ends: Vec<usize>,
+}
+
+/// Rows to be given out.
+#[derive(Default)]
+struct Output {
+    slots: Vec<u32>,
+    partitions: Vec<u32>,
+    ranks: Vec<i64>,
+    diffs: Vec<i64>,
+}
+
+impl Output {
+    fn push(&mut self, partition: u32, entry: Entry, sign: i64) {
+        self.slots.push(entry.slot);
+        self.partitions.push(partition);
+        self.ranks.push(entry.rank as i64);
+        self.diffs.push(sign * entry.count);
+    }
+}
+
+impl RankOperator {
+    /// No rows yet.
+    pub(crate) fn new(parts: RankParts, context: Arc<JobContext>) -> Result<Self> {
+        let RankParts { rank, input, schema, mode, retracts, time } = parts;
+        let options =
+            |o: &sloth_plan::OrderColumn| SortOptions { descending: o.descending, nulls_first: o.nulls_first };
+        let order: Vec<(usize, SortOptions)> = rank.order.iter().map(|o| (o.column, options(o))).collect();
+        let stamped = rank.ties != Ties::Content;
+        Ok(RankOperator {
+            rows: OrderedRows::new(&input, &rank.partition, &order, stamped)?,
+            rank,
+            time,
+            schema,
+            retracts,
+            appends: mode == ChangelogMode::Append,
+            consolidator: Consolidator::new(&input)?,
+            waiting: vec![],
+            touched: Touched::default(),
+            gone: vec![],
+            windows: BTreeMap::new(),
+            arrived: 0,
+            buffer: vec![],
+            gauge: StateGauge::new(Arc::clone(&context)),
+            context,
+        })
+    }
+
+    /// Takes in changes: in any order, unless ties are by arrival.
+    fn add(&mut self, epoch: &EpochInfo, batch: &Batch) -> Result<()> {
+        let batch = &self.without_late(epoch, batch)?;
+        let rows = batch.rows.num_rows();
+        if rows == 0 {
+            return Ok(());
+        }
+        let located = self.rows.locate(&batch.rows)?;
+        // Rows that cannot come into the range are not even encoded.
+        let kept: Vec<u32> = (0..rows as u32).filter(|row| !self.is_behind(&located, *row as usize)).collect();
+        let all = kept.len() == rows;
+        let picked = UInt32Array::from(kept);
+        let spelled = self.rows.spell(&batch.rows, (!all).then_some(&picked))?;
+        let ends = match self.rank.window_end {
+            Some(column) => Some(millis(batch.rows.column(column))?),
+            None => None,
+        };
+        for (at, row) in picked.values().iter().enumerate() {
+            let row = *row as usize;
+            if self.is_behind(&located, row) {
+                continue;
+            }
+            let partition = located.partitions.get(row).copied().unwrap_or(0);
+            if let Some(ends) = &ends
+                && self.rows.len_of(partition) == 0
+            {
+                self.windows.entry(ends.value(row)).or_default().push(partition);
+            }
+            self.touch(partition);
+            self.change((&located, row), (&spelled, at), weight_at(batch.diffs.as_ref(), row), partition);
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, located: (&Located, usize), spelled: (&Spelled, usize), diff: i64, partition: u32) {
+        let stamp = match self.rank.ties {
+            Ties::Content => 0,
+            Ties::Earliest { .. } => self.arrived,
+            Ties::Latest { .. } => !self.arrived,
+        };
+        self.arrived += 1;
+        let (slot, moved) = self.rows.change(located, spelled, stamp, diff, &mut self.buffer);
+        if moved == Some(false) {
+            self.gone.push(slot);
+        }
+        if !self.retracts
+            && self.rank.function == RankFunction::RowNumber
+            && self.rows.len_of(partition) as u64 > self.rank.to
+        {
+            self.rows.truncate(partition, self.rank.to as usize, &mut self.gone);
+        }
+    }
+
+    /// True when the row cannot come into the range, now or later.
+    fn is_behind(&self, located: &Located, row: usize) -> bool {
+        if self.retracts || self.rank.function == RankFunction::DenseRank {
+            return false;
+        }
+        let partition = located.partitions.get(row).copied().unwrap_or(0);
+        if (self.rows.len_of(partition) as u64) < self.rank.to {
+            return false;
+        }
+        let Some(last) = self.rows.last_of(partition) else { return false };
+        match self.rows.compare(located, row, last) {
+            std::cmp::Ordering::Greater => true,
+            // Earlier rows are before it.
+            std::cmp::Ordering::Equal => {
+                self.rank.function == RankFunction::RowNumber && matches!(self.rank.ties, Ties::Earliest { .. })
+            }
+            std::cmp::Ordering::Less => false,
+        }
+    }
+
+    /// Leaves out rows of windows that are complete.
+    fn without_late(&self, epoch: &EpochInfo, batch: &Batch) -> Result<Batch> {
+        let Some(column) = self.rank.window_end else { return Ok(batch.clone()) };
+        let watermark = self.time.late_watermark(epoch);
+        let ends = millis(batch.rows.column(column))?;
+        let in_time = |row: usize| ends.is_valid(row) && !watermark.completes(ends.value(row));
+        let mask: arrow::array::BooleanArray = (0..ends.len()).map(|row| Some(in_time(row))).collect();
+        let late = ends.len() - mask.true_count();
+        if late == 0 {
+            return Ok(batch.clone());
+        }
+        self.context.figures.late_rows.add(late as u64);
+        let diffs = match &batch.diffs {
+            Some(diffs) => Some(super::stages::weights(&arrow::compute::filter(diffs, &mask)?)),
+            None => None,
+        };
+        Ok(Batch { rows: filter_record_batch(&batch.rows, &mask)?, diffs, ..batch.clone() })
+    }
+
+    /// Notes a partition's range before the epoch.
+    fn touch(&mut self, partition: u32) {
+        let touched = &mut self.touched;
+        if touched.marks.len() <= partition as usize {
+            touched.marks.resize(partition as usize + 1, false);
+        }
+        if std::mem::replace(&mut touched.marks[partition as usize], true) {
+            return;
+        }
+        touched.partitions.push(partition);
+        if self.rank.window_end.is_none() {
+            range(&self.rows, &self.rank, partition, &mut touched.before);
+        }
+        touched.ends.push(touched.before.len());
+    }
+
+    /// Compares the touched partitions with what they were.
+    fn settle(&mut self, out: &mut Output) {
+        let Touched { partitions, mut marks, before, ends } = std::mem::take(&mut self.touched);
+        let mut start = 0;
+        let mut after = vec![];
+        for (partition, end) in partitions.iter().zip(ends) {
+            marks[*partition as usize] = false;
+            after.clear();
+            let kept = range(&self.rows, &self.rank, *partition, &mut after);
+            if self.rank.window_end.is_none() {
+                self.difference(*partition, &before[start..end], &after, out);
+            }
+            start = end;
+            if !self.retracts && kept < self.rows.len_of(*partition) {
+                self.rows.truncate(*partition, kept, &mut self.gone);
+            }
+        }
+        self.touched.marks = marks;
+        self.touched.partitions = partitions;
+    }
+
+    fn difference(&self, partition: u32, before: &[Entry], after: &[Entry], out: &mut Output) {
+        let same = before.iter().zip(after).take_while(|(b, a)| b == a).count();
+        let (before, after) = (&before[same..], &after[same..]);
+        if self.rank.output && self.rank.function == RankFunction::RowNumber {
+            return by_place(partition, before, after, out);
+        }
+        let (mut before, mut after) = (before.iter().peekable(), after.iter().peekable());
+        loop {
+            // Both are in the order of the rows, and a row that was there before has its slot still.
+            let order = match (before.peek(), after.peek()) {
+                (None, None) => return,
+                (Some(_), None) => std::cmp::Ordering::Less,
+                (None, Some(_)) => std::cmp::Ordering::Greater,
+                (Some(b), Some(a)) if a.slot == b.slot => std::cmp::Ordering::Equal,
+                (Some(b), Some(a)) => self.rows.order(b.slot, a.slot),
+            };
+            match order {
+                std::cmp::Ordering::Less => before.next().into_iter().for_each(|b| out.push(partition, *b, -1)),
+                std::cmp::Ordering::Greater => after.next().into_iter().for_each(|a| out.push(partition, *a, 1)),
+                std::cmp::Ordering::Equal => {
+                    let (Some(b), Some(a)) = (before.next(), after.next()) else { return };
+                    if self.rank.output && a.rank != b.rank {
+                        out.push(partition, *b, -1);
+                        out.push(partition, *a, 1);
+                    } else if a.count != b.count {
+                        out.push(partition, Entry { count: a.count - b.count, ..*a }, 1);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives out and forgets the windows that the watermark has passed.
+    fn close(&mut self, watermark: Watermark, out: &mut Output, closed: &mut Vec<u32>) {
+        while let Some(entry) = self.windows.first_entry() {
+            if !watermark.completes(*entry.key()) {
+                break;
+            }
+            let mut entries = vec![];
+            for partition in entry.remove() {
+                entries.clear();
+                range(&self.rows, &self.rank, partition, &mut entries);
+                match self.rank.output && self.rank.function == RankFunction::RowNumber {
+                    true => by_place(partition, &[], &entries, out),
+                    false => entries.iter().for_each(|e| out.push(partition, *e, 1)),
+                }
+                self.rows.truncate(partition, 0, &mut self.gone);
+                closed.push(partition);
+            }
+        }
+    }
+
+    fn emit(&self, changes: Output, out: &mut Vec<Batch>) -> Result<()> {
+        let Output { slots, partitions, ranks, diffs } = if self.appends { repeated(changes) } else { changes };
+        if slots.is_empty() {
+            return Ok(());
+        }
+        let mut columns = self.rows.decode(&slots, &partitions)?;
+        if self.rank.output {
+            columns.push(Arc::new(Int64Array::from(ranks)) as ArrayRef);
+        }
+        let rows: RecordBatch = fit(&self.schema, columns)?;
+        let plain = diffs.iter().all(|d| *d == 1);
+        out.push(Batch::changes(rows, (!plain).then(|| Int64Array::from(diffs))));
+        Ok(())
+    }
+
+    /// Rows that wait, in the order in which they count as having come.
+    fn in_order(&mut self) -> Result<Vec<Batch>> {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        match self.rank.ties {
+            Ties::Content => Ok(self.consolidator.run(&waiting)?.into_iter().collect()),
+            Ties::Earliest { by_content: true } | Ties::Latest { by_content: true } => {
+                Ok(by_content(&waiting)?.into_iter().collect())
+            }
+            _ => {
+                waiting.sort_by_key(|b| b.place);
+                Ok(waiting)
+            }
+        }
+    }
+}
+
+/// The rows of a partition whose ranks are in the range. Returns how many different rows stand up to the range's end.
+fn range(rows: &OrderedRows, rank: &Rank, partition: u32, out: &mut Vec<Entry>) -> usize {
+    let (mut passed, mut place, mut last, mut kept) = (0u64, 0u64, None, 0);
+    for slot in rows.rows_of(partition) {
+        let weight = rows.weight(slot);
+        if weight <= 0 {
+            // Taken back more often than it came: it counts once it has come.
+            kept += 1;
+            continue;
+        }
+        if rank.function == RankFunction::RowNumber {
+            if passed >= rank.to {
+                break;
+            }
+            let (first, end) = ((passed + 1).max(rank.from), (passed + weight as u64).min(rank.to));
+            if first <= end {
+                out.push(Entry { slot, rank: first, count: (end - first + 1) as i64 });
+            }
+        } else {
+            if last.is_none_or(|last| !rows.peers(last, slot)) {
+                place = if rank.function == RankFunction::Rank { passed + 1 } else { place + 1 };
+            }
+            if place > rank.to {
+                break;
+            }
+            if place >= rank.from {
+                out.push(Entry { slot, rank: place, count: weight });
+            }
+            last = Some(slot);
+        }
+        passed += weight as u64;
+        kept += 1;
+    }
+    kept
+}
+
+/// The difference rank by rank, where each rank is a row's own.
+fn by_place(partition: u32, before: &[Entry], after: &[Entry], out: &mut Output) {
+    let at = |entries: &[Entry], index: &mut usize, rank: u64| {
+        while entries.get(*index).is_some_and(|e| e.rank + e.count as u64 <= rank) {
+            *index += 1;
+        }
+        entries.get(*index).filter(|e| e.rank <= rank).map(|e| e.slot)
+    };
+    let ranks = before.iter().chain(after);
+    let first = ranks.clone().map(|e| e.rank).min().unwrap_or(1);
+    let end = ranks.map(|e| e.rank + e.count as u64).max().unwrap_or(1);
+    let (mut b, mut a) = (0, 0);
+    for rank in first..end {
+        let (old, new) = (at(before, &mut b, rank), at(after, &mut a, rank));
+        if old == new {
+            continue;
+        }
+        for (slot, sign) in [(old, -1), (new, 1)] {
+            if let Some(slot) = slot {
+                out.push(partition, Entry { slot, rank, count: 1 }, sign);
+            }
+        }
+    }
+}
+
+/// Each of several equal rows by itself.
+fn repeated(changes: Output) -> Output {
+    if changes.diffs.iter().all(|d| *d == 1) {
+        return changes;
+    }
+    let mut out = Output::default();
+    for (i, count) in changes.diffs.iter().enumerate() {
+        for _ in 0..*count {
+            let entry = Entry { slot: changes.slots[i], rank: changes.ranks[i] as u64, count: 1 };
+            out.push(changes.partitions[i], entry, 1);
+        }
+    }
+    out
+}
+
+impl Operator for RankOperator {
+    fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
+        if self.retracts || self.rank.ties != Ties::Content {
+            self.waiting.push(batch);
+            return Ok(());
+        }
+        self.add(epoch, &batch)
+    }
+
+    fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
+        for batch in self.in_order()? {
+            self.add(epoch, &batch)?;
+        }
+        let mut changes = Output::default();
+        let any = !self.touched.partitions.is_empty();
+        self.settle(&mut changes);
+        let mut empty = std::mem::take(&mut self.touched.partitions);
+        if self.rank.window_end.is_some() {
+            self.close(self.time.watermark(epoch), &mut changes, &mut empty);
+        }
+        let any = any || !changes.slots.is_empty();
+        self.emit(changes, out)?;
+        self.rows.free(&mut self.gone);
+        empty.sort_unstable();
+        empty.dedup();
+        for partition in empty {
+            self.rows.forget(partition);
+        }
+        if any {
+            self.gauge.set(self.rows.len(), self.rows.bytes());
+        }
+        Ok(())
+    }
+}

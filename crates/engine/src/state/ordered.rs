@@ -1,0 +1,401 @@
+//! Rows in order within partitions: the state of ranking.
+//!
+//! A row is kept as one byte string: its order columns, then all columns that are no partition columns, in Arrow's row
+//! format. Byte order is the order of the rows (the rest breaks ties, so no two rows are at the same place), and the
+//! bytes give the row back; nothing else is kept. A partition is a sorted list of slots, in chunks once it is long:
+//! finding, inserting and removing cost the logarithm of its length and one chunk's move.
+//!
+//! ```text
+//! slot ──▶ │ order columns (prefix) │ the other columns │      partition ──▶ [ 7 2 9 ] [ 4 1 ] …   (slots, by bytes)
+//! ```
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::compute::{SortOptions, take};
+use arrow::datatypes::Schema;
+use arrow::row::{RowConverter, Rows, SortField};
+use hashbrown::HashMap;
+use sloth_types::{Error, Result};
+use std::cmp::Ordering;
+
+use super::arena::Arena;
+use super::keys::{KeyEncoder, KeyTable, RowSet};
+
+/// Slots a chunk holds before it is split.
+const CHUNK_MAX: usize = 256;
+
+/// A multiset of rows, in partitions, each in order.
+pub(crate) struct OrderedRows {
+    layout: Layout,
+    encoder: KeyEncoder,
+    keys: KeyTable,
+    runs: Vec<Run>,
+    bytes: Arena,
+    /// Length of the prefix by slot; empty when it is the same for all.
+    prefixes: Vec<u32>,
+    /// Weights that are not 1.
+    weights: HashMap<u32, i64>,
+    slots: u32,
+    free: Vec<u32>,
+}
+
+/// How rows become bytes and back.
+struct Layout {
+    partition: Vec<usize>,
+    /// Columns of the prefix.
+    order: Vec<usize>,
+    /// The other columns that are no partition columns.
+    rest: Vec<usize>,
+    prefix: RowConverter,
+    suffix: RowConverter,
+    /// A number that stands between prefix and rest (arrival), eight bytes long.
+    stamped: bool,
+    width: usize,
+}
+
+/// Slots in the order of their bytes.
+enum Run {
+    Short(Vec<u32>),
+    Long(Vec<Vec<u32>>),
+}
+
+/// Order columns of a batch, and the partition of each row.
+pub(crate) struct Located {
+    /// Partition by row.
+    pub(crate) partitions: Vec<u32>,
+    prefix: Option<Rows>,
+}
+
+impl Located {
+    fn prefix(&self, row: usize) -> &[u8] {
+        self.prefix.as_ref().map_or(&[], |rows| rows.row(row).data())
+    }
+}
+
+/// Whole rows of a batch as bytes.
+pub(crate) struct Spelled {
+    suffix: Option<Rows>,
+}
+
+impl OrderedRows {
+    /// No rows of `schema` yet. `stamped` rows are told apart by a number given with them before their content.
+    pub(crate) fn new(
+        schema: &Schema,
+        partition: &[usize],
+        order: &[(usize, SortOptions)],
+        stamped: bool,
+    ) -> Result<Self> {
+        let field = |column: usize| schema.field(column).data_type().clone();
+        let encoder = KeyEncoder::new(partition.iter().map(|c| field(*c)).collect())?;
+        let width = schema.fields().len();
+        // A column that orders twice, or that is the same in the whole partition, orders once or not at all.
+        let mut columns: Vec<(usize, SortOptions)> = vec![];
+        for (column, options) in order {
+            if !partition.contains(column) && columns.iter().all(|(c, _)| c != column) {
+                columns.push((*column, *options));
+            }
+        }
+        let order: Vec<usize> = columns.iter().map(|(c, _)| *c).collect();
+        let rest: Vec<usize> = (0..width).filter(|c| !partition.contains(c) && !order.contains(c)).collect();
+        let prefix = columns.iter().map(|(c, options)| SortField::new_with_options(field(*c), *options)).collect();
+        let suffix = rest.iter().map(|c| SortField::new(field(*c))).collect();
+        let state = |e| Error::unsupported(format!("rows with such columns cannot be ranked: {e}"));
+        let layout = Layout {
+            partition: partition.to_vec(),
+            order,
+            rest,
+            prefix: RowConverter::new(prefix).map_err(state)?,
+            suffix: RowConverter::new(suffix).map_err(state)?,
+            stamped,
+            width,
+        };
+        Ok(OrderedRows {
+            layout,
+            keys: KeyTable::new(&encoder),
+            encoder,
+            runs: vec![],
+            bytes: Arena::default(),
+            prefixes: vec![],
+            weights: HashMap::new(),
+            slots: 0,
+            free: vec![],
+        })
+    }
+
+    /// Finds or makes the partition of each row, and encodes the order columns.
+    pub(crate) fn locate(&mut self, rows: &RecordBatch) -> Result<Located> {
+        let of =
+            |columns: &[usize]| -> Vec<ArrayRef> { columns.iter().map(|c| ArrayRef::clone(rows.column(*c))).collect() };
+        let keys = self.encoder.encode(&of(&self.layout.partition))?;
+        let mut partitions = vec![];
+        self.keys.intern(&keys, &RowSet::Range(0..rows.num_rows()), &mut partitions);
+        self.runs.resize_with(self.keys.slots(), || Run::Short(vec![]));
+        let prefix = match self.layout.order.is_empty() {
+            true => None,
+            false => Some(self.layout.prefix.convert_columns(&of(&self.layout.order))?),
+        };
+        Ok(Located { partitions, prefix })
+    }
+
+    /// Encodes the other columns of some rows of a batch.
+    pub(crate) fn spell(&self, rows: &RecordBatch, picked: Option<&arrow::array::UInt32Array>) -> Result<Spelled> {
+        if self.layout.rest.is_empty() {
+            return Ok(Spelled { suffix: None });
+        }
+        let columns = self.layout.rest.iter().map(|c| match picked {
+            Some(picked) => take(rows.column(*c), picked, None).map_err(Error::from),
+            None => Ok(ArrayRef::clone(rows.column(*c))),
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        Ok(Spelled { suffix: Some(self.layout.suffix.convert_columns(&columns)?) })
+    }
+
+    /// How the order columns of a row compare with those of a stored row.
+    pub(crate) fn compare(&self, located: &Located, row: usize, slot: u32) -> Ordering {
+        located.prefix(row).cmp(self.prefix(slot))
+    }
+
+    /// The bytes of the order columns of a stored row.
+    pub(crate) fn prefix(&self, slot: u32) -> &[u8] {
+        let bytes = self.bytes.get(slot);
+        let len = self.prefixes.get(slot as usize).map_or(0, |len| *len as usize);
+        bytes.get(..len).unwrap_or_default()
+    }
+
+    /// How two stored rows of a partition compare.
+    pub(crate) fn order(&self, a: u32, b: u32) -> Ordering {
+        self.bytes.get(a).cmp(self.bytes.get(b))
+    }
+
+    /// True when two stored rows have equal order columns.
+    pub(crate) fn peers(&self, a: u32, b: u32) -> bool {
+        self.prefix(a) == self.prefix(b)
+    }
+
+    /// Changes the weight of a row (row `row` of the located batch, row `at` of the spelled one). Returns its slot, and
+    /// whether it came (`Some(true)`) or went (`Some(false)`; the slot stays readable until [`OrderedRows::free`]).
+    pub(crate) fn change(
+        &mut self,
+        (located, row): (&Located, usize),
+        (spelled, at): (&Spelled, usize),
+        stamp: u64,
+        diff: i64,
+        buffer: &mut Vec<u8>,
+    ) -> (u32, Option<bool>) {
+        buffer.clear();
+        let prefix = located.prefix(row);
+        buffer.extend_from_slice(prefix);
+        if self.layout.stamped {
+            buffer.extend_from_slice(&stamp.to_be_bytes());
+        }
+        if let Some(suffix) = &spelled.suffix {
+            buffer.extend_from_slice(suffix.row(at).data());
+        }
+        let partition = located.partitions.get(row).copied().unwrap_or(0);
+        let (bytes, Some(run)) = (&self.bytes, self.runs.get_mut(partition as usize)) else { return (0, None) };
+        match run.find(|slot| bytes.get(slot).cmp(buffer.as_slice())) {
+            Ok((slot, place)) => {
+                let weight = self.weights.get(&slot).copied().unwrap_or(1) + diff;
+                match weight {
+                    0 => {
+                        self.weights.remove(&slot);
+                        run.remove(place);
+                        return (slot, Some(false));
+                    }
+                    1 => drop(self.weights.remove(&slot)),
+                    _ => drop(self.weights.insert(slot, weight)),
+                }
+                (slot, None)
+            }
+            Err(place) => {
+                let slot = self.free.pop().unwrap_or_else(|| {
+                    self.slots += 1;
+                    self.slots - 1
+                });
+                run.insert(place, slot);
+                self.bytes.set(slot, buffer);
+                if self.prefixes.len() <= slot as usize {
+                    self.prefixes.resize(slot as usize + 1, 0);
+                }
+                self.prefixes[slot as usize] = prefix.len() as u32;
+                if diff != 1 {
+                    self.weights.insert(slot, diff);
+                }
+                (slot, Some(true))
+            }
+        }
+    }
+
+    /// The partition's rows in order, as slots.
+    pub(crate) fn rows_of(&self, partition: u32) -> impl Iterator<Item = u32> + '_ {
+        let (short, long): (&[u32], &[Vec<u32>]) = match self.runs.get(partition as usize) {
+            Some(Run::Short(slots)) => (slots, &[]),
+            Some(Run::Long(chunks)) => (&[], chunks),
+            None => (&[], &[]),
+        };
+        short.iter().chain(long.iter().flatten()).copied()
+    }
+
+    /// Number of different rows of a partition.
+    pub(crate) fn len_of(&self, partition: u32) -> usize {
+        match self.runs.get(partition as usize) {
+            Some(Run::Short(slots)) => slots.len(),
+            Some(Run::Long(chunks)) => chunks.iter().map(Vec::len).sum(),
+            None => 0,
+        }
+    }
+
+    /// The last row of a partition.
+    pub(crate) fn last_of(&self, partition: u32) -> Option<u32> {
+        match self.runs.get(partition as usize)? {
+            Run::Short(slots) => slots.last().copied(),
+            Run::Long(chunks) => chunks.last()?.last().copied(),
+        }
+    }
+
+    /// Keeps the first `kept` rows of a partition; the others go to `gone` and stay readable until they are freed.
+    pub(crate) fn truncate(&mut self, partition: u32, kept: usize, gone: &mut Vec<u32>) {
+        let Some(run) = self.runs.get_mut(partition as usize) else { return };
+        let start = gone.len();
+        run.truncate(kept, gone);
+        for slot in gone.get(start..).unwrap_or_default() {
+            self.weights.remove(slot);
+        }
+    }
+
+    /// How often a row is there.
+    pub(crate) fn weight(&self, slot: u32) -> i64 {
+        if self.weights.is_empty() { 1 } else { self.weights.get(&slot).copied().unwrap_or(1) }
+    }
+
+    /// Gives the slots of rows that are gone back.
+    pub(crate) fn free(&mut self, slots: &mut Vec<u32>) {
+        for slot in slots.iter() {
+            self.bytes.clear(*slot);
+        }
+        self.free.append(slots);
+    }
+
+    /// Forgets a partition that has no rows.
+    pub(crate) fn forget(&mut self, partition: u32) {
+        if self.len_of(partition) == 0 && !self.layout.partition.is_empty() {
+            if let Some(run) = self.runs.get_mut(partition as usize) {
+                *run = Run::Short(vec![]);
+            }
+            self.keys.remove(partition);
+        }
+    }
+
+    /// The stored columns of rows, given with their partitions.
+    pub(crate) fn decode(&self, slots: &[u32], partitions: &[u32]) -> Result<Vec<ArrayRef>> {
+        let Layout { order, rest, prefix, suffix, stamped, .. } = &self.layout;
+        let mut columns: Vec<Option<ArrayRef>> = vec![None; self.layout.width];
+        let mut put = |places: &[usize], arrays: Vec<ArrayRef>| {
+            for (place, array) in places.iter().zip(arrays) {
+                if let Some(column) = columns.get_mut(*place) {
+                    *column = Some(array);
+                }
+            }
+        };
+        put(&self.layout.partition, self.encoder.decode(&self.keys, partitions)?);
+        let parser = prefix.parser();
+        put(order, prefix.convert_rows(slots.iter().map(|s| parser.parse(self.prefix(*s))))?);
+        let parser = suffix.parser();
+        let skip = if *stamped { 8 } else { 0 };
+        let tail = |slot: u32| self.bytes.get(slot).get(self.prefix(slot).len() + skip..).unwrap_or_default();
+        put(rest, suffix.convert_rows(slots.iter().map(|s| parser.parse(tail(*s))))?);
+        columns.into_iter().map(|c| c.ok_or_else(|| Error::internal("a ranked column got lost"))).collect()
+    }
+
+    /// Number of different rows.
+    pub(crate) fn len(&self) -> usize {
+        self.slots as usize - self.free.len()
+    }
+
+    /// Estimated bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let runs = self.runs.capacity() * size_of::<Run>();
+        self.keys.bytes() + self.bytes.bytes() + runs + self.slots as usize * 8 + self.weights.capacity() * 17
+    }
+}
+
+/// Weights of a batch, or ones.
+pub(crate) fn weight_at(diffs: Option<&Int64Array>, row: usize) -> i64 {
+    diffs.map_or(1, |d| d.value(row))
+}
+
+/// A place in a run: chunk, and index in it.
+type Place = (usize, usize);
+
+impl Run {
+    fn find(&self, compare: impl Fn(u32) -> Ordering) -> std::result::Result<(u32, Place), Place> {
+        let (chunk, slots) = match self {
+            Run::Short(slots) => (0, slots),
+            Run::Long(chunks) => {
+                // The first chunk whose last row is not before the one looked for, else the last chunk.
+                let before = |c: &Vec<u32>| c.last().is_some_and(|last| compare(*last) == Ordering::Less);
+                let chunk = chunks.partition_point(before).min(chunks.len().saturating_sub(1));
+                match chunks.get(chunk) {
+                    Some(slots) => (chunk, slots),
+                    None => return Err((0, 0)),
+                }
+            }
+        };
+        match slots.binary_search_by(|slot| compare(*slot)) {
+            Ok(at) => Ok((slots.get(at).copied().unwrap_or(0), (chunk, at))),
+            Err(at) => Err((chunk, at)),
+        }
+    }
+
+    fn insert(&mut self, (chunk, at): Place, slot: u32) {
+        match self {
+            Run::Short(slots) => {
+                slots.insert(at, slot);
+                if slots.len() > CHUNK_MAX {
+                    let second = slots.split_off(CHUNK_MAX / 2);
+                    *self = Run::Long(vec![std::mem::take(slots), second]);
+                }
+            }
+            Run::Long(chunks) => {
+                let Some(slots) = chunks.get_mut(chunk) else { return chunks.push(vec![slot]) };
+                slots.insert(at, slot);
+                if slots.len() > CHUNK_MAX {
+                    let second = slots.split_off(CHUNK_MAX / 2);
+                    chunks.insert(chunk + 1, second);
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, (chunk, at): Place) {
+        match self {
+            Run::Short(slots) => drop(slots.remove(at)),
+            Run::Long(chunks) => {
+                let Some(slots) = chunks.get_mut(chunk) else { return };
+                slots.remove(at);
+                if slots.is_empty() {
+                    chunks.remove(chunk);
+                }
+            }
+        }
+    }
+
+    fn truncate(&mut self, kept: usize, gone: &mut Vec<u32>) {
+        match self {
+            Run::Short(slots) if kept < slots.len() => gone.extend(slots.drain(kept..)),
+            Run::Short(_) => {}
+            Run::Long(chunks) => {
+                let mut left = kept;
+                for slots in chunks.iter_mut() {
+                    let here = left.min(slots.len());
+                    gone.extend(slots.drain(here..));
+                    left -= here;
+                }
+                chunks.retain(|c| !c.is_empty());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "ordered/tests.rs"]
+mod tests;

@@ -1,0 +1,58 @@
+//! EXPLAIN of a ranking.
+
+use arrow::datatypes::Schema;
+use sloth_types::ChangelogMode;
+
+use super::{by, names};
+use crate::node::Node;
+use crate::rank::{OrderColumn, Rank, RankFunction, Ties};
+
+pub(super) fn headline(rank: &Rank, input: Option<&Schema>) -> String {
+    let range = match (rank.from, rank.to) {
+        (from, to) if from == to => format!("= {from}"),
+        (from, u64::MAX) => format!(">= {from}"),
+        (0 | 1, to) => format!("<= {to}"),
+        (from, to) => format!("between {from} and {to}"),
+    };
+    format!("Rank {} {range}{}", rank.function, by(&names(input, &rank.partition)))
+}
+
+pub(super) fn details(rank: &Rank, input: Option<&Node>, clock: String, lines: &mut Vec<String>) {
+    let schema = input.map(|n| n.schema.as_ref());
+    let column = |o: &OrderColumn| {
+        let direction = if o.descending { " DESC" } else { "" };
+        let nulls =
+            if o.nulls_first == o.descending { if o.nulls_first { " NULLS FIRST" } else { " NULLS LAST" } } else { "" };
+        format!("{}{direction}{nulls}", names(schema, &[o.column]))
+    };
+    let mut order: Vec<String> = rank.order.iter().map(column).collect();
+    if rank.function == RankFunction::RowNumber {
+        order.push(
+            match rank.ties {
+                Ties::Content => "then the other columns",
+                Ties::Earliest { .. } => "then the first to come",
+                Ties::Latest { .. } => "then the last to come",
+            }
+            .to_owned(),
+        );
+    }
+    lines.push(format!("order: {}", order.join(", ")));
+    let appends = input.is_some_and(|n| n.mode == ChangelogMode::Append);
+    let kept = match (appends, rank.to) {
+        (true, u64::MAX) | (false, _) => "all rows of each partition".to_owned(),
+        (true, 1) => "the first row of each partition".to_owned(),
+        (true, to) => format!("the first {to} of each partition"),
+    };
+    if rank.window_end.is_some() {
+        lines.push(format!("emits when the watermark passes a window's end; {clock}"));
+        lines.push(format!("state: {kept}; freed when the window closes"));
+        return;
+    }
+    lines.push("emits the changes within the range of every epoch".to_owned());
+    lines.push(match (rank.partition.is_empty(), appends && rank.to < u64::MAX) {
+        (true, true) => format!("state: bounded, {}", kept.replace(" of each partition", "")),
+        (true, false) => "state: all rows, kept for ever (grows with the input)".to_owned(),
+        (false, true) => format!("state: {kept}, kept for ever (grows with the number of partitions)"),
+        (false, false) => format!("state: {kept}, kept for ever (grows with the input)"),
+    });
+}

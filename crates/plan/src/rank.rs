@@ -1,0 +1,90 @@
+//! Ranking: the first rows of each partition.
+
+use std::fmt;
+
+/// What a rank counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RankFunction {
+    /// Rows: every row has a number of its own. Rows that the order leaves equal are numbered by their content.
+    RowNumber,
+    /// Rows before the first of those that the order leaves equal, plus one.
+    Rank,
+    /// Different places in the order.
+    DenseRank,
+}
+
+/// A column that orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderColumn {
+    /// Column of the input.
+    pub column: usize,
+    /// Largest first.
+    pub descending: bool,
+    /// NULL comes before all values.
+    pub nulls_first: bool,
+}
+
+/// What comes first among rows that are equal in the order columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ties {
+    /// The row with the smaller columns, from the first column on.
+    Content,
+    /// The row that came first (the order is by processing time). `by_content` tells that the rows of an epoch have no
+    /// order of their own any more, so that they come by their content.
+    Earliest {
+        /// Rows have gone through an exchange.
+        by_content: bool,
+    },
+    /// The row that came last.
+    Latest {
+        /// As above.
+        by_content: bool,
+    },
+}
+
+/// The rows of each partition whose rank is in a range. Output columns: those of the input, and the rank if wanted.
+#[derive(Clone, Debug)]
+pub struct Rank {
+    /// Columns whose values share a ranking; none: one ranking of all rows.
+    pub partition: Vec<usize>,
+    /// The order.
+    pub order: Vec<OrderColumn>,
+    /// What decides between equals.
+    pub ties: Ties,
+    /// What is counted.
+    pub function: RankFunction,
+    /// The smallest rank that is wanted (from 1).
+    pub from: u64,
+    /// The largest rank that is wanted.
+    pub to: u64,
+    /// The rank is the last column of the output.
+    pub output: bool,
+    /// The partition is within a window, whose end is this column: rows are given out once, when the window closes.
+    pub window_end: Option<usize>,
+    /// The window is one of processing time: it closes by the wall clock.
+    pub proctime: bool,
+    /// As [`WindowAggregate::cascaded`](crate::WindowAggregate::cascaded).
+    pub cascaded: bool,
+}
+
+impl fmt::Display for RankFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RankFunction::RowNumber => "ROW_NUMBER",
+            RankFunction::Rank => "RANK",
+            RankFunction::DenseRank => "DENSE_RANK",
+        })
+    }
+}
+
+impl Rank {
+    /// True when there is one row at most in each partition.
+    pub fn single(&self) -> bool {
+        self.function == RankFunction::RowNumber && self.from >= self.to
+    }
+
+    /// True when the first rows to come are the first rows for ever.
+    pub fn keeps_first(&self) -> bool {
+        matches!(self.ties, Ties::Earliest { .. }) && self.function == RankFunction::RowNumber && self.order.len() == 1
+    }
+}
