@@ -61,6 +61,11 @@ impl Case {
         Case { name: name.to_owned(), fixed_epochs: first.contains("[fixed-epochs]"), paragraphs }
     }
 
+    /// Number of paragraphs of SQL.
+    pub fn paragraph_count(&self) -> usize {
+        self.paragraphs.len()
+    }
+
     /// Executes all statements; errors become part of what is said, and the rest goes on.
     ///
     /// # Errors

@@ -11,6 +11,7 @@
 
 pub mod capture;
 pub mod case;
+pub mod document;
 pub mod inline;
 pub mod paths;
 pub mod random;

@@ -1,4 +1,4 @@
-//! Runs every script of `tests/sql`, and compares with the rows written in it.
+//! Runs every script of `tests/sql` and the examples of `docs/sql.md`, and compares with the rows written in them.
 //!
 //! Each script runs at parallelism 1, along the same epoch log at 2 and 3 (where every sink must get the same bytes in the
 //! same order), and with epochs cut at random at 1 and 3 (where the rows must be the same).
@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sloth_testkit::case::{Case, Prepared};
+use sloth_testkit::document::Document;
 use sloth_testkit::paths;
 use sloth_testkit::run::{Outcome, Setup, run};
 use sloth_types::Clock;
@@ -58,22 +59,47 @@ fn scripts_give_the_rows_written_in_them() {
     assert!(failures.is_empty(), "SEED={seed}, {} failed\n\n{}", failures.len(), failures.join("\n\n"));
 }
 
+#[test]
+fn the_examples_of_the_reference_give_the_rows_written_in_them() {
+    let (path, seed) = (paths::root().join("docs/sql.md"), seed());
+    let page = std::fs::read_to_string(&path).unwrap();
+    let document = Document::parse(&page);
+    let scripts = document.scripts();
+    assert!(!scripts.is_empty(), "the reference has no examples");
+    let run = |(section, script): &(String, String)| check_script(section, script, seed);
+    let rendered: Result<Vec<String>, String> = scripts.iter().map(run).collect();
+    let rendered = document.render(&rendered.unwrap()).unwrap();
+    settle(&path, &page, &rendered).unwrap();
+}
+
 fn check(path: &Path, seed: u64) -> Result<(), String> {
     let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let case = Case::parse(&name, &text);
+    let rendered = check_script(&name, &text, seed)?;
+    settle(path, &text, &rendered)
+}
+
+/// Compares a file with what it should be, or makes it so.
+fn settle(path: &Path, text: &str, rendered: &str) -> Result<(), String> {
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        return std::fs::write(path, rendered).map_err(|e| e.to_string());
+    }
+    match rendered == text {
+        true => Ok(()),
+        false => Err(format!("gives something else\n{}", difference(text, rendered))),
+    }
+}
+
+/// The script with the rows that it gives, the same in all ways of running it.
+fn check_script(name: &str, text: &str, seed: u64) -> Result<String, String> {
+    let case = Case::parse(name, text);
     let prepared = case.prepare()?;
     let reference = prepared.plan.as_ref().map(|plan| run(plan, &Setup::workers(1)));
     let rendered = case.render(&prepared, reference.as_ref()).map_err(|e| e.to_string())?;
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        std::fs::write(path, &rendered).map_err(|e| e.to_string())?;
-    } else if rendered != text {
-        return Err(format!("gives something else\n{}", difference(&text, &rendered)));
+    if let Some(reference) = reference.filter(|r| r.error.is_none()) {
+        check_ways(&case, &prepared, &reference, &rendered, seed)?;
     }
-    match reference {
-        Some(reference) if reference.error.is_none() => check_ways(&case, &prepared, &reference, &rendered, seed),
-        _ => Ok(()),
-    }
+    Ok(rendered)
 }
 
 /// Runs the plan in other ways, which must give the same.
