@@ -72,15 +72,6 @@ SELECT COUNT(*) FROM a GROUP BY TUMBLE(x, INTERVAL '1' SECOND);
 --|   |
 --|   = help: Use the column that has a WATERMARK, or one computed with PROCTIME().
 
-SELECT ARRAY_AGG(x ORDER BY id) AS xs FROM a GROUP BY TUMBLE(ts, INTERVAL '1' SECOND);
---| error: ORDER BY inside array_agg
---|  --> refused.sql:1:20
---|   |
---| 1 | SELECT ARRAY_AGG(x ORDER BY id) AS xs FROM a GROUP BY TUMBLE(ts, INTERVAL '1' SECOND);
---|   |                    ^^^^^^^^
---|   |
---|   = help: Leave it out: values come in the order of the input.
-
 DELETE FROM a WHERE id = 1;
 --| error: DELETE is not supported
 --|  --> refused.sql:1:1

@@ -24,6 +24,7 @@ use crate::operators::panes::PaneRule;
 use crate::operators::pattern::MatchOperator;
 use crate::operators::rank::{RankOperator, RankParts};
 use crate::operators::session::{SessionOperator, SessionParts};
+use crate::operators::session_changes::SessionChangesOperator;
 use crate::operators::sink::{Exact, SinkOperator};
 use crate::operators::stages;
 use crate::operators::window::{WindowAggregateOperator, WindowParts};
@@ -116,7 +117,8 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                         std::iter::once(*start).chain(window.keys.iter().copied()).collect(),
                     ),
                 };
-                let spec = || GroupsSpec::new(&*input_schema()?, &keys, &window.calls);
+                let retracts = node.inputs.first().is_some_and(|i| changes(plan, *i));
+                let spec = || GroupsSpec::new(&*input_schema()?, &keys, &window.calls, retracts);
                 let time = domain(window.proctime, window.cascaded);
                 let exchanged = two_phase(&floor, first()?, rule, spec()?, time.clone());
                 let parts = WindowParts { spec: spec()?, rule, time, schema: Arc::clone(&node.schema) };
@@ -124,26 +126,27 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 stateful(&floor, exchanged, "window aggregate", by_key_of(&keys), operator)
             }
             NodeKind::SessionAggregate(session) => {
+                let retracts = node.inputs.first().is_some_and(|i| changes(plan, *i));
                 let parts = SessionParts {
-                    spec: GroupsSpec::new(&*input_schema()?, &session.keys, &session.calls)?,
+                    spec: GroupsSpec::new(&*input_schema()?, &session.keys, &session.calls, retracts)?,
                     time: session.time,
                     gap_ms: session.gap_ms,
                     domain: domain(session.proctime, session.cascaded),
                     schema: Arc::clone(&node.schema),
                 };
-                let operator = SessionOperator::new(parts, Arc::clone(&floor.context))?;
-                stateful(&floor, first()?, "session aggregate", by_key_of(&session.keys), operator)
+                let (context, pact) = (Arc::clone(&floor.context), by_key_of(&session.keys));
+                if retracts {
+                    let operator = SessionChangesOperator::new(parts, input_schema()?, context)?;
+                    stateful(&floor, first()?, "session aggregate", pact, operator)
+                } else {
+                    let operator = SessionOperator::new(parts, context)?;
+                    stateful(&floor, first()?, "session aggregate", pact, operator)
+                }
             }
             NodeKind::GroupAggregate(group) => {
                 let retracts = node.inputs.first().is_some_and(|i| changes(plan, *i));
-                let spec = || {
-                    let spec = GroupsSpec::new(&*input_schema()?, &group.keys, &group.calls)?;
-                    Ok::<_, Error>(if retracts { spec.retracting() } else { spec })
-                };
-                let exchanged = match retracts {
-                    true => first()?,
-                    false => two_phase(&floor, first()?, PaneRule::Whole, spec()?, domain(false, false)),
-                };
+                let spec = || GroupsSpec::new(&*input_schema()?, &group.keys, &group.calls, retracts);
+                let exchanged = two_phase(&floor, first()?, PaneRule::Whole, spec()?, domain(false, false));
                 let parts = GroupParts {
                     spec: spec()?,
                     schema: Arc::clone(&node.schema),
@@ -243,8 +246,7 @@ fn at_port<'s>(floor: &Floor<'s>, input: Edge<'s>, port: u8) -> Edge<'s> {
 
 /// Puts the first phase of an aggregation before the exchange, where there is one and the functions allow it.
 fn two_phase<'s>(floor: &Floor<'s>, input: Edge<'s>, rule: PaneRule, spec: GroupsSpec, time: TimeDomain) -> Edge<'s> {
-    let ordered = spec.calls.iter().any(sloth_plan::AggregateCall::order_sensitive);
-    if floor.worker.1 == 1 || ordered {
+    if floor.worker.1 == 1 || !spec.calls.iter().all(|call| call.two_phase(spec.retracts())) {
         return input;
     }
     let operator = LocalAggregate::new(spec, rule, time, Arc::clone(&floor.context));

@@ -25,20 +25,67 @@ pub struct AggregateCall {
     pub arg_exprs: Vec<Arc<dyn datafusion::physical_plan::PhysicalExpr>>,
     /// Types of the arguments.
     pub arg_fields: Vec<Field>,
+    /// `ORDER BY` inside the call.
+    pub order: Vec<CallOrder>,
+    /// Rows of a group have no order of their own (they went through an exchange): functions that depend on one get
+    /// them in the order of their content.
+    pub by_content: bool,
+    /// `IGNORE NULLS`: rows whose first argument is NULL do not count.
+    pub ignore_nulls: bool,
+}
+
+/// A column that the rows of a call are sorted by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallOrder {
+    /// Column of the input.
+    pub column: usize,
+    /// Its type.
+    pub data_type: DataType,
+    /// `DESC`.
+    pub descending: bool,
+    /// `NULLS FIRST`.
+    pub nulls_first: bool,
 }
 
 impl AggregateCall {
-    /// True when the result depends on the order in which rows arrive, so that rows must be brought into the canonical
-    /// order first and cannot be aggregated before the exchange. Statistics are among them: their floating-point state
-    /// rounds differently when it is merged from parts.
-    pub fn order_sensitive(&self) -> bool {
+    /// True when the result depends on the order of the rows. Statistics are among them: their floating-point state
+    /// rounds differently when rows come in another order.
+    pub fn order_matters(&self) -> bool {
         let name = self.function.name();
         matches!(
             name,
-            "array_agg" | "string_agg" | "listagg" | "first_value" | "last_value" | "nth_value" | "var" | "var_pop"
+            "array_agg"
+                | "string_agg"
+                | "listagg"
+                | "first_value"
+                | "last_value"
+                | "nth_value"
+                | "any_value"
+                | "var"
+                | "var_pop"
         ) || ["stddev", "covar_", "corr", "regr_", "approx_percentile_cont", "approx_median"]
             .iter()
             .any(|family| name.starts_with(family))
+    }
+
+    /// True when the rows have to be put in order by the accumulator: by `ORDER BY`, or by content.
+    pub fn sorts(&self) -> bool {
+        !self.order.is_empty() || (self.by_content && self.order_matters())
+    }
+
+    /// True when the result depends on the order in which rows arrive, so that rows must be brought into the canonical
+    /// order first and cannot be aggregated before the exchange.
+    pub fn order_sensitive(&self) -> bool {
+        self.order_matters() && !self.sorts()
+    }
+
+    /// True when it pays to aggregate the rows of a worker before the exchange: the state is small whatever the number
+    /// of rows. `retracts` tells that rows may be taken back.
+    pub fn two_phase(&self, retracts: bool) -> bool {
+        if retracts {
+            return !self.distinct && matches!(self.function.name(), "count" | "sum" | "avg" | "bool_and" | "bool_or");
+        }
+        !self.order_sensitive() && !self.sorts()
     }
 
     /// The result's type.

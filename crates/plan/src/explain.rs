@@ -197,7 +197,8 @@ fn exchange(keys: &[usize], calls: &[AggregateCall], input: Option<&Node>, plan:
         keys if keys.is_empty() => "to one worker".to_owned(),
         keys => format!("by hash of {keys}"),
     };
-    let phases = if calls.iter().any(AggregateCall::order_sensitive) || calls.is_empty() {
+    let retracts = input.is_some_and(|n| n.mode != sloth_types::ChangelogMode::Append);
+    let phases = if !calls.iter().all(|c| c.two_phase(retracts)) || calls.is_empty() {
         ""
     } else {
         ", after a local aggregation"

@@ -12,7 +12,7 @@ pub mod rank;
 pub mod settings;
 pub mod window;
 
-pub use aggregate::AggregateCall;
+pub use aggregate::{AggregateCall, CallOrder};
 pub use node::{
     BadRecordPolicy, GroupAggregate, JobPlan, Join, JoinKind, Node, NodeId, NodeKind, SessionAggregate, SinkNode,
     SourceNode, SourceOrigin, Stage, UnnestColumn, WatermarkRule, WindowAggregate, WindowAssign, WindowSource,

@@ -15,11 +15,7 @@ use super::{Accumulator, Input, Target};
 /// The accumulator for an argument type.
 pub(crate) fn avg(argument: &DataType, output: &DataType) -> Box<dyn Accumulator> {
     match argument {
-        DataType::Float32 | DataType::Float64 => Box::new(FloatAvg {
-            total: FloatSum::new(DataType::Float64),
-            count: Count::default(),
-            output: output.clone(),
-        }),
+        DataType::Float32 | DataType::Float64 => Box::new(FloatSum::average(output.clone())),
         _ => {
             let scale = if let DataType::Decimal128(_, scale) = argument { *scale } else { 0 };
             Box::new(ExactAvg { total: Totals::default(), count: Count::default(), scale, output: output.clone() })
@@ -58,6 +54,10 @@ impl Accumulator for ExactAvg {
         let input = Input { args: vec![], valid: totals.nulls().cloned(), rows: totals.len(), weights: None };
         self.total.add(totals.values(), &input, target, |v| v, i128::wrapping_add);
         self.count.merge(&states[1..], target)
+    }
+
+    fn state_types(&self) -> Vec<DataType> {
+        vec![DataType::Decimal128(38, 0), DataType::Int64]
     }
 
     fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
@@ -111,54 +111,4 @@ pub(super) fn averages(
 fn divide_half_up(total: i128, n: i128) -> i128 {
     let (quotient, rest) = (total / n, total % n);
     if rest.abs() * 2 >= n { quotient + total.signum() } else { quotient }
-}
-
-/// Average of floats: the total is exact and rounded once.
-struct FloatAvg {
-    total: FloatSum,
-    count: Count,
-    output: DataType,
-}
-
-impl Accumulator for FloatAvg {
-    fn resize(&mut self, slots: usize) {
-        self.total.resize(slots);
-        self.count.resize(slots);
-    }
-
-    fn update(&mut self, input: &Input, target: Target<'_>) -> Result<()> {
-        self.total.update(input, target)?;
-        self.count.update(input, target)
-    }
-
-    fn merge(&mut self, states: &[ArrayRef], target: Target<'_>) -> Result<()> {
-        self.total.merge(&states[..1], target)?;
-        self.count.merge(&states[1..], target)
-    }
-
-    fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
-        let mut states = self.total.state(slots)?;
-        states.push(self.count.finish(slots)?);
-        Ok(states)
-    }
-
-    fn finish(&mut self, slots: &[u32]) -> Result<ArrayRef> {
-        let counts = self.count.finish(slots)?;
-        let counts = counts.as_primitive::<Int64Type>();
-        let array: Float64Array = slots
-            .iter()
-            .zip(counts.values())
-            .map(|(s, n)| (*n > 0).then(|| self.total.value(*s) / *n as f64))
-            .collect();
-        Ok(cast(&array, &self.output)?)
-    }
-
-    fn clear(&mut self, slot: u32) {
-        self.total.clear(slot);
-        self.count.clear(slot);
-    }
-
-    fn bytes(&self) -> usize {
-        self.total.bytes() + self.count.bytes()
-    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array};
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{DataType, Int64Type};
 use sloth_types::Result;
 
 use super::{Accumulator, Input, Target, for_each_valid};
@@ -27,6 +27,11 @@ impl Accumulator for Count {
     }
 
     fn update(&mut self, input: &Input, target: Target<'_>) -> Result<()> {
+        if let Some(weights) = &input.weights {
+            let (counts, weights) = (&mut self.0, weights.values());
+            for_each_valid(input, target, |row, slot| counts[slot] += weights[row]);
+            return Ok(());
+        }
         if let Target::One(slot) = target {
             let nulls = input.valid.as_ref().map_or(0, arrow::buffer::NullBuffer::null_count);
             self.0[slot as usize] += (input.rows - nulls) as i64;
@@ -42,6 +47,10 @@ impl Accumulator for Count {
             self.0[target.slot(row)] += count;
         }
         Ok(())
+    }
+
+    fn state_types(&self) -> Vec<DataType> {
+        vec![DataType::Int64]
     }
 
     fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {

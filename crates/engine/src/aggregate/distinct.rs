@@ -32,12 +32,6 @@ fn argument_fields(call: &AggregateCall) -> Fields {
     call.arg_fields.iter().enumerate().map(|(i, f)| Field::new(format!("a{i}"), f.data_type().clone(), true)).collect()
 }
 
-/// State: the distinct argument tuples as a list of structs.
-pub(crate) fn state_types(call: &AggregateCall) -> Vec<DataType> {
-    let tuple = DataType::Struct(argument_fields(call));
-    vec![DataType::List(Arc::new(Field::new_list_field(tuple, true)))]
-}
-
 impl Distinct {
     /// `call` with its DISTINCT.
     pub(crate) fn new(call: &AggregateCall) -> Result<Self> {
@@ -99,6 +93,12 @@ impl Accumulator for Distinct {
         let tuples = lists.values().slice(start, end - start);
         let args = tuples.as_struct().columns().to_vec();
         self.update(&Input { args, valid: None, rows: end - start, weights: None }, Target::Each(&slots))
+    }
+
+    /// The distinct argument tuples as a list of structs.
+    fn state_types(&self) -> Vec<DataType> {
+        let tuple = DataType::Struct(self.fields.clone());
+        vec![DataType::List(Arc::new(Field::new_list_field(tuple, true)))]
     }
 
     fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {

@@ -11,12 +11,7 @@ use sloth_types::{Error, Result};
 use super::sum::Totals;
 use super::{Accumulator, Input, Target, for_each_valid};
 
-struct Extreme<T: ArrowPrimitiveType> {
-    best: Totals<T::Native>,
-    largest: bool,
-    data_type: DataType,
-}
-
+/// Expands `$then!(arrow type)` for the fixed-width type that `$data_type` is.
 macro_rules! by_type {
     ($data_type:expr, $then:ident, $otherwise:expr) => {
         match $data_type {
@@ -36,6 +31,14 @@ macro_rules! by_type {
             _ => $otherwise,
         }
     };
+}
+
+pub(super) use by_type;
+
+struct Extreme<T: ArrowPrimitiveType> {
+    best: Totals<T::Native>,
+    largest: bool,
+    data_type: DataType,
 }
 
 /// True for the types that have a kernel here.
@@ -101,6 +104,10 @@ impl<T: ArrowPrimitiveType> Accumulator for Extreme<T> {
             weights: None,
         };
         self.update(&input, target)
+    }
+
+    fn state_types(&self) -> Vec<DataType> {
+        vec![self.data_type.clone()]
     }
 
     fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {

@@ -1,17 +1,18 @@
-//! `SUM` of floats: exact, rounded once, hence independent of order and parallelism.
+//! `SUM` and `AVG` of floats: exact, rounded once, hence independent of order, parallelism and of what was taken back.
 //!
-//! Each slot keeps an error-free expansion. The two leading terms live in columns and are updated with Knuth's TwoSum;
-//! what does not fit into them (rare) spills into a list per slot that grows by Shewchuk's Grow-Expansion ("Adaptive
-//! Precision Floating-Point Arithmetic", 1997). The result is the correctly rounded sum of all terms.
+//! Each slot keeps an error-free expansion of two terms, updated with Knuth's TwoSum. What does not fit into them (rare:
+//! magnitudes that lie far apart, sums beyond the largest float) goes into a long binary number of the slot, see
+//! [`Exact`]. Infinities and NaNs are counted, so that they can be taken back as well.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Float64Builder, ListBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, Int64Builder, ListBuilder};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Float64Type};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
 use sloth_types::Result;
 
+use super::exact::Exact;
 use super::{Accumulator, Input, Target, for_each_valid};
 
 /// The error-free sum of two floats: `a + b = sum + error` exactly.
@@ -24,137 +25,174 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
 
 /// Exact sums, one a slot.
 pub(crate) struct FloatSum {
-    /// The two leading terms of each slot, side by side: they are read and written together.
-    leading: Vec<(f64, f64)>,
-    seen: Vec<bool>,
-    /// Terms that fit into neither column, and non-finite inputs.
-    spill: HashMap<u32, Spill>,
+    slots: Vec<Slot>,
+    /// What fits into neither term, and values that are not finite.
+    spill: HashMap<u32, Box<Spill>>,
+    average: bool,
     output: DataType,
 }
 
-#[derive(Default)]
-struct Spill {
-    /// Non-overlapping terms, smallest first.
-    terms: Vec<f64>,
-    /// Sum of infinities and NaNs seen; zero when none.
-    special: f64,
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    high: f64,
+    low: f64,
+    /// Number of values; a sum of nothing is NULL.
+    count: i64,
 }
 
-/// State: the terms of the expansion, a non-finite one last.
-pub(crate) fn state_type() -> DataType {
-    DataType::List(Arc::new(Field::new_list_field(DataType::Float64, true)))
+#[derive(Default, PartialEq)]
+struct Spill {
+    exact: Exact,
+    /// How many NaNs, positive and negative infinities there are.
+    special: [i64; 3],
+}
+
+impl Spill {
+    fn add(&mut self, value: f64, weight: i64) {
+        if value.is_finite() {
+            self.exact.add(value, weight);
+            return;
+        }
+        let kind = if value.is_nan() { 0 } else { 1 + usize::from(value < 0.0) };
+        self.special[kind] += weight;
+    }
+
+    /// The sum that the special values make, when there are any.
+    fn special(&self) -> Option<f64> {
+        match self.special.map(|n| n > 0) {
+            [false, false, false] => None,
+            [false, true, false] => Some(f64::INFINITY),
+            [false, false, true] => Some(f64::NEG_INFINITY),
+            _ => Some(f64::NAN),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.special == [0; 3] && self.exact.is_zero()
+    }
 }
 
 impl FloatSum {
-    /// No slots yet; results are cast to `output`.
+    /// Sums, without slots yet; results are cast to `output`.
     pub(crate) fn new(output: DataType) -> Self {
-        FloatSum { leading: vec![], seen: vec![], spill: HashMap::new(), output }
+        FloatSum { slots: vec![], spill: HashMap::new(), average: false, output }
     }
 
+    /// Averages: the exact sum, rounded, divided by the number of values.
+    pub(crate) fn average(output: DataType) -> Self {
+        FloatSum { average: true, ..FloatSum::new(output) }
+    }
+
+    /// Adds `term`, which is exactly `value` times `weight`.
     #[inline(always)]
-    fn add(&mut self, slot: usize, value: f64) {
-        let leading = &mut self.leading[slot];
-        let (high, error) = two_sum(leading.0, value);
-        let (low, rest) = two_sum(leading.1, error);
+    fn add(&mut self, slot: usize, term: f64, value: f64, weight: i64) {
+        let sums = &mut self.slots[slot];
+        let (high, error) = two_sum(sums.high, term);
+        let (low, rest) = two_sum(sums.low, error);
         // Also true when the value or the sum is not finite: the error is then NaN.
         if rest != 0.0 || !high.is_finite() {
-            self.add_slow(slot, value);
+            self.add_slow(slot, value, weight);
         } else {
-            *leading = (high, low);
+            sums.high = high;
+            sums.low = low;
         }
-        self.seen[slot] = true;
     }
 
     #[cold]
-    fn add_slow(&mut self, slot: usize, value: f64) {
+    fn add_slow(&mut self, slot: usize, value: f64, weight: i64) {
         let spill = self.spill.entry(slot as u32).or_default();
-        if value.is_finite() {
-            grow(&mut spill.terms, value);
+        spill.add(value, weight);
+        if spill.is_empty() {
+            self.spill.remove(&(slot as u32));
+        }
+    }
+
+    #[inline(always)]
+    fn add_weighted(&mut self, slot: usize, value: f64, weight: i64) {
+        self.slots[slot].count += weight;
+        if weight.unsigned_abs() == 1 {
+            self.add(slot, value * weight as f64, value, weight);
         } else {
-            spill.special += value;
+            self.add_many(slot, value, weight);
+        }
+    }
+
+    #[cold]
+    fn add_many(&mut self, slot: usize, value: f64, weight: i64) {
+        // Two halves of at most 27 bits: times a weight of 26 bits each is still exact.
+        let high = f64::from_bits(value.to_bits() & !((1 << 27) - 1));
+        let (high, low) = (high * weight as f64, (value - high) * weight as f64);
+        if weight.unsigned_abs() < 1 << 26 && high.is_finite() && low.is_finite() {
+            self.add(slot, high, high, 1);
+            self.add(slot, low, low, 1);
+        } else {
+            self.add_slow(slot, value, weight);
         }
     }
 
     /// The sum of a slot, rounded once.
     pub(crate) fn value(&self, slot: u32) -> f64 {
-        let index = slot as usize;
-        let (high, low) = self.leading[index];
+        let Slot { high, low, .. } = self.slots[slot as usize];
         match self.spill.get(&slot) {
             None => high + low,
-            Some(spill) if spill.special != 0.0 => spill.special,
-            Some(spill) => {
-                let mut terms = spill.terms.clone();
-                grow(&mut terms, low);
-                grow(&mut terms, high);
-                round(&terms)
+            Some(spill) => spill.special().unwrap_or_else(|| {
+                let mut exact = spill.exact.clone();
+                exact.add(low, 1);
+                exact.add(high, 1);
+                exact.round()
+            }),
+        }
+    }
+
+    fn result(&self, slot: u32) -> Option<f64> {
+        let count = self.slots[slot as usize].count;
+        let divisor = if self.average { count as f64 } else { 1.0 };
+        (count > 0).then(|| self.value(slot) / divisor)
+    }
+
+    /// Adds rows that all go to one slot and all count. False when that must be done row by row.
+    fn add_run(&mut self, slot: usize, values: &[f64], weights: Option<&Int64Array>) -> bool {
+        let rows = values.len();
+        let (lanes, count) = match weights {
+            None => (sum_run(rows, |row| values[row]), rows as i64),
+            Some(weights) => {
+                let weights = weights.values();
+                if weights.iter().any(|w| w.unsigned_abs() != 1) {
+                    return false;
+                }
+                (sum_run(rows, |row| values[row] * weights[row] as f64), weights.iter().sum())
             }
+        };
+        let Some(lanes) = lanes else { return false };
+        for (high, low) in lanes {
+            self.add(slot, high, high, 1);
+            self.add(slot, low, low, 1);
         }
+        self.slots[slot].count += count;
+        true
     }
 }
 
-/// Adds a value to an expansion of non-overlapping terms.
-fn grow(terms: &mut Vec<f64>, value: f64) {
-    let mut carry = value;
-    let mut kept = 0;
-    for i in 0..terms.len() {
-        let (sum, error) = two_sum(carry, terms[i]);
-        carry = sum;
-        if error != 0.0 {
-            terms[kept] = error;
-            kept += 1;
-        }
-    }
-    terms.truncate(kept);
-    if carry != 0.0 {
-        terms.push(carry);
-    }
-}
-
-/// The float nearest to the sum of an expansion, ties to even (the last step of Python's `math.fsum`).
-fn round(terms: &[f64]) -> f64 {
-    let mut rest = terms.iter().rev();
-    let mut sum = rest.next().copied().unwrap_or(0.0);
-    let mut error = 0.0;
-    for term in rest.by_ref() {
-        let before = sum;
-        sum = before + term;
-        error = term - (sum - before);
-        if error != 0.0 {
-            break;
-        }
-    }
-    // Exactly half way: the sign of what follows decides.
-    if let Some(next) = rest.next()
-        && ((error < 0.0 && *next < 0.0) || (error > 0.0 && *next > 0.0))
-    {
-        let doubled = error * 2.0;
-        let moved = sum + doubled;
-        if doubled == moved - sum {
-            sum = moved;
-        }
-    }
-    sum
-}
-
-/// Sums a run into one slot with independent lanes, so that the additions overlap in the processor. `None` when a term
-/// would spill: the caller then goes row by row.
-fn sum_run(values: &[f64]) -> Option<[(f64, f64); LANES]> {
+/// Sums a run with independent lanes, so that the additions overlap in the processor. `None` when a term would spill: the
+/// caller then goes row by row.
+#[inline(always)]
+fn sum_run(rows: usize, term: impl Fn(usize) -> f64) -> Option<[(f64, f64); LANES]> {
     let mut lanes = [(0.0f64, 0.0f64); LANES];
     let mut bad = 0.0f64;
-    let mut chunks = values.chunks_exact(LANES);
-    for chunk in &mut chunks {
-        for (lane, value) in lanes.iter_mut().zip(chunk) {
-            let (high, error) = two_sum(lane.0, *value);
-            let (low, rest) = two_sum(lane.1, error);
-            *lane = (high, low);
-            bad += rest.abs();
-        }
-    }
-    for (lane, value) in lanes.iter_mut().zip(chunks.remainder()) {
-        let (high, error) = two_sum(lane.0, *value);
+    let mut add = |lane: &mut (f64, f64), term: f64| {
+        let (high, error) = two_sum(lane.0, term);
         let (low, rest) = two_sum(lane.1, error);
         *lane = (high, low);
         bad += rest.abs();
+    };
+    let whole = rows - rows % LANES;
+    for start in (0..whole).step_by(LANES) {
+        for (i, lane) in lanes.iter_mut().enumerate() {
+            add(lane, term(start + i));
+        }
+    }
+    for (row, lane) in (whole..rows).zip(&mut lanes) {
+        add(lane, term(row));
     }
     // A NaN here (a value that is not finite) also fails the comparison.
     (bad == 0.0).then_some(lanes)
@@ -164,20 +202,17 @@ const LANES: usize = 8;
 
 impl Accumulator for FloatSum {
     fn empty(&mut self) -> bool {
-        self.leading.clear();
-        self.seen.clear();
+        self.slots.clear();
         self.spill.clear();
         true
     }
 
     fn reserve(&mut self, slots: usize) {
-        self.leading.reserve(slots);
-        self.seen.reserve(slots);
+        self.slots.reserve(slots);
     }
 
     fn resize(&mut self, slots: usize) {
-        self.leading.resize(slots, (0.0, 0.0));
-        self.seen.resize(slots, false);
+        self.slots.resize(slots, Slot::default());
     }
 
     fn update(&mut self, input: &Input, target: Target<'_>) -> Result<()> {
@@ -190,131 +225,84 @@ impl Accumulator for FloatSum {
         };
         let values = column.as_primitive::<Float64Type>().values();
         if let (Target::One(slot), None, true) = (target, &input.valid, values.len() >= 4 * LANES)
-            && let Some(lanes) = sum_run(values)
+            && self.add_run(slot as usize, values, input.weights.as_ref())
         {
-            for (high, low) in lanes {
-                self.add(slot as usize, high);
-                self.add(slot as usize, low);
-            }
             return Ok(());
         }
-        for_each_valid(input, target, |row, slot| self.add(slot, values[row]));
+        match &input.weights {
+            None => for_each_valid(input, target, |row, slot| {
+                self.slots[slot].count += 1;
+                self.add(slot, values[row], values[row], 1);
+            }),
+            Some(weights) => {
+                let weights = weights.values();
+                for_each_valid(input, target, |row, slot| self.add_weighted(slot, values[row], weights[row]));
+            }
+        }
         Ok(())
     }
 
     fn merge(&mut self, states: &[ArrayRef], target: Target<'_>) -> Result<()> {
-        let lists = states[0].as_list::<i32>();
-        let terms = lists.values().as_primitive::<Float64Type>();
-        for row in 0..lists.len() {
-            if lists.is_valid(row) {
-                let slot = target.slot(row);
-                self.seen[slot] = true;
-                let (start, end) = (lists.value_offsets()[row] as usize, lists.value_offsets()[row + 1] as usize);
-                for term in terms.values().get(start..end).unwrap_or_default() {
-                    self.add(slot, *term);
+        let [high, low] = [0, 1].map(|i| states[i].as_primitive::<Float64Type>().values());
+        let counts = states[2].as_primitive::<Int64Type>().values();
+        let spilled = states[3].as_list::<i32>();
+        for row in 0..counts.len() {
+            let slot = target.slot(row);
+            self.slots[slot].count += counts[row];
+            self.add(slot, high[row], high[row], 1);
+            self.add(slot, low[row], low[row], 1);
+            if spilled.is_valid(row) {
+                let words = spilled.value(row);
+                let words = words.as_primitive::<Int64Type>().values();
+                let spill = self.spill.entry(slot as u32).or_default();
+                for (mine, theirs) in spill.special.iter_mut().zip(words) {
+                    *mine += theirs;
                 }
+                spill.exact.merge(words.iter().skip(3).map(|w| *w as u64));
             }
         }
         Ok(())
     }
 
+    /// Both terms, the count, and of what has spilled the special counts and the words.
+    fn state_types(&self) -> Vec<DataType> {
+        let words = DataType::List(Arc::new(Field::new_list_field(DataType::Int64, true)));
+        vec![DataType::Float64, DataType::Float64, DataType::Int64, words]
+    }
+
     fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
-        let mut builder = ListBuilder::with_capacity(Float64Builder::with_capacity(slots.len() * 2), slots.len());
+        let of = |slot: &u32| self.slots[*slot as usize];
+        let high: Float64Array = slots.iter().map(|s| of(s).high).collect();
+        let low: Float64Array = slots.iter().map(|s| of(s).low).collect();
+        let counts: Int64Array = slots.iter().map(|s| of(s).count).collect();
+        let mut spilled = ListBuilder::new(Int64Builder::new());
         for slot in slots {
-            let index = *slot as usize;
-            if !self.seen[index] {
-                builder.append_null();
-                continue;
-            }
-            let (high, low) = self.leading[index];
-            builder.values().append_value(high);
-            if low != 0.0 {
-                builder.values().append_value(low);
-            }
             if let Some(spill) = self.spill.get(slot) {
-                builder.values().append_slice(&spill.terms);
-                if spill.special != 0.0 {
-                    builder.values().append_value(spill.special);
+                spilled.values().append_slice(&spill.special);
+                for word in spill.exact.words() {
+                    spilled.values().append_value(*word as i64);
                 }
             }
-            builder.append(true);
+            spilled.append(self.spill.contains_key(slot));
         }
-        Ok(vec![Arc::new(builder.finish())])
+        Ok(vec![Arc::new(high), Arc::new(low), Arc::new(counts), Arc::new(spilled.finish())])
     }
 
     fn finish(&mut self, slots: &[u32]) -> Result<ArrayRef> {
-        let sums: Float64Array = slots.iter().map(|s| self.seen[*s as usize].then(|| self.value(*s))).collect();
-        if self.output == DataType::Float64 { Ok(Arc::new(sums)) } else { Ok(cast(&sums, &self.output)?) }
+        let results: Float64Array = slots.iter().map(|s| self.result(*s)).collect();
+        if self.output == DataType::Float64 { Ok(Arc::new(results)) } else { Ok(cast(&results, &self.output)?) }
     }
 
     fn clear(&mut self, slot: u32) {
-        self.leading[slot as usize] = (0.0, 0.0);
-        self.seen[slot as usize] = false;
+        self.slots[slot as usize] = Slot::default();
         self.spill.remove(&slot);
     }
 
     fn bytes(&self) -> usize {
-        self.leading.capacity() * 17 + self.spill.values().map(|s| 64 + s.terms.capacity() * 8).sum::<usize>()
+        self.slots.capacity() * size_of::<Slot>() + self.spill.len() * (size_of::<Spill>() + 16)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use sloth_types::rng::Rng;
-
-    /// The twin: one plain expansion, term by term.
-    fn exact(values: &[f64]) -> f64 {
-        let mut terms = vec![];
-        for value in values {
-            grow(&mut terms, *value);
-        }
-        round(&terms)
-    }
-
-    fn total(values: &[f64], parts: usize) -> f64 {
-        let mut whole = FloatSum::new(DataType::Float64);
-        whole.resize(1);
-        for part in values.chunks(values.len().div_ceil(parts).max(1)) {
-            let mut sum = FloatSum::new(DataType::Float64);
-            sum.resize(1);
-            let input = Input {
-                args: vec![Arc::new(Float64Array::from(part.to_vec()))],
-                valid: None,
-                rows: part.len(),
-                weights: None,
-            };
-            sum.update(&input, Target::One(0)).unwrap();
-            let state = sum.state(&[0]).unwrap();
-            whole.merge(&state, Target::One(0)).unwrap();
-        }
-        whole.value(0)
-    }
-
-    #[test]
-    fn known_sums_are_rounded_once() {
-        assert_eq!(total(&[0.1; 10], 1), 1.0);
-        assert_eq!(total(&[1e16, 1.0, -1e16], 1), 1.0);
-        assert_eq!(total(&[1e308, 1.0, -1e308, 1e-300], 2), 1.0);
-        assert!(total(&[1.0, f64::NAN], 1).is_nan());
-        assert_eq!(total(&[1.0, f64::INFINITY], 2), f64::INFINITY);
-        assert!(total(&[f64::NEG_INFINITY, f64::INFINITY], 2).is_nan());
-    }
-
-    #[test]
-    fn any_order_and_any_parts_give_the_same_bits() {
-        let mut rng = Rng::new(7);
-        for _ in 0..300 {
-            let n = 1 + rng.below(200) as usize;
-            let mut values: Vec<f64> =
-                (0..n).map(|_| (rng.unit() - 0.5) * 10f64.powi(rng.between(-30, 30) as i32)).collect();
-            let expected = exact(&values);
-            for parts in [1, 2, 5] {
-                for i in (1..values.len()).rev() {
-                    values.swap(i, rng.below(i as u64 + 1) as usize);
-                }
-                assert_eq!(total(&values, parts).to_bits(), expected.to_bits());
-            }
-        }
-    }
-}
+#[path = "float_sum/tests.rs"]
+mod tests;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array, new_empty_array};
-use arrow::compute::{filter, take};
+use arrow::compute::{SortOptions, filter, take};
 use arrow::datatypes::{DataType, Schema};
 use datafusion::logical_expr::Accumulator as RowAccumulator;
+use datafusion::physical_expr::PhysicalSortExpr;
 use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
 use datafusion::scalar::ScalarValue;
 use sloth_plan::AggregateCall;
@@ -21,23 +22,27 @@ pub(crate) struct Foreign {
     output: DataType,
 }
 
-fn expression(call: &AggregateCall) -> Result<AggregateFunctionExpr> {
+/// A call as DataFusion's expression over its argument columns.
+pub(super) fn expression(call: &AggregateCall) -> Result<AggregateFunctionExpr> {
     let schema = Arc::new(Schema::new(call.arg_fields.clone()));
+    // An ordered-set aggregate (`PERCENTILE_CONT(…) WITHIN GROUP (ORDER BY x DESC)`) reads its order from the expression.
+    let order = match (call.function.supports_within_group_clause(), call.order.first(), call.arg_exprs.first()) {
+        (true, Some(order), Some(expr)) => {
+            let options = SortOptions { descending: order.descending, nulls_first: order.nulls_first };
+            vec![PhysicalSortExpr { expr: Arc::clone(expr), options }]
+        }
+        _ => vec![],
+    };
     AggregateExprBuilder::new(Arc::clone(&call.function), call.arg_exprs.clone())
         .schema(schema)
+        .order_by(order)
         .alias(call.output.name().clone())
         .build()
         .map_err(|e| failed(call, &e))
 }
 
-fn failed(call: &AggregateCall, error: &datafusion::error::DataFusionError) -> Error {
+pub(super) fn failed(call: &AggregateCall, error: &datafusion::error::DataFusionError) -> Error {
     Error::invalid(format!("{}: {}", call.sql, error.strip_backtrace()))
-}
-
-/// Types of the partial state.
-pub(crate) fn state_types(call: &AggregateCall) -> Result<Vec<DataType>> {
-    let fields = expression(call)?.state_fields().map_err(|e| failed(call, &e))?;
-    Ok(fields.iter().map(|f| f.data_type().clone()).collect())
 }
 
 impl Foreign {
@@ -45,7 +50,9 @@ impl Foreign {
     pub(crate) fn new(call: &AggregateCall) -> Result<Self> {
         let expr = expression(call)?;
         expr.create_accumulator().map_err(|e| failed(call, &e))?;
-        Ok(Foreign { expr, slots: vec![], state_types: state_types(call)?, output: call.output_type().clone() })
+        let state = expr.state_fields().map_err(|e| failed(call, &e))?;
+        let state_types = state.iter().map(|f| f.data_type().clone()).collect();
+        Ok(Foreign { expr, slots: vec![], state_types, output: call.output_type().clone() })
     }
 
     fn fresh(&self) -> Result<Box<dyn RowAccumulator>> {
@@ -90,7 +97,7 @@ impl Foreign {
     }
 }
 
-fn wrap(error: &datafusion::error::DataFusionError) -> Error {
+pub(super) fn wrap(error: &datafusion::error::DataFusionError) -> Error {
     Error::data(error.strip_backtrace())
 }
 
@@ -116,6 +123,10 @@ impl Accumulator for Foreign {
     fn merge(&mut self, states: &[ArrayRef], target: Target<'_>) -> Result<()> {
         let rows = states.first().map_or(0, |s| s.len());
         self.apply(states, rows, target, |a, columns| a.merge_batch(columns))
+    }
+
+    fn state_types(&self) -> Vec<DataType> {
+        self.state_types.clone()
     }
 
     fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
@@ -158,7 +169,7 @@ impl Accumulator for Foreign {
     }
 }
 
-fn to_array(values: Vec<ScalarValue>, data_type: &DataType) -> Result<ArrayRef> {
+pub(super) fn to_array(values: Vec<ScalarValue>, data_type: &DataType) -> Result<ArrayRef> {
     if values.is_empty() {
         return Ok(new_empty_array(data_type));
     }

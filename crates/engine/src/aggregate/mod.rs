@@ -2,13 +2,20 @@
 //!
 //! `count`, `sum`, `avg`, `min`, `max` have kernels of their own here; every other function runs through DataFusion's row
 //! accumulators ([`foreign`]). `DISTINCT` wraps any of them ([`distinct`]).
+//!
+//! Where rows may be taken back ([`retract`]), sums and counts add weights, the smallest and the largest come from a
+//! sorted list of what is there, and every other function is computed again from the rows of a changed group
+//! ([`replay`]).
 
 mod avg;
 mod count;
 mod distinct;
+mod exact;
 mod extreme;
 mod float_sum;
 mod foreign;
+mod packed;
+mod replay;
 mod retract;
 mod sum;
 
@@ -21,7 +28,7 @@ use sloth_types::Result;
 /// Rows given to one aggregate call.
 #[derive(Clone, Debug)]
 pub(crate) struct Input {
-    /// The argument columns.
+    /// The argument columns, behind them those of an `ORDER BY` inside the call.
     pub(crate) args: Vec<ArrayRef>,
     /// Rows that count: true of the `FILTER`, and the first argument is not NULL. `None` when all do.
     pub(crate) valid: Option<NullBuffer>,
@@ -75,7 +82,9 @@ pub(crate) trait Accumulator {
     fn update(&mut self, input: &Input, target: Target<'_>) -> Result<()>;
     /// Adds partial states made by [`Accumulator::state`] of an equal call.
     fn merge(&mut self, states: &[ArrayRef], target: Target<'_>) -> Result<()>;
-    /// The partial states of the slots, in the columns of [`state_types`]. Leaves them as they are.
+    /// Types of the partial state, in order.
+    fn state_types(&self) -> Vec<DataType>;
+    /// The partial states of the slots, in columns of [`Accumulator::state_types`]. Leaves them as they are.
     fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>>;
     /// The results of the slots. Leaves them as they are.
     fn finish(&mut self, slots: &[u32]) -> Result<ArrayRef>;
@@ -109,24 +118,6 @@ pub(crate) fn for_each_valid(input: &Input, target: Target<'_>, mut each: impl F
             }
         }
     }
-}
-
-/// Types of the partial state of a call, in order.
-pub(crate) fn state_types(call: &AggregateCall) -> Result<Vec<DataType>> {
-    if call.distinct {
-        return Ok(distinct::state_types(call));
-    }
-    let argument = call.arg_fields.first().map(Field::data_type);
-    Ok(match (kernel(call), argument) {
-        (Kernel::Count, _) => vec![DataType::Int64],
-        (Kernel::Sum, Some(DataType::Float64 | DataType::Float32)) => vec![float_sum::state_type()],
-        (Kernel::Sum, Some(DataType::Decimal128(_, s))) => vec![DataType::Decimal128(38, *s)],
-        (Kernel::Sum, _) => vec![DataType::Int64],
-        (Kernel::Avg, Some(DataType::Float64 | DataType::Float32)) => vec![float_sum::state_type(), DataType::Int64],
-        (Kernel::Avg, _) => vec![DataType::Decimal128(38, 0), DataType::Int64],
-        (Kernel::Min | Kernel::Max, _) => vec![call.output_type().clone()],
-        (Kernel::Foreign, _) => foreign::state_types(call)?,
-    })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,6 +160,9 @@ pub(crate) fn accumulator(call: &AggregateCall, retracts: bool) -> Result<Box<dy
     if retracts {
         return retract::accumulator(call);
     }
+    if call.sorts() {
+        return replay::sorted(call);
+    }
     if call.distinct {
         return Ok(Box::new(distinct::Distinct::new(call)?));
     }
@@ -194,7 +188,12 @@ pub(crate) fn valid_rows(call: &AggregateCall, args: &[ArrayRef], filter: Option
         };
         NullBuffer::new(kept)
     });
-    let skip_nulls = kernel(call) != Kernel::Foreign || call.distinct;
+    let skip_nulls = match kernel(call) {
+        Kernel::Foreign if matches!(call.function.name(), "min" | "max") => true,
+        // Distinct lists have a NULL, too.
+        Kernel::Foreign => call.ignore_nulls || (call.distinct && !call.order_matters()),
+        _ => true,
+    };
     let argument = args.first().filter(|_| skip_nulls).and_then(|a| a.logical_nulls());
     NullBuffer::union(filter.as_ref(), argument.as_ref()).filter(|v| v.null_count() > 0)
 }

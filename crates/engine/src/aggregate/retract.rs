@@ -1,74 +1,54 @@
 //! Accumulators for rows that may be taken back: every row counts with its weight.
 
+mod distinct;
+pub(super) mod edge;
+mod extreme;
+#[cfg(test)]
+mod tests;
+mod truth;
+
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Decimal128Array, Int64Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
 use sloth_plan::AggregateCall;
-use sloth_types::{Error, Result};
+use sloth_types::Result;
 
+use super::count::Count;
+use super::float_sum::FloatSum;
+use super::replay::Replay;
 use super::{Accumulator, Input, Kernel, Target, for_each_valid, kernel};
 
 /// The accumulator of a call.
 pub(super) fn accumulator(call: &AggregateCall) -> Result<Box<dyn Accumulator>> {
-    let float = call.arg_fields.first().is_some_and(|f| f.data_type().is_floating());
-    Ok(match kernel(call) {
-        Kernel::Count if !call.distinct => Box::new(WeightedCount::default()),
-        Kernel::Sum if !call.distinct && !float => Box::new(WeightedSum::new(call.output_type(), None)),
-        Kernel::Avg if !call.distinct && !float => {
-            let scale = match call.arg_fields.first().map(|f| f.data_type()) {
-                Some(DataType::Decimal128(_, scale)) => *scale,
-                _ => 0,
-            };
+    let argument = call.arg_fields.first().map_or(DataType::Null, |f| f.data_type().clone());
+    let float = argument.is_floating();
+    let inner: Box<dyn Accumulator> = match kernel(call) {
+        Kernel::Count => Box::new(Count::default()),
+        Kernel::Sum if float => Box::new(FloatSum::new(call.output_type().clone())),
+        Kernel::Avg if float => Box::new(FloatSum::average(call.output_type().clone())),
+        Kernel::Sum => Box::new(WeightedSum::new(call.output_type(), None)),
+        Kernel::Avg => {
+            let scale = if let DataType::Decimal128(_, scale) = argument { scale } else { 0 };
             Box::new(WeightedSum::new(call.output_type(), Some(scale)))
         }
-        _ => return Err(Error::unsupported(format!("{} over rows that may be taken back", call.sql))),
-    })
+        // These do not care how often a value is there.
+        Kernel::Min | Kernel::Max => return extreme::extreme(&argument, kernel(call) == Kernel::Max),
+        Kernel::Foreign => {
+            return Ok(match (call.function.name(), edge::Edge::of(call, true)?) {
+                ("bool_and" | "bool_or", _) => Box::new(truth::Truth::new(call.function.name() == "bool_and")),
+                (_, Some(edge)) => Box::new(edge),
+                _ => Box::new(Replay::new(call)?),
+            });
+        }
+    };
+    Ok(if call.distinct { Box::new(distinct::CountedDistinct::new(call, inner)?) } else { inner })
 }
 
 #[inline(always)]
 fn weight(input: &Input, row: usize) -> i64 {
     input.weights.as_ref().map_or(1, |w| w.value(row))
-}
-
-/// `COUNT`.
-#[derive(Default)]
-struct WeightedCount(Vec<i64>);
-
-impl Accumulator for WeightedCount {
-    fn resize(&mut self, slots: usize) {
-        self.0.resize(slots, 0);
-    }
-
-    fn update(&mut self, input: &Input, target: Target<'_>) -> Result<()> {
-        let counts = &mut self.0;
-        for_each_valid(input, target, |row, slot| counts[slot] += weight(input, row));
-        Ok(())
-    }
-
-    fn merge(&mut self, states: &[ArrayRef], target: Target<'_>) -> Result<()> {
-        for (row, count) in states[0].as_primitive::<Int64Type>().values().iter().enumerate() {
-            self.0[target.slot(row)] += count;
-        }
-        Ok(())
-    }
-
-    fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
-        Ok(vec![self.finish(slots)?])
-    }
-
-    fn finish(&mut self, slots: &[u32]) -> Result<ArrayRef> {
-        Ok(Arc::new(slots.iter().map(|s| self.0[*s as usize]).collect::<Int64Array>()))
-    }
-
-    fn clear(&mut self, slot: u32) {
-        self.0[slot as usize] = 0;
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.capacity() * 8
-    }
 }
 
 /// `SUM` and `AVG` of integers and decimals: a 128-bit total and how many values it has (a sum of nothing is NULL).
@@ -122,6 +102,10 @@ impl Accumulator for WeightedSum {
             self.counts[slot] += counts.value(row);
         }
         Ok(())
+    }
+
+    fn state_types(&self) -> Vec<DataType> {
+        vec![DataType::Decimal128(38, 0), DataType::Int64]
     }
 
     fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {

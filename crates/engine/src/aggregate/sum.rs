@@ -126,6 +126,10 @@ impl Accumulator for IntegerSum {
         Ok(())
     }
 
+    fn state_types(&self) -> Vec<DataType> {
+        vec![DataType::Int64]
+    }
+
     fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
         Ok(vec![Arc::new(slots.iter().map(|s| self.totals.get(*s)).collect::<Int64Array>())])
     }
@@ -197,12 +201,16 @@ impl Accumulator for DecimalSum {
         self.update(&input, target)
     }
 
+    fn state_types(&self) -> Vec<DataType> {
+        match self.output {
+            DataType::Decimal128(_, scale) => vec![DataType::Decimal128(38, scale)],
+            _ => vec![DataType::Decimal128(38, 0)],
+        }
+    }
+
     fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
-        let scale = match self.output {
-            DataType::Decimal128(_, scale) => scale,
-            _ => 0,
-        };
-        Ok(vec![self.array(slots, &DataType::Decimal128(38, scale))])
+        let types = self.state_types();
+        Ok(types.iter().map(|t| self.array(slots, t)).collect())
     }
 
     fn finish(&mut self, slots: &[u32]) -> Result<ArrayRef> {

@@ -21,8 +21,6 @@ pub(crate) struct GroupAggregateOperator {
     groups: Groups,
     ordered: bool,
     waiting: Vec<Batch>,
-    /// Number of rows of each group, where rows may be taken back.
-    weights: Vec<i64>,
     touched: Touched,
     /// What is said of a replaced row: nothing, or its retraction.
     upsert: bool,
@@ -65,7 +63,6 @@ impl GroupAggregateOperator {
             groups,
             ordered,
             waiting: vec![],
-            weights: vec![],
             touched: Touched::default(),
             upsert: matches!(mode, ChangelogMode::Upsert { .. }),
             global,
@@ -89,11 +86,6 @@ impl GroupAggregateOperator {
             self.groups.slots_of(&prepared.keys, rows, &mut slots);
             self.touch(&slots, known)?;
             self.groups.update_slots(&prepared, &slots)?;
-            if self.spec.retracts() {
-                for (row, slot) in slots.iter().enumerate() {
-                    self.weights[*slot as usize] += batch.diffs.as_ref().map_or(1, |d| d.value(row));
-                }
-            }
         }
         self.buffer = slots;
         Ok(())
@@ -103,9 +95,6 @@ impl GroupAggregateOperator {
     fn touch(&mut self, slots: &[u32], known: usize) -> Result<()> {
         let touched = &mut self.touched;
         touched.marks.resize(self.groups.keys.slots(), false);
-        if self.spec.retracts() {
-            self.weights.resize(self.groups.keys.slots(), 0);
-        }
         let start = touched.slots.len();
         for slot in slots {
             let mark = &mut touched.marks[*slot as usize];
@@ -115,7 +104,7 @@ impl GroupAggregateOperator {
                 let alive = if self.spec.keys.is_empty() {
                     self.global != Some(true)
                 } else if self.spec.retracts() {
-                    self.weights[*slot as usize] > 0
+                    self.groups.is_alive(*slot)
                 } else {
                     (*slot as usize) < known
                 };
@@ -154,7 +143,6 @@ impl GroupAggregateOperator {
                 plus.push(row as u32);
             }
             if !is {
-                self.weights[*slot as usize] = 0;
                 self.groups.remove(*slot);
             }
         }
@@ -174,7 +162,7 @@ impl GroupAggregateOperator {
     }
 
     fn is_alive(&self, slot: u32) -> bool {
-        self.spec.keys.is_empty() || !self.spec.retracts() || self.weights[slot as usize] > 0
+        self.spec.keys.is_empty() || self.groups.is_alive(slot)
     }
 }
 

@@ -62,7 +62,7 @@ impl Operator for LocalAggregate {
         let sampled = self.rows >= SAMPLE_ROWS_MIN;
         self.rows += batch.rows.num_rows();
         let watermark = self.time.late_watermark(epoch);
-        let late = self.panes.add(&mut self.spec, &self.rule, &batch.rows, watermark)?;
+        let late = self.panes.add(&mut self.spec, &self.rule, &batch, watermark)?;
         self.context.figures.late_rows.add(late as u64);
         if !sampled && self.seldom_repeats(self.panes.groups()) {
             return self.flush(out);

@@ -9,6 +9,7 @@ pub(crate) mod panes;
 pub(crate) mod pattern;
 pub(crate) mod rank;
 pub(crate) mod session;
+pub(crate) mod session_changes;
 pub(crate) mod sink;
 pub(crate) mod stages;
 pub(crate) mod unnest;
@@ -33,3 +34,6 @@ pub(crate) trait Operator {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use arrow::datatypes::Int64Type;
 use sloth_types::{Result, Watermark};
 
 use super::window_assign::{Panes, millis, rows_with_time};
+use crate::message::Batch;
 use crate::state::groups::{Groups, GroupsSpec, Prepared, all_slots};
 use crate::state::keys::RowSet;
 
@@ -81,10 +82,11 @@ impl PaneMap {
         &mut self,
         spec: &mut GroupsSpec,
         rule: &PaneRule,
-        rows: &RecordBatch,
+        batch: &Batch,
         watermark: Watermark,
     ) -> Result<usize> {
-        let prepared = spec.prepare(rows, None)?;
+        let rows = &batch.rows;
+        let prepared = spec.prepare(rows, batch.diffs.as_ref())?;
         let feed = Feed { spec, rule, prepared: &prepared, watermark };
         let total = rows.num_rows();
         let column = match rule {

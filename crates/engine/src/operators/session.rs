@@ -109,9 +109,7 @@ impl SessionOperator {
         }
         self.context.figures.late_rows.add((keys.len() - kept.len()) as u64);
         self.resolve(&mut slots, &merged);
-        for accumulator in &mut self.groups.accumulators {
-            accumulator.resize(self.sessions.len());
-        }
+        self.groups.make_slots(self.sessions.len());
         for (into, from) in &merged {
             self.groups.merge_slot(*into, *from)?;
             self.free.push(*from);
@@ -237,16 +235,12 @@ impl SessionOperator {
         let ends: Vec<i64> = closed.iter().map(|s| of(s).end).collect();
         let keys: Vec<u32> = closed.iter().map(|s| of(s).key).collect();
         let mut columns = window_columns(&starts, &ends, self.schema.field(2).data_type())?.to_vec();
-        let owners = Groups { keys: std::mem::replace(&mut self.keys, self.spec.groups()?.keys), accumulators: vec![] };
-        columns.extend(self.spec.key_columns(&owners, &keys)?);
-        self.keys = owners.keys;
+        columns.extend(self.spec.key_columns(&self.keys, &keys)?);
         for accumulator in &mut self.groups.accumulators {
             columns.push(accumulator.finish(&closed)?);
         }
         for slot in &closed {
-            for accumulator in &mut self.groups.accumulators {
-                accumulator.clear(*slot);
-            }
+            self.groups.clear(*slot);
             self.free.push(*slot);
         }
         let mut keys = keys;

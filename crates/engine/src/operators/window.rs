@@ -14,7 +14,7 @@ use super::window_assign::repeated_window;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::{Batch, Place};
-use crate::state::groups::{Groups, GroupsSpec, all_slots};
+use crate::state::groups::{Groups, GroupsSpec};
 
 /// Windows of all keys that this worker owns.
 pub(crate) struct WindowAggregateOperator {
@@ -66,7 +66,7 @@ impl WindowAggregateOperator {
             return self.panes.merge(&mut self.spec, &batch.rows);
         }
         let watermark = self.time.late_watermark(epoch);
-        let late = self.panes.add(&mut self.spec, &self.rule, &batch.rows, watermark)?;
+        let late = self.panes.add(&mut self.spec, &self.rule, batch, watermark)?;
         self.context.figures.late_rows.add(late as u64);
         Ok(())
     }
@@ -129,7 +129,7 @@ impl WindowAggregateOperator {
 
     /// window_start, window_end, window_time, keys, results. When the windows came as columns the first key is the start.
     fn result(&self, start: i64, end: i64, groups: &mut Groups) -> Result<Option<Batch>> {
-        let slots = all_slots(groups.keys.slots());
+        let slots = groups.alive();
         if slots.is_empty() {
             return Ok(None);
         }

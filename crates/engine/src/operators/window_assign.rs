@@ -190,8 +190,13 @@ pub(crate) fn late_rows(node: &WindowAssign, batch: &Batch, watermark: Watermark
     if late.is_empty() {
         return Ok(None);
     }
-    let rows = arrow::compute::take_record_batch(&batch.rows, &UInt32Array::from(late))?;
-    Ok(Some(Batch { rows, diffs: None, place: batch.place, port: batch.port, partial: false }))
+    let late = UInt32Array::from(late);
+    let rows = arrow::compute::take_record_batch(&batch.rows, &late)?;
+    let diffs = match &batch.diffs {
+        Some(diffs) => Some(weights(&take(diffs, &late, None)?)),
+        None => None,
+    };
+    Ok(Some(Batch { rows, diffs, place: batch.place, port: batch.port, partial: false }))
 }
 
 #[cfg(test)]

@@ -99,6 +99,16 @@ impl Arrangement {
         self.weights.get(slot as usize).copied().unwrap_or(0)
     }
 
+    /// The key slot of a row, also of one that the last [`Arrangement::apply`] has removed.
+    pub(crate) fn key_of(&self, slot: u32) -> u32 {
+        self.links.get(slot as usize).map_or(ABSENT, |l| l.key)
+    }
+
+    /// The slot of each row of a batch, [`ABSENT`] for those that are not stored; rows may be taken back here.
+    pub(crate) fn slots_of(&mut self, rows: &RecordBatch) -> Result<Vec<u32>> {
+        self.look_up(rows)
+    }
+
     /// Highest row slot plus one.
     pub(crate) fn slots(&self) -> usize {
         self.rows.slots()

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use sloth_plan::AggregateCall;
 use sloth_types::Result;
 
-use crate::aggregate::{Accumulator, Input, Target, accumulator, state_types, valid_rows};
+use crate::aggregate::{Accumulator, Input, Target, accumulator, valid_rows};
 use crate::state::keys::{EncodedKeys, KeyEncoder, KeyTable, RowSet, value_type};
 
 /// What an aggregation is: its keys and calls. Shared by its groups.
@@ -20,7 +20,7 @@ pub(crate) struct GroupsSpec {
     encoder: KeyEncoder,
     /// How many state columns each call has.
     state_widths: Vec<usize>,
-    /// pane, keys, states of all calls.
+    /// pane, keys, states of all calls, and the number of rows where rows may be taken back.
     pub(crate) partial_schema: SchemaRef,
     /// Rows may be taken back: the accumulators are made for weights.
     retracts: bool,
@@ -30,17 +30,20 @@ pub(crate) struct GroupsSpec {
 pub(crate) struct Prepared {
     pub(crate) keys: EncodedKeys,
     inputs: Vec<Input>,
+    weights: Option<Int64Array>,
 }
 
 /// A batch of partial aggregates, prepared for merging.
 pub(crate) struct PreparedPartial {
     pub(crate) keys: EncodedKeys,
     states: Vec<Vec<ArrayRef>>,
+    /// How many rows each partial stands for, where rows may be taken back.
+    rows: Option<Int64Array>,
 }
 
 impl GroupsSpec {
-    /// The aggregation of `calls` by the columns `keys` of `input`.
-    pub(crate) fn new(input: &Schema, keys: &[usize], calls: &[AggregateCall]) -> Result<Self> {
+    /// The aggregation of `calls` by the columns `keys` of `input`. `retracts` tells that rows may be taken back.
+    pub(crate) fn new(input: &Schema, keys: &[usize], calls: &[AggregateCall], retracts: bool) -> Result<Self> {
         // Keys may come as dictionaries; they leave as plain values.
         let key_field = |field: &Field| field.clone().with_data_type(value_type(field.data_type()).clone());
         let key_fields: Vec<Field> = keys.iter().map(|k| key_field(input.field(*k))).collect();
@@ -49,9 +52,12 @@ impl GroupsSpec {
         fields.extend(key_fields.iter().map(|f| f.clone().with_nullable(true)));
         let mut state_widths = vec![];
         for (i, call) in calls.iter().enumerate() {
-            let types = state_types(call)?;
+            let types = accumulator(call, retracts)?.state_types();
             state_widths.push(types.len());
             fields.extend(types.into_iter().enumerate().map(|(j, t)| Field::new(format!("s{i}_{j}"), t, true)));
+        }
+        if retracts {
+            fields.push(Field::new("rows", DataType::Int64, false));
         }
         let partial_schema = Arc::new(Schema::new(fields));
         Ok(GroupsSpec {
@@ -61,13 +67,8 @@ impl GroupsSpec {
             encoder,
             state_widths,
             partial_schema,
-            retracts: false,
+            retracts,
         })
-    }
-
-    /// The same aggregation over rows that may be taken back.
-    pub(crate) fn retracting(self) -> Self {
-        GroupsSpec { retracts: true, ..self }
     }
 
     /// True when rows may be taken back.
@@ -83,12 +84,13 @@ impl GroupsSpec {
             .calls
             .iter()
             .map(|call| {
-                let args: Vec<ArrayRef> = call.args.iter().map(|a| ArrayRef::clone(rows.column(*a))).collect();
+                let columns = call.args.iter().copied().chain(call.order.iter().map(|o| o.column));
+                let args: Vec<ArrayRef> = columns.map(|a| ArrayRef::clone(rows.column(a))).collect();
                 let valid = valid_rows(call, &args, call.filter.map(|f| rows.column(f)));
                 Input { args, valid, rows: rows.num_rows(), weights: weights.cloned() }
             })
             .collect();
-        Ok(Prepared { keys, inputs })
+        Ok(Prepared { keys, inputs, weights: weights.cloned() })
     }
 
     /// Prepares a batch of partials (columns of `partial_schema`).
@@ -98,7 +100,8 @@ impl GroupsSpec {
         let keys = self.encoder.encode(&columns)?;
         let mut rest = rows.columns().iter().skip(1 + key_count);
         let states = self.state_widths.iter().map(|n| rest.by_ref().take(*n).cloned().collect()).collect();
-        Ok(PreparedPartial { keys, states })
+        let rows = rest.next().map(crate::operators::stages::weights);
+        Ok(PreparedPartial { keys, states, rows })
     }
 
     /// No groups yet.
@@ -108,12 +111,12 @@ impl GroupsSpec {
         for accumulator in &mut accumulators {
             accumulator.reserve(self.encoder.room());
         }
-        Ok(Groups { keys: KeyTable::new(&self.encoder), accumulators })
+        Ok(Groups { keys: KeyTable::new(&self.encoder), accumulators, rows: self.retracts.then(Vec::new) })
     }
 
     /// The key columns of some slots.
-    pub(crate) fn key_columns(&self, groups: &Groups, slots: &[u32]) -> Result<Vec<ArrayRef>> {
-        self.encoder.decode(&groups.keys, slots)
+    pub(crate) fn key_columns(&self, keys: &KeyTable, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        self.encoder.decode(keys, slots)
     }
 }
 
@@ -121,11 +124,14 @@ impl GroupsSpec {
 pub(crate) struct Groups {
     pub(crate) keys: KeyTable,
     pub(crate) accumulators: Vec<Box<dyn Accumulator>>,
+    /// Number of rows of each group, where rows may be taken back.
+    rows: Option<Vec<i64>>,
 }
 
 impl Groups {
     /// Forgets all groups and keeps the room, see [`KeyTable::empty`]. False when it is to be thrown away.
     pub(crate) fn empty(&mut self) -> bool {
+        self.rows.iter_mut().for_each(Vec::clear);
         self.keys.empty() && self.accumulators.iter_mut().all(|accumulator| accumulator.empty())
     }
 
@@ -135,6 +141,17 @@ impl Groups {
             return Ok(());
         }
         let target = self.intern(&batch.keys, rows, slots);
+        if let Some(counts) = &mut self.rows {
+            let weight = |row: usize| batch.weights.as_ref().map_or(1, |w| w.value(row));
+            match rows {
+                RowSet::Range(range) => {
+                    range.clone().enumerate().for_each(|(i, row)| counts[target.slot(i)] += weight(row))
+                }
+                RowSet::List(list) => {
+                    list.iter().enumerate().for_each(|(i, row)| counts[target.slot(i)] += weight(*row as usize));
+                }
+            }
+        }
         for (accumulator, input) in self.accumulators.iter_mut().zip(&batch.inputs) {
             match rows {
                 RowSet::Range(range) if range.start == 0 && range.end == input.rows => {
@@ -154,8 +171,21 @@ impl Groups {
         slots.resize(rows, 0);
     }
 
+    /// Makes room for slots that the caller numbers itself.
+    pub(crate) fn make_slots(&mut self, count: usize) {
+        for accumulator in &mut self.accumulators {
+            accumulator.resize(count);
+        }
+        if let Some(rows) = &mut self.rows {
+            rows.resize(count, 0);
+        }
+    }
+
     /// Adds partials to slots that the caller has chosen, one a row.
     pub(crate) fn merge_slots(&mut self, batch: &PreparedPartial, slots: &[u32]) -> Result<()> {
+        if let (Some(counts), Some(rows)) = (&mut self.rows, &batch.rows) {
+            slots.iter().zip(rows.values()).for_each(|(slot, n)| counts[*slot as usize] += n);
+        }
         for (accumulator, states) in self.accumulators.iter_mut().zip(&batch.states) {
             accumulator.merge(states, Target::Each(slots))?;
         }
@@ -165,13 +195,31 @@ impl Groups {
     /// Forgets the group of a slot.
     pub(crate) fn remove(&mut self, slot: u32) {
         self.keys.remove(slot);
+        self.clear(slot);
+    }
+
+    /// Empties a slot.
+    pub(crate) fn clear(&mut self, slot: u32) {
         for accumulator in &mut self.accumulators {
             accumulator.clear(slot);
         }
+        if let Some(count) = self.rows.as_mut().and_then(|rows| rows.get_mut(slot as usize)) {
+            *count = 0;
+        }
+    }
+
+    /// True when a group has rows. (Where none are ever taken back, it has.)
+    pub(crate) fn is_alive(&self, slot: u32) -> bool {
+        self.rows.as_ref().is_none_or(|rows| rows.get(slot as usize).is_some_and(|n| *n > 0))
     }
 
     /// Adds rows to slots that the caller has chosen, one a row.
     pub(crate) fn update_slots(&mut self, batch: &Prepared, slots: &[u32]) -> Result<()> {
+        if let Some(counts) = &mut self.rows {
+            for (row, slot) in slots.iter().enumerate() {
+                counts[*slot as usize] += batch.weights.as_ref().map_or(1, |w| w.value(row));
+            }
+        }
         for (accumulator, input) in self.accumulators.iter_mut().zip(&batch.inputs) {
             accumulator.update(input, Target::Each(slots))?;
         }
@@ -181,6 +229,9 @@ impl Groups {
     /// Adds a range of partials.
     pub(crate) fn merge(&mut self, batch: &PreparedPartial, range: Range<usize>, slots: &mut Vec<u32>) -> Result<()> {
         let target = self.intern(&batch.keys, &RowSet::Range(range.clone()), slots);
+        if let (Some(counts), Some(rows)) = (&mut self.rows, &batch.rows) {
+            range.clone().enumerate().for_each(|(i, row)| counts[target.slot(i)] += rows.value(row));
+        }
         for (accumulator, states) in self.accumulators.iter_mut().zip(&batch.states) {
             let part: Vec<ArrayRef> = states.iter().map(|s| s.slice(range.start, range.len())).collect();
             accumulator.merge(&part, target)?;
@@ -197,15 +248,18 @@ impl Groups {
             self.keys.intern(keys, rows, slots);
             Target::Each(slots)
         };
-        for accumulator in &mut self.accumulators {
-            accumulator.resize(self.keys.slots());
-        }
+        self.make_slots(self.keys.slots());
         target
+    }
+
+    /// The slots of the groups that have rows.
+    pub(crate) fn alive(&self) -> Vec<u32> {
+        all_slots(self.keys.slots()).into_iter().filter(|slot| self.is_alive(*slot)).collect()
     }
 
     /// The key columns and the results of some slots.
     pub(crate) fn results(&mut self, spec: &GroupsSpec, slots: &[u32]) -> Result<Vec<ArrayRef>> {
-        let mut columns = spec.key_columns(self, slots)?;
+        let mut columns = spec.key_columns(&self.keys, slots)?;
         for accumulator in &mut self.accumulators {
             columns.push(accumulator.finish(slots)?);
         }
@@ -214,9 +268,12 @@ impl Groups {
 
     /// The key columns and the partial states of some slots.
     pub(crate) fn partials(&mut self, spec: &GroupsSpec, slots: &[u32]) -> Result<Vec<ArrayRef>> {
-        let mut columns = spec.key_columns(self, slots)?;
+        let mut columns = spec.key_columns(&self.keys, slots)?;
         for accumulator in &mut self.accumulators {
             columns.extend(accumulator.state(slots)?);
+        }
+        if let Some(rows) = &self.rows {
+            columns.push(Arc::new(slots.iter().map(|s| rows[*s as usize]).collect::<Int64Array>()));
         }
         Ok(columns)
     }

@@ -76,8 +76,10 @@ impl KeyTable {
     pub(crate) fn new(encoder: &KeyEncoder) -> Self {
         let room = encoder.room();
         let (keys, byte_room) = match encoder.types.as_slice() {
-            [] => (Keys::None, 0),
-            [one] if is_word(one) => (Keys::Words(Vec::with_capacity(room), WordIndex::with_capacity(room)), 0),
+            [] if !encoder.is_sorted() => (Keys::None, 0),
+            [one] if is_word(one) && !encoder.is_sorted() => {
+                (Keys::Words(Vec::with_capacity(room), WordIndex::with_capacity(room)), 0)
+            }
             _ => (Keys::Bytes(Arena::default()), room),
         };
         KeyTable {
@@ -110,6 +112,19 @@ impl KeyTable {
     /// Number of slots ever used at the same time (removed ones included).
     pub(crate) fn slots(&self) -> usize {
         self.slots as usize
+    }
+
+    /// The encoded key of a slot; empty for keys that are words.
+    pub(crate) fn bytes_of(&self, slot: u32) -> &[u8] {
+        match &self.keys {
+            Keys::Bytes(arena) => arena.get(slot),
+            _ => &[],
+        }
+    }
+
+    /// True for the NULL key of a single-column table.
+    pub(crate) fn is_null(&self, slot: u32) -> bool {
+        self.null_slot == Some(slot)
     }
 
     /// Number of keys.

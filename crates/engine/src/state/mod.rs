@@ -2,7 +2,10 @@
 
 pub(crate) mod arena;
 pub(crate) mod arrangement;
+pub(crate) mod bags;
 pub(crate) mod groups;
 pub(crate) mod keys;
 pub(crate) mod ordered;
 pub(crate) mod rows;
+pub(crate) mod sorted;
+pub(crate) mod values;

@@ -55,13 +55,6 @@ impl Lowering<'_> {
             exprs => (exprs.to_vec(), None),
         };
         let shape = self.shape(&input, &group)?;
-        if input.changes() && !matches!(shape.by, By::Nothing) {
-            return Err(self.refuse_text(
-                "a window over rows that change is not offered yet",
-                "GROUP BY",
-                "Make the inner aggregation a window aggregation (its result does not change), or join both into one.",
-            ));
-        }
         let needs_values = match shape.by {
             By::Pending => shape.keys.iter().chain(&aggregate.aggr_expr).any(|e| input.touches_virtual(e)),
             _ => input.pending.is_some(),
@@ -197,6 +190,10 @@ impl Lowering<'_> {
         for (i, expr) in aggregate.aggr_expr.iter().enumerate() {
             let output = aggregate.schema.field(group_width + i);
             calls.push(self.call(&input, expr, output, &mut columns)?);
+        }
+        if input.changes() && matches!(spec, Some(WindowSpec::Session { .. })) {
+            // The rows of a session lie in the order of time, not of arrival.
+            calls.iter_mut().for_each(|call| call.by_content = true);
         }
         self.check_session_keys(input.pending.as_ref().filter(|_| matches!(shape.by, By::Pending)), &shape)?;
         let (input, keys, id_key) = self.prepare(input, columns, &shape, group, sets)?;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 use datafusion::logical_expr::Expr;
-use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::physical_expr::expressions::Column as ColumnExpr;
 use datafusion::physical_plan::PhysicalExpr;
-use sloth_plan::AggregateCall;
+use sloth_plan::{AggregateCall, CallOrder};
 use sloth_types::{Error, Result};
 
 use super::relation::Relation;
@@ -47,13 +47,7 @@ impl Lowering<'_> {
         let Expr::AggregateFunction(AggregateFunction { func, params }) = strip_alias(expr) else {
             return Err(Error::unsupported(format!("{expr} is not an aggregate function")));
         };
-        if !params.order_by.is_empty() {
-            return Err(self.refuse_text(
-                &format!("ORDER BY inside {}", func.name()),
-                "ORDER BY",
-                "Leave it out: values come in the order of the input.",
-            ));
-        }
+        self.check_sketch(input, func.name())?;
         let schema = self.schema_of(input.node);
         let mut call = AggregateCall {
             function: Arc::clone(func),
@@ -64,6 +58,9 @@ impl Lowering<'_> {
             sql: strip_alias(expr).to_string(),
             arg_exprs: vec![],
             arg_fields: vec![],
+            order: vec![],
+            by_content: input.exchanged,
+            ignore_nulls: params.null_treatment == Some(NullTreatment::IgnoreNulls),
         };
         let counts_rows = func.name() == "count"
             && matches!(params.args.as_slice(), [] | [Expr::Literal(_, _)])
@@ -81,10 +78,40 @@ impl Lowering<'_> {
                 call.args.push(columns.add(compiled, data_type));
             }
         }
+        for sort in &params.order_by {
+            let compiled = self.compile(input, &sort.expr)?;
+            let data_type = compiled.data_type(&schema).map_err(internal)?;
+            call.order.push(CallOrder {
+                column: columns.add(compiled, data_type.clone()),
+                data_type,
+                descending: !sort.asc,
+                nulls_first: sort.nulls_first,
+            });
+        }
         if let Some(filter) = &params.filter {
             let compiled = self.compile(input, filter)?;
             call.filter = Some(columns.add(compiled, DataType::Boolean));
         }
         Ok(call)
+    }
+
+    /// A sketch cannot forget what it has seen.
+    fn check_sketch(&self, input: &Relation, function: &str) -> Result<()> {
+        let exact = match function {
+            "approx_distinct" => "COUNT(DISTINCT x)",
+            "approx_median" => "MEDIAN(x)",
+            "approx_percentile_cont" | "approx_percentile_cont_with_weight" => {
+                "PERCENTILE_CONT(p) WITHIN GROUP (ORDER BY x)"
+            }
+            _ => return Ok(()),
+        };
+        if !input.changes() {
+            return Ok(());
+        }
+        Err(self.refuse_text(
+            &format!("{} over rows that change: a sketch cannot take back what it has seen", function.to_uppercase()),
+            function,
+            &format!("Write {exact}, which is exact."),
+        ))
     }
 }

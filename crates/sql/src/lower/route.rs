@@ -107,20 +107,17 @@ fn late_branch(lowering: &mut Lowering<'_>, branch: &LateBranch) -> Result<NodeI
     let schema = lowering.schema_of(*source);
     let stages: Vec<Stage> = filters.iter().map(|f| Stage::Filter(Arc::clone(f))).collect();
     let add = |lowering: &mut Lowering<'_>, kind, input| {
-        let schema = Arc::clone(&schema);
-        lowering.plan.add(Node {
-            kind,
-            inputs: vec![input],
-            schema,
-            mode: ChangelogMode::Append,
-            key: None,
-            sources: vec![*source],
-        })
+        let (schema, mode) = (Arc::clone(&schema), mode_of(lowering, *source));
+        lowering.plan.add(Node { kind, inputs: vec![input], schema, mode, key: None, sources: vec![*source] })
     };
     let filtered = add(lowering, NodeKind::Map(stages), *source);
     let assign = WindowAssign { window: branch.window, time: *time };
     let late = add(lowering, NodeKind::LateRows(assign), filtered);
     fit_to_table(lowering, late, &branch.table)
+}
+
+fn mode_of(lowering: &Lowering<'_>, node: NodeId) -> ChangelogMode {
+    lowering.plan.nodes.get(node).map_or(ChangelogMode::Append, |n| n.mode.clone())
 }
 
 fn side_table(lowering: &Lowering<'_>, name: &str) -> Result<Arc<Table>> {
@@ -151,11 +148,12 @@ fn fit_to_table(lowering: &mut Lowering<'_>, node: NodeId, table: &str) -> Resul
     let schema: SchemaRef = Arc::new(Schema::new(fields));
     let sources = lowering.plan.nodes.get(node).map(|n| n.sources.clone()).unwrap_or_default();
     let stage = Stage::Project { exprs, schema: Arc::clone(&schema) };
+    let mode = mode_of(lowering, node);
     Ok(lowering.plan.add(Node {
         kind: NodeKind::Map(vec![stage]),
         inputs: vec![node],
         schema,
-        mode: ChangelogMode::Append,
+        mode,
         key: None,
         sources,
     }))
@@ -167,22 +165,19 @@ fn add_side_sink(lowering: &mut Lowering<'_>, name: &str, nodes: Vec<NodeId>) ->
     let schema = lowering.schema_of(first);
     let sources: Vec<NodeId> =
         nodes.iter().filter_map(|n| lowering.plan.nodes.get(*n)).flat_map(|n| n.sources.clone()).collect();
-    let append = ChangelogMode::Append;
+    // Late retractions are late rows, too.
+    let mode = match nodes.iter().all(|n| mode_of(lowering, *n) == ChangelogMode::Append) {
+        true => ChangelogMode::Append,
+        false => ChangelogMode::Retract,
+    };
     let input = if nodes.len() == 1 {
         first
     } else {
         let (schema, sources) = (Arc::clone(&schema), sources.clone());
-        lowering.plan.add(Node {
-            kind: NodeKind::Union,
-            inputs: nodes,
-            schema,
-            mode: append.clone(),
-            key: None,
-            sources,
-        })
+        lowering.plan.add(Node { kind: NodeKind::Union, inputs: nodes, schema, mode: mode.clone(), key: None, sources })
     };
     let kind =
-        NodeKind::Sink(SinkNode { table: strip_own_options(&table.spec), mode: append.clone(), by_content: false });
-    lowering.plan.add(Node { kind, inputs: vec![input], schema, mode: append, key: None, sources });
+        NodeKind::Sink(SinkNode { table: strip_own_options(&table.spec), mode: mode.clone(), by_content: false });
+    lowering.plan.add(Node { kind, inputs: vec![input], schema, mode, key: None, sources });
     Ok(())
 }

@@ -16,13 +16,6 @@ use crate::plan::WindowTvf;
 impl Lowering<'_> {
     /// A window table function: pending until its columns are needed as values.
     pub(super) fn window(&mut self, input: Relation, window: &WindowTvf) -> Result<Relation> {
-        if input.changes() {
-            return Err(self.refuse_text(
-                "a window over rows that change is not offered yet",
-                "TABLE",
-                "Take the window first and aggregate or join its result.",
-            ));
-        }
         let input = self.materialize(input)?;
         let time = match &window.time {
             Expr::Column(column) => input.schema.index_of_column(column).map_err(internal)?,

@@ -77,6 +77,16 @@ impl KeyEncoder {
         Ok(KeyEncoder { types, converter, expected: Rc::default() })
     }
 
+    /// An encoder whose encoded keys compare as bytes in the order of `fields`, which are of `types`.
+    pub(crate) fn sorted(types: Vec<DataType>, fields: Vec<SortField>) -> Result<Self> {
+        Ok(KeyEncoder { types, converter: Some(RowConverter::new(fields)?), expected: Rc::default() })
+    }
+
+    /// True when keys of whatever type are rows of bytes.
+    pub(super) fn is_sorted(&self) -> bool {
+        self.converter.is_some()
+    }
+
     /// How many keys a new table makes room for.
     pub(crate) fn room(&self) -> usize {
         self.expected.get().min(EXPECTED_MAX)
