@@ -110,7 +110,7 @@ impl Replay {
                 (None, None) => Source::Constant(ScalarValue::Null),
             })
             .collect();
-        let bags = Bags::new(&layout.encoder, call.order_sensitive() && !call.distinct);
+        let bags = Bags::new(&layout.encoder, call.order_sensitive());
         let (sorted, output) = (call.sorts(), call.output_type().clone());
         Ok(Replay { expr, layout, args, bags, sorted, distinct: call.distinct, output, ids: vec![] })
     }
