@@ -7,12 +7,20 @@
 //! | `sql` | every script of `tests/sql` gives the rows written in it, however the input is cut and spread |
 //! | `nexmark` | the Nexmark queries give Flink's answers |
 //! | `oracle` | random window queries over random data equal batch answers and naive models |
+//! | `differential` | random queries of all shapes over changing tables equal batch answers after every epoch |
+//! | `tpch` | the TPC-H queries over changing tables equal batch answers |
 //! | `tidy` | the rules of the house hold |
 
 pub mod capture;
 pub mod case;
 pub mod document;
+pub mod changes;
+pub mod differential;
 pub mod inline;
 pub mod paths;
+pub mod queries;
 pub mod random;
 pub mod run;
+pub mod shrink;
+pub mod tpch;
+pub mod twin;

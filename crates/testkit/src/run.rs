@@ -7,6 +7,7 @@ use sloth_plan::JobPlan;
 use sloth_types::{Clock, ConnectorRegistry, Error};
 
 use crate::capture::{Capture, Captured};
+use crate::changes::Tables;
 use crate::inline::Inline;
 
 /// The wall clock of runs that do not choose one: 2024-11-11 00:00:00 UTC.
@@ -27,6 +28,8 @@ pub struct Setup {
     pub replay: Option<Vec<EpochEntry>>,
     /// The wall clock; one that stands at [`NOW_MS`] by default.
     pub clock: Option<Clock>,
+    /// What the connector `changes` gives.
+    pub tables: Option<Tables>,
 }
 
 impl Setup {
@@ -103,7 +106,10 @@ pub fn run(plan: &JobPlan, setup: &Setup) -> Outcome {
     // Small epochs need no distance in a test.
     settings.epoch_min_interval = std::time::Duration::ZERO;
     let capture = Capture::default();
-    let connectors = connectors(&capture);
+    let mut connectors = connectors(&capture);
+    if let Some(tables) = &setup.tables {
+        connectors.register(Arc::new(tables.clone()));
+    }
     // Recording makes epochs wait for each other: only where that is wanted or there is nothing to overlap.
     let log = EpochLog::default();
     let options = JobOptions {
