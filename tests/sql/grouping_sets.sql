@@ -75,3 +75,13 @@ SELECT shop, item, SUM(amount) AS total FROM sales GROUP BY ROLLUP (shop, item);
 --| +I[null, null, 31]
 --| +I[null, null, 8]
 --| +I[null, x, 8]
+
+-- An aggregate sees the values also where the key is left out.
+SELECT window_start, shop, COUNT(shop) AS shops, MAX(shop) AS last_shop FROM minutes
+GROUP BY window_start, window_end, ROLLUP (shop);
+--| +I[2024-11-11T00:00, a, 2, a]
+--| +I[2024-11-11T00:00, b, 1, b]
+--| +I[2024-11-11T00:00, null, 0, null]
+--| +I[2024-11-11T00:00, null, 3, b]
+--| +I[2024-11-11T00:01, a, 1, a]
+--| +I[2024-11-11T00:01, null, 1, a]

@@ -16,10 +16,17 @@ use sloth_sql::{Effect, Query, Session, lower, render_error, substitute};
 use sloth_testkit::capture::Captured;
 use sloth_testkit::paths;
 use sloth_testkit::run::{NOW_MS, Setup, run};
-use sloth_types::{Clock, Options, TableSpec};
+use sloth_testkit::twin::texts;
+use sloth_types::{ChangeBatch, ChangelogMode, Clock, Error, Options, TableSpec};
 
 /// Queries whose answers are Flink's own.
-const GOLDEN: [&str; 8] = ["q0", "q1", "q2", "q10", "q11", "q14", "q21", "q22"];
+const GOLDEN: [&str; 23] = [
+    "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8", "q9", "q10", "q11", "q13", "q14", "q15", "q16", "q17", "q18",
+    "q19", "q20", "q21", "q22", "q23",
+];
+
+/// Queries that are refused today, with a word of the refusal.
+const REFUSED: [(&str, &str); 4] = [("q6", "OVER"), ("q9", "OVER"), ("q18", "OVER"), ("q19", "OVER")];
 
 fn reference() -> Option<PathBuf> {
     Some(paths::shared()?.join("nexmark"))
@@ -29,22 +36,36 @@ fn example(name: &str) -> String {
     std::fs::read_to_string(paths::root().join("examples/nexmark").join(format!("{name}.sql"))).unwrap()
 }
 
-/// One job out of a script.
-fn plan(name: &str, script: &str, data: &Path) -> JobPlan {
-    let file = data.join("datasetB.json.gz").display().to_string();
-    let variables: BTreeMap<&str, &str> = [("NEXMARK_FILE", file.as_str()), ("SINK", "print")].into();
+/// The side table of q13, which its readme describes: the lines `i,i`.
+fn side_file() -> String {
+    let file = std::env::temp_dir().join(format!("sloth-nexmark-side-{}.csv", std::process::id()));
+    if !file.exists() {
+        // Two tests may want it at once: it appears whole.
+        let part = file.with_extension(format!("{:?}", std::thread::current().id()));
+        std::fs::write(&part, (0..10_000).map(|i| format!("{i},{i}\n")).collect::<String>()).unwrap();
+        std::fs::rename(part, &file).unwrap();
+    }
+    file.display().to_string()
+}
+
+/// One job out of a script, or why it is refused.
+fn try_plan(script: &str, data: &Path) -> Result<JobPlan, Error> {
+    let (file, side) = (data.join("datasetB.json.gz").display().to_string(), side_file());
+    let variables: BTreeMap<&str, &str> =
+        [("NEXMARK_FILE", file.as_str()), ("SINK", "print"), ("SIDE_FILE", side.as_str())].into();
     let script = substitute(script, |name| variables.get(name).copied());
-    let show = |e| panic!("{}", render_error(&script, name, &e));
     let mut session = Session::new();
     let mut queries: Vec<Query> = vec![];
-    for statement in session.parse(&script).unwrap_or_else(show) {
-        if let Effect::Run(more) =
-            session.execute(&statement).unwrap_or_else(|e| panic!("{}", render_error(&script, name, &e)))
-        {
+    for statement in session.parse(&script)? {
+        if let Effect::Run(more) = session.execute(&statement)? {
             queries.extend(more);
         }
     }
-    lower(&session, &queries).unwrap_or_else(|e| panic!("{}", render_error(&script, name, &e)))
+    lower(&session, &queries)
+}
+
+fn plan(name: &str, script: &str, data: &Path) -> JobPlan {
+    try_plan(script, data).unwrap_or_else(|e| panic!("{}", render_error(script, name, &e)))
 }
 
 fn script_of(queries: &[&str]) -> String {
@@ -52,20 +73,36 @@ fn script_of(queries: &[&str]) -> String {
     parts.collect::<Vec<_>>().join("\n")
 }
 
-/// The rows as JSON objects in one text each, keys in the sink's order, sorted.
+/// The rows that are left at the end, as JSON objects in one text each, keys in the sink's order, sorted.
 fn rows(sink: &Captured) -> Vec<String> {
     let schema = sink.schema.clone().unwrap();
     let spec = TableSpec { schema: schema.clone(), options: Options::default(), ..sink.table.clone() };
     let options = Options::new([("json.encode.decimal-as-plain-number".to_owned(), "true".to_owned())]);
     let mut json = encoder("json", &options, &spec, schema).unwrap();
-    let mut rows = vec![];
+    let mut left: BTreeMap<String, i64> = BTreeMap::new();
+    let mut last: BTreeMap<Vec<String>, String> = BTreeMap::new();
     for (_, batch) in &sink.changes {
-        json.encode(batch, &mut |bytes| {
-            rows.push(canonical(std::str::from_utf8(bytes).unwrap()));
+        let mut lines = vec![];
+        json.encode(&ChangeBatch::append(batch.rows.clone()), &mut |bytes| {
+            lines.push(canonical(std::str::from_utf8(bytes).unwrap()));
             Ok(())
         })
         .unwrap();
+        let keys = match &sink.mode {
+            ChangelogMode::Upsert { key } => texts(&batch.rows.project(key).unwrap()),
+            _ => vec![],
+        };
+        for (row, line) in lines.into_iter().enumerate() {
+            match (keys.get(row), batch.diff(row)) {
+                (None, diff) => *left.entry(line).or_default() += diff,
+                (Some(key), 1..) => drop(last.insert(key.clone(), line)),
+                (Some(key), _) => drop(last.remove(key)),
+            }
+        }
     }
+    assert!(left.values().all(|n| *n >= 0), "{}: more is taken back than was there", sink.table.name);
+    let times = |(line, n): (String, i64)| std::iter::repeat_n(line, n as usize);
+    let mut rows: Vec<String> = left.into_iter().flat_map(times).chain(last.into_values()).collect();
     rows.sort();
     rows
 }
@@ -101,34 +138,90 @@ fn golden(data: &Path, query: &str) -> Vec<String> {
     rows
 }
 
-fn same(what: &str, expected: &[String], actual: &[String]) {
+/// What is wrong, if anything.
+fn difference(what: &str, expected: &[String], actual: &[String]) -> Option<String> {
     if expected == actual {
-        return;
+        return None;
     }
-    let difference = expected.iter().zip(actual).find(|(e, a)| e != a);
-    panic!("{what}: {} rows instead of {}; first difference: {difference:#?}", actual.len(), expected.len());
+    let first = expected.iter().zip(actual).find(|(e, a)| e != a);
+    let missing = expected.iter().filter(|e| actual.binary_search(e).is_err()).count();
+    Some(format!(
+        "{what}: {} rows instead of {}, {missing} are missing; first difference: {first:#?}",
+        actual.len(),
+        expected.len()
+    ))
+}
+
+fn same(what: &str, expected: &[String], actual: &[String]) {
+    if let Some(wrong) = difference(what, expected, actual) {
+        panic!("{wrong}");
+    }
 }
 
 #[test]
 fn each_query_equals_flink() {
     let Some(data) = reference() else { return };
-    for query in GOLDEN {
-        let outcome = run(&plan(query, &script_of(&[query]), &data), &Setup::workers(1));
-        assert!(outcome.error.is_none(), "{query}: {:?}", outcome.error);
-        assert_eq!(outcome.late_rows, 0);
-        same(query, &golden(&data, query), &rows(&outcome.sinks[0]));
+    let only = std::env::var("QUERY").ok();
+    let mut wrong = vec![];
+    for query in GOLDEN.into_iter().filter(|q| only.as_deref().is_none_or(|only| only == *q)) {
+        let refused = REFUSED.iter().find(|(of, _)| *of == query);
+        let script = script_of(&[query]);
+        match (try_plan(&script, &data), refused) {
+            (Ok(_), Some(_)) => wrong.push(format!("{query} is no longer refused")),
+            (Err(error), Some((_, word))) if error.message().contains(word) => println!("{query}: refused: {error}"),
+            (Err(error), _) => wrong.push(render_error(&script, query, &error)),
+            (Ok(plan), None) => {
+                let outcome = run(&plan, &Setup::workers(1));
+                match &outcome.error {
+                    Some(error) => wrong.push(format!("{query}: {error}")),
+                    None => wrong.extend(difference(query, &golden(&data, query), &rows(&outcome.sinks[0]))),
+                }
+                if outcome.late_rows > 0 {
+                    wrong.push(format!("{query}: {} late rows", outcome.late_rows));
+                }
+            }
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn all_queries_as_one_job_equal_flink() {
     let Some(data) = reference() else { return };
-    let plan = plan("all", &script_of(&GOLDEN), &data);
+    let queries: Vec<&str> = GOLDEN.into_iter().filter(|q| REFUSED.iter().all(|(of, _)| of != q)).collect();
+    let plan = plan("all", &script_of(&queries), &data);
     let outcome = run(&plan, &Setup::cut(3, 2000, 7));
     assert!(outcome.error.is_none(), "{:?}", outcome.error);
-    for (query, sink) in GOLDEN.iter().zip(&outcome.sinks) {
-        same(query, &golden(&data, query), &rows(sink));
+    let pairs = queries.iter().zip(&outcome.sinks);
+    let wrong: Vec<String> = pairs.filter_map(|(q, sink)| difference(q, &golden(&data, q), &rows(sink))).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The public files of the project, unmodified: `NEXMARK_QUERIES` names their folder (with `q0.sql`, …), which is no part
+/// of this project.
+#[test]
+#[ignore = "needs the public query files at NEXMARK_QUERIES"]
+fn public_files_equal_flink() {
+    let Some(data) = reference() else { return };
+    let folder = PathBuf::from(std::env::var("NEXMARK_QUERIES").expect("NEXMARK_QUERIES names a folder"));
+    let head = [example("ddl-file"), example("views")].concat();
+    let mut wrong = vec![];
+    for query in GOLDEN {
+        let Ok(text) = std::fs::read_to_string(folder.join(format!("{query}.sql"))) else { continue };
+        // Their tables are made for a benchmark: what is written to them goes nowhere.
+        let text = text.replace("'blackhole'", "'print'").replace("'filesystem'", "'print'");
+        match try_plan(&format!("{head}\n{text}"), &data) {
+            Err(error) => wrong.push(format!("{query}: {error}")),
+            Ok(plan) => {
+                let outcome = run(&plan, &Setup::workers(1));
+                match &outcome.error {
+                    Some(error) => wrong.push(format!("{query}: {error}")),
+                    None => wrong.extend(difference(query, &golden(&data, query), &rows(&outcome.sinks[0]))),
+                }
+            }
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// A bid of the data: auction, bidder, price, time in milliseconds.

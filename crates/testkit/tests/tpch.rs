@@ -15,7 +15,17 @@ use sloth_types::Clock;
 use sloth_types::rng::Rng;
 
 /// Queries that are refused today, each with what the refusal says.
-const REFUSED: [(usize, &str); 0] = [];
+const REFUSED: [(usize, &str); 9] = [
+    (2, "LIMIT"),
+    (3, "LIMIT"),
+    (10, "LIMIT"),
+    (11, "subquery as a value"),
+    (15, "subquery as a value"),
+    (16, "NOT IN"),
+    (18, "LIMIT"),
+    (21, "LIMIT"),
+    (22, "subquery as a value"),
+];
 
 fn text(query: usize) -> String {
     std::fs::read_to_string(paths::root().join(format!("tests/tpch/q{query}.sql"))).unwrap()
@@ -35,7 +45,7 @@ fn all_queries_follow_the_changes() {
         .map(|query| {
             let engine = text(*query);
             // Averages of decimals, and quotients, have more digits in one dialect than in the other.
-            let kinds = vec![Kind::Approx; 12];
+            let kinds = vec![if [1, 8, 14, 17].contains(query) { Kind::Approx } else { Kind::Str }; 12];
             Asked { batch: engine.trim_end().trim_end_matches(';').to_owned(), engine, kinds }
         })
         .collect();

@@ -146,7 +146,7 @@ impl Lowering<'_> {
         sets: Option<&GroupingSet>,
     ) -> Result<Relation> {
         let schema = self.schema_of(input.node);
-        let mut columns = Columns::default();
+        let mut columns = Columns { keys_vary: sets.is_some(), ..Columns::default() };
         let mut window_columns = vec![];
         let stamp = DataType::Timestamp(TimeUnit::Millisecond, None);
         let mut time_type = stamp.clone();

@@ -20,13 +20,17 @@ pub(super) struct Columns {
     pub(super) fields: Vec<Field>,
     /// Which of them are the keys.
     pub(super) keys: Vec<usize>,
+    /// Grouping sets put NULL in the place of keys: what else is read needs a column of its own.
+    pub(super) keys_vary: bool,
 }
 
 impl Columns {
     pub(super) fn add(&mut self, expr: Arc<dyn PhysicalExpr>, data_type: DataType) -> usize {
         // The same expression serves several calls.
         let text = expr.to_string();
-        let same = self.exprs.iter().position(|e| e.to_string() == text && e == &expr);
+        let free = |column: &usize| !(self.keys_vary && self.keys.contains(column));
+        let same =
+            (0..self.exprs.len()).filter(free).find(|i| self.exprs[*i].to_string() == text && self.exprs[*i] == expr);
         same.unwrap_or_else(|| {
             self.fields.push(Field::new(format!("c{}", self.fields.len()), data_type, true));
             self.exprs.push(expr);
