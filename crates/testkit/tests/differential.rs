@@ -45,6 +45,9 @@ impl Tally {
 /// The first line of a message, without quoted names and numbers.
 fn cause(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
+    if let (Some((function, _)), Some((_, why))) = (line.split_once('('), line.rsplit_once(" over ")) {
+        return format!("{function} over {why}");
+    }
     let unquoted: String = line.split('\'').step_by(2).collect::<Vec<_>>().join("…");
     let plain: String = unquoted.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect();
     plain.chars().take(90).collect()

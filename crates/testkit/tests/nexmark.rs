@@ -107,14 +107,18 @@ fn rows(sink: &Captured) -> Vec<String> {
     rows
 }
 
+fn is_time(column: &str) -> bool {
+    column == "expires" || column.to_lowercase().ends_with("time")
+}
+
 /// The same text for the same row: numbers by value, times with three digits of fraction.
 fn canonical(line: &str) -> String {
     let Value::Object(fields) = serde_json::from_str(line).unwrap() else { panic!("no object: {line}") };
     let field = |(key, value): (String, Value)| {
         let value = match value {
             Value::Number(n) => n.as_f64().unwrap().to_string(),
-            Value::String(s) if key.to_lowercase().ends_with("time") && s.len() == 19 => format!("{s}.000"),
-            Value::String(s) if key.to_lowercase().ends_with("time") && s.contains('.') => format!("{s:0<23}"),
+            Value::String(s) if is_time(&key) && s.len() == 19 => format!("{s}.000"),
+            Value::String(s) if is_time(&key) && s.contains('.') => format!("{s:0<23}"),
             Value::String(s) => s,
             other => other.to_string(),
         };

@@ -29,8 +29,10 @@ impl Columns {
         // The same expression serves several calls.
         let text = expr.to_string();
         let free = |column: &usize| !(self.keys_vary && self.keys.contains(column));
-        let same =
-            (0..self.exprs.len()).filter(free).find(|i| self.exprs[*i].to_string() == text && self.exprs[*i] == expr);
+        let equal = |column: &usize| {
+            self.exprs.get(*column).is_some_and(|e| e.to_string() == text && e.as_ref() == expr.as_ref())
+        };
+        let same = (0..self.exprs.len()).filter(free).find(equal);
         same.unwrap_or_else(|| {
             self.fields.push(Field::new(format!("c{}", self.fields.len()), data_type, true));
             self.exprs.push(expr);
