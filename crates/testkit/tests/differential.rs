@@ -82,7 +82,7 @@ fn script(seed: u64, tally: &Mutex<Tally>) -> Option<Failing> {
 #[test]
 fn changing_answers_equal_batch_answers_after_every_epoch() {
     let number = |name: &str| std::env::var(name).ok().map(|v| v.parse::<u64>().expect("a number"));
-    let scripts = number("CASES").unwrap_or(200);
+    let scripts = number("CASES").unwrap_or(120);
     let first = number("SEED").unwrap_or_else(|| Clock::System.now_ms() as u64);
     println!("SEED={first} CASES={scripts}");
     let (next, tally) = (AtomicU64::new(0), Mutex::new(Tally::default()));
