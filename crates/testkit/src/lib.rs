@@ -13,9 +13,9 @@
 
 pub mod capture;
 pub mod case;
-pub mod document;
 pub mod changes;
 pub mod differential;
+pub mod document;
 pub mod inline;
 pub mod paths;
 pub mod queries;
