@@ -55,6 +55,7 @@ fn all_queries_follow_the_changes() {
         let refused = REFUSED.iter().find(|(of, _)| of == query);
         match (verdict, refused) {
             (Verdict::Right, None) => println!("q{query}: right"),
+            (Verdict::Right, Some(_)) => println!("q{query}: right, no longer refused: take it off the list"),
             (Verdict::Refused(why), Some((_, known))) if why.contains(known) => println!("q{query}: refused: {why}"),
             (verdict, _) => failures.push(format!("q{query}: {verdict:?}")),
         }
