@@ -89,12 +89,12 @@ impl FloatSum {
         let sums = &mut self.slots[slot];
         let (high, error) = two_sum(sums.high, term);
         let (low, rest) = two_sum(sums.low, error);
-        // Also true when the value or the sum is not finite: the error is then NaN.
-        if rest != 0.0 || !high.is_finite() {
-            self.add_slow(slot, value, weight);
-        } else {
+        // Not so either when the value or the sum is not finite: the error is then NaN.
+        if rest == 0.0 {
             sums.high = high;
             sums.low = low;
+        } else {
+            self.add_slow(slot, value, weight);
         }
     }
 
@@ -148,6 +148,19 @@ impl FloatSum {
         let count = self.slots[slot as usize].count;
         let divisor = if self.average { count as f64 } else { 1.0 };
         (count > 0).then(|| self.value(slot) / divisor)
+    }
+
+    fn add_rows(&mut self, values: &[f64], input: &Input, target: Target<'_>) {
+        match &input.weights {
+            None => for_each_valid(input, target, |row, slot| {
+                self.slots[slot].count += 1;
+                self.add(slot, values[row], values[row], 1);
+            }),
+            Some(weights) => {
+                let weights = weights.values();
+                for_each_valid(input, target, |row, slot| self.add_weighted(slot, values[row], weights[row]));
+            }
+        }
     }
 
     /// Adds rows that all go to one slot and all count. False when that must be done row by row.
@@ -229,16 +242,7 @@ impl Accumulator for FloatSum {
         {
             return Ok(());
         }
-        match &input.weights {
-            None => for_each_valid(input, target, |row, slot| {
-                self.slots[slot].count += 1;
-                self.add(slot, values[row], values[row], 1);
-            }),
-            Some(weights) => {
-                let weights = weights.values();
-                for_each_valid(input, target, |row, slot| self.add_weighted(slot, values[row], weights[row]));
-            }
-        }
+        self.add_rows(values, input, target);
         Ok(())
     }
 

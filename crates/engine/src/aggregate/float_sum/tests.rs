@@ -1,5 +1,7 @@
-use super::*;
 use sloth_types::rng::Rng;
+
+use super::*;
+use crate::state::keys::{KeyEncoder, KeyTable, RowSet};
 
 /// The twin: everything in one long number.
 fn exact(values: &[(f64, i64)]) -> f64 {
@@ -34,7 +36,9 @@ fn total(values: &[(f64, i64)], parts: usize) -> f64 {
     }
     let mut one_by_one = FloatSum::new(DataType::Float64);
     one_by_one.resize(1);
-    values.iter().for_each(|(v, w)| one_by_one.add_weighted(0, *v, *w));
+    for (value, weight) in values {
+        one_by_one.add_weighted(0, *value, *weight);
+    }
     let (a, b) = (whole.value(0), one_by_one.value(0));
     assert!(a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()), "{a} and {b}");
     a
@@ -94,5 +98,64 @@ fn any_order_any_parts_and_any_history_give_the_same_bits() {
             let found = total(&changes, parts);
             assert!(found.to_bits() == expected.to_bits() || (found.is_nan() && expected.is_nan()), "seed {seed}");
         }
+    }
+}
+
+/// The least time of many runs of `work`, in nanoseconds a row.
+fn least(rows: usize, mut work: impl FnMut()) -> f64 {
+    let times = (0..60).map(|_| {
+        let start = sloth_types::clock::Mono::now();
+        work();
+        start.elapsed().as_secs_f64()
+    });
+    times.fold(f64::INFINITY, f64::min) * 1e9 / rows as f64
+}
+
+/// Sums of DOUBLE by key, where rows are taken back: the way of a row from its key to its sum.
+#[test]
+#[ignore = "a measurement: run it in release mode"]
+fn exact_sums_cost_at_most_half_as_much_again_as_plain_ones() {
+    const ROWS: usize = 1 << 16;
+    for groups in [1, 100, 10_000, 1_000_000] {
+        let mut rng = Rng::new(groups);
+        let keys: ArrayRef = Arc::new((0..ROWS).map(|_| Some(rng.below(groups) as i64 * 7919)).collect::<Int64Array>());
+        let values: Float64Array = (0..ROWS).map(|_| Some(rng.between(1, 1_000_000) as f64 / 100.0)).collect();
+        let weights: Int64Array = (0..ROWS).map(|_| Some(if rng.chance(0.3) { -1 } else { 1 })).collect();
+        let values: ArrayRef = Arc::new(values);
+        let input = Input { args: vec![ArrayRef::clone(&values)], valid: None, rows: ROWS, weights: Some(weights) };
+        let mut encoder = KeyEncoder::new(vec![DataType::Int64]).unwrap();
+        let mut table = KeyTable::new(&encoder);
+        let mut slots = vec![];
+        let mut look_up = |slots: &mut Vec<u32>| {
+            let keys = encoder.encode(std::slice::from_ref(&keys)).unwrap();
+            table.intern(&keys, &RowSet::Range(0..ROWS), slots);
+        };
+        look_up(&mut slots);
+        let mut exact = FloatSum::new(DataType::Float64);
+        exact.resize(groups as usize);
+        let mut plain = vec![(0.0f64, 0i64); groups as usize];
+        let mut add_plain = |slots: &[u32]| {
+            let numbers = values.as_primitive::<Float64Type>().values();
+            let weights = input.weights.as_ref().unwrap().values();
+            for_each_valid(&input, Target::Each(slots), |row, slot| {
+                plain[slot].0 += numbers[row] * weights[row] as f64;
+                plain[slot].1 += weights[row];
+            });
+        };
+        let kernels =
+            [least(ROWS, || exact.update(&input, Target::Each(&slots)).unwrap()), least(ROWS, || add_plain(&slots))];
+        let exact_ns = least(ROWS, || {
+            look_up(&mut slots);
+            exact.update(&input, Target::Each(&slots)).unwrap();
+        });
+        let plain_ns = least(ROWS, || {
+            look_up(&mut slots);
+            add_plain(&slots);
+        });
+        let ratio = exact_ns / plain_ns;
+        println!(
+            "{groups} groups: exact {exact_ns:.2} ns/row, plain {plain_ns:.2} ns/row, {ratio:.2} x ({kernels:.2?} alone)"
+        );
+        assert!(cfg!(debug_assertions) || ratio <= 1.5, "{ratio}");
     }
 }
