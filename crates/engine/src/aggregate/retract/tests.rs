@@ -171,12 +171,12 @@ fn every_function_follows_changes_as_a_fresh_computation_does() {
     for (number, call) in calls().iter().enumerate() {
         let kind = call.sql.split(['(', ')']).nth(1).unwrap();
         let pool = pool(kind);
-        for seed in 0..12 {
+        for seed in 0..40 {
             let mut rng = Rng::new(seed * 1000 + number as u64);
             let mut accumulator = make(call, true).unwrap();
             let mut twin: Twin = vec![vec![]; 3];
             accumulator.resize(4);
-            for step in 0..12 {
+            for step in 0..6 {
                 let changes: Vec<_> = (0..rng.below(12)).map(|_| change(&mut rng, &mut twin, &pool)).collect();
                 let rows: Vec<u32> = changes.iter().map(|c| c.1).collect();
                 let slots: Vec<u32> = changes.iter().map(|c| c.0).collect();
@@ -186,11 +186,11 @@ fn every_function_follows_changes_as_a_fresh_computation_does() {
                     accumulator.clear(1);
                     twin[1].clear();
                 }
-                let states = accumulator.state(&[0, 1, 2]).unwrap();
-                let types: Vec<DataType> = states.iter().map(|s| s.data_type().clone()).collect();
-                assert_eq!(types, accumulator.state_types(), "{}", call.sql);
-                if rng.chance(0.2) {
+                if rng.chance(0.3) {
                     // The same from parts.
+                    let states = accumulator.state(&[0, 1, 2]).unwrap();
+                    let types: Vec<DataType> = states.iter().map(|s| s.data_type().clone()).collect();
+                    assert_eq!(types, accumulator.state_types(), "{}", call.sql);
                     accumulator = make(call, true).unwrap();
                     accumulator.resize(4);
                     accumulator.merge(&states, Target::Each(&[0, 1, 2])).unwrap();
