@@ -1,3 +1,5 @@
+//! Exact sums against one long number, and what they cost.
+
 use sloth_types::rng::Rng;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Random changes against naive bags.
+
 use std::collections::VecDeque;
 
 use arrow::datatypes::DataType;

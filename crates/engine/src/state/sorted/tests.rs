@@ -1,3 +1,5 @@
+//! Random changes against a sorted map.
+
 use std::collections::BTreeMap;
 
 use sloth_types::rng::Rng;
