@@ -85,6 +85,7 @@ fn groups_by(columns: &[usize], keys: &[usize], calls: &[AggregateCall]) -> Opti
     let looked_at = |call: &AggregateCall| {
         call.args.contains(key)
             || call.filter.as_ref() == Some(key)
+            || call.order.iter().any(|order| order.column == *key)
             || call.arg_exprs.iter().any(|expr| looks_at(expr, columns))
     };
     (columns == [*key] && !calls.iter().any(looked_at)).then_some(())
