@@ -188,6 +188,7 @@ impl JoinOperator {
     }
 
     /// Makes the pairs of a delta with the rows of the other side that have its keys.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one step, handed on to the next")]
     fn pair_up(
         &self,
         which: usize,

@@ -51,11 +51,11 @@ fn naive(
             if *min > 0 {
                 return inside(taken, then);
             }
-            if *greedy {
-                inside(taken, then) || naive(rest, rows, at, then, taken)
-            } else {
-                naive(rest, rows, at, then, taken) || inside(taken, then)
+            // What is tried first differs.
+            if *greedy && inside(taken, then) {
+                return true;
             }
+            naive(rest, rows, at, then, taken) || (!*greedy && inside(taken, then))
         }
     }
 }
