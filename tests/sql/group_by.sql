@@ -64,9 +64,9 @@ SELECT who, COUNT(*) FROM scores GROUP BY who UNION ALL SELECT 'x', 1;
 CREATE TABLE totals (who STRING, total INT, PRIMARY KEY (who) NOT ENFORCED) WITH ('connector' = 'print');
 INSERT INTO totals SELECT who, SUM(points) FROM scores GROUP BY who;
 --| totals:
---| +U[ann, 7]
---| +U[bob, 5]
---| +U[null, 1]
+--| +I[ann, 7]
+--| +I[bob, 5]
+--| +I[null, 1]
 
 INSERT INTO totals SELECT who, points FROM (SELECT who, points, COUNT(*) AS n FROM scores GROUP BY who, points);
 --| totals:

@@ -86,19 +86,19 @@ CREATE TABLE best (item STRING, who STRING, price INT, PRIMARY KEY (item) NOT EN
 
 INSERT INTO best SELECT item, who, price FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY item ORDER BY price DESC, who) AS rn FROM bids) WHERE rn = 1;
 --| best:
---| +U[a, bob, 30]
---| +U[b, eve, 5]
---| +U[null, joe, 2]
+--| +I[a, bob, 30]
+--| +I[b, eve, 5]
+--| +I[null, joe, 2]
 
 CREATE TABLE places (item STRING, rn BIGINT, who STRING, PRIMARY KEY (item, rn) NOT ENFORCED) WITH ('connector' = 'print');
 
 INSERT INTO places SELECT item, rn, who FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY item ORDER BY price DESC, who) AS rn FROM bids) WHERE rn <= 3;
 --| places:
---| +U[a, 1, bob]
---| +U[a, 2, dan]
---| +U[a, 3, cid]
---| +U[b, 1, eve]
---| +U[b, 2, gus]
---| +U[b, 3, fay]
---| +U[null, 1, joe]
---| +U[null, 2, hal]
+--| +I[a, 1, bob]
+--| +I[a, 2, dan]
+--| +I[a, 3, cid]
+--| +I[b, 1, eve]
+--| +I[b, 2, gus]
+--| +I[b, 3, fay]
+--| +I[null, 1, joe]
+--| +I[null, 2, hal]

@@ -11,12 +11,13 @@ use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Error, Options, 
 
 use crate::format::{self, Encoder};
 
-const KNOWN: [&str; 8] = [
+const KNOWN: [&str; 9] = [
     "connector",
     "url",
     "format",
     "http.batch",
     "http.batch.max-rows",
+    "http.op-field",
     "http.timeout",
     "http.retries",
     "http.retry-backoff",
@@ -55,15 +56,19 @@ struct HttpSink {
 impl HttpSink {
     fn new(table: &TableSpec) -> Result<Self> {
         let options: &Options = &table.options;
-        options.check_known("http", &KNOWN, &["http.header.", "json.", "debezium-json."])?;
+        options.check_known(
+            "http",
+            &KNOWN,
+            &["http.header.", "json.", "debezium-json.", "canal-json.", "maxwell-json."],
+        )?;
         let url = options.require("url")?.to_owned();
         if !url.starts_with("http://") && !url.starts_with("https://") {
             return Err(Error::invalid(format!("option 'url' = '{url}': expected http://… or https://…")));
         }
         let format = options.get("format").unwrap_or("json").to_owned();
-        if format != "json" && format != "debezium-json" {
+        if format != "json" && !format::writes_changes(&format) {
             return Err(Error::invalid(format!("connector 'http' does not write the format '{format}'"))
-                .hint("Use 'json' or 'debezium-json'."));
+                .hint("Use 'json', 'debezium-json', 'canal-json' or 'maxwell-json'."));
         }
         format::encoder(&format, options, table, table.schema.clone())?;
         let batch = options.parse_or("http.batch", "true or false", true)?;
@@ -82,16 +87,37 @@ impl HttpSink {
     }
 }
 
+impl HttpSink {
+    /// The beginning of a row that says what kind of change it is: `{"op":"`.
+    fn op_key(&self, schema: &SchemaRef) -> Result<Vec<u8>> {
+        let field = self.table.options.get("http.op-field").unwrap_or("op");
+        if schema.index_of(field).is_ok() {
+            return Err(Error::invalid(format!(
+                "column '{field}' has the name of the field that says what has changed"
+            ))
+            .hint("Name that field otherwise: 'http.op-field' = '_op'."));
+        }
+        let mut key = b"{".to_vec();
+        format::write_json_text(field, &mut key);
+        key.extend_from_slice(b":\"");
+        Ok(key)
+    }
+}
+
 impl Sink for HttpSink {
     fn accepts(&self, mode: &ChangelogMode) -> bool {
-        *mode == ChangelogMode::Append || self.format == "debezium-json"
+        !matches!(mode, ChangelogMode::Upsert { .. })
     }
 
     fn blocking(&self) -> bool {
         true
     }
 
-    fn open(&self, schema: SchemaRef, _: ChangelogMode, _: usize) -> Result<Box<dyn SinkWriter>> {
+    fn open(&self, schema: SchemaRef, mode: ChangelogMode, _: usize) -> Result<Box<dyn SinkWriter>> {
+        let op = match mode {
+            ChangelogMode::Retract if self.format == "json" => Some(self.op_key(&schema)?),
+            _ => None,
+        };
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(self.timeout))
             .http_status_as_error(false)
@@ -99,7 +125,7 @@ impl Sink for HttpSink {
             .build();
         let encoder = format::encoder(&self.format, &self.table.options, &self.table, schema)?;
         let sink = self.clone();
-        Ok(Box::new(HttpWriter { sink, agent: config.into(), encoder, body: Vec::new(), rows: 0, number: 0 }))
+        Ok(Box::new(HttpWriter { sink, agent: config.into(), encoder, op, body: Vec::new(), rows: 0, number: 0 }))
     }
 }
 
@@ -107,6 +133,8 @@ struct HttpWriter {
     sink: HttpSink,
     agent: ureq::Agent,
     encoder: Box<dyn Encoder>,
+    /// For plain rows that may be taken back: how each begins, see [`HttpSink::op_key`].
+    op: Option<Vec<u8>>,
     /// The request in the making.
     body: Vec<u8>,
     rows: usize,
@@ -195,8 +223,26 @@ impl SinkWriter for HttpWriter {
         // Requests are cut while encoding, so the encoded rows are gathered first.
         let mut ends = Vec::with_capacity(batch.len());
         let mut encoded = Vec::new();
-        self.encoder.encode(batch, &mut |row| {
-            encoded.extend_from_slice(row);
+        let plain;
+        let rows = match self.op {
+            Some(_) => {
+                plain = ChangeBatch::append(batch.rows.clone());
+                &plain
+            }
+            None => batch,
+        };
+        let op = self.op.as_deref();
+        self.encoder.encode(rows, &mut |row| {
+            match op {
+                Some(key) => {
+                    encoded.extend_from_slice(key);
+                    encoded.extend_from_slice(crate::print::kind(batch, ends.len()).as_bytes());
+                    let rest = row.strip_prefix(b"{").unwrap_or(row);
+                    encoded.extend_from_slice(if rest == b"}" { b"\"" } else { b"\"," });
+                    encoded.extend_from_slice(rest);
+                }
+                None => encoded.extend_from_slice(row),
+            }
             ends.push(encoded.len());
             Ok(())
         })?;

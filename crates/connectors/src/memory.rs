@@ -54,22 +54,27 @@ impl Connector for Memory {
     }
 
     fn source(&self, table: &TableSpec) -> Result<Arc<dyn Source>> {
-        table.options.check_known("memory", &["connector", "name"], &[])?;
-        Ok(Arc::new(MemoryTable { name: table.options.require("name")?.to_owned() }))
+        Ok(Arc::new(MemoryTable::new(table)?))
     }
 
     fn sink(&self, table: &TableSpec) -> Result<Arc<dyn Sink>> {
-        table.options.check_known("memory", &["connector", "name"], &[])?;
-        Ok(Arc::new(MemoryTable { name: table.options.require("name")?.to_owned() }))
+        Ok(Arc::new(MemoryTable::new(table)?))
     }
 }
 
 #[derive(Debug)]
 struct MemoryTable {
     name: String,
+    /// A PRIMARY KEY is declared.
+    keyed: bool,
 }
 
 impl MemoryTable {
+    fn new(table: &TableSpec) -> Result<Self> {
+        table.options.check_known("memory", &["connector", "name"], &[])?;
+        Ok(MemoryTable { name: table.options.require("name")?.to_owned(), keyed: !table.primary_key.is_empty() })
+    }
+
     fn splits(&self) -> Result<Splits> {
         lock(&PUBLISHED).get(&self.name).cloned().ok_or_else(|| {
             Error::invalid(format!("there is no table '{}' in memory", self.name))
@@ -195,8 +200,13 @@ fn prune(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
 }
 
 impl Sink for MemoryTable {
-    fn accepts(&self, _: &ChangelogMode) -> bool {
-        true
+    fn accepts(&self, mode: &ChangelogMode) -> bool {
+        // Whoever reads what was collected must know how: by the declared key if there is one.
+        match mode {
+            ChangelogMode::Append => true,
+            ChangelogMode::Upsert { .. } => self.keyed,
+            ChangelogMode::Retract => !self.keyed,
+        }
     }
 
     fn open(&self, _: SchemaRef, _: ChangelogMode, _: usize) -> Result<Box<dyn SinkWriter>> {

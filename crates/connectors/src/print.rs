@@ -36,20 +36,20 @@ struct PrintSink {
 }
 
 impl Sink for PrintSink {
-    fn accepts(&self, _: &ChangelogMode) -> bool {
-        true
+    fn accepts(&self, mode: &ChangelogMode) -> bool {
+        // A line for the old row, too: whoever reads the lines sees what was taken back.
+        !matches!(mode, ChangelogMode::Upsert { .. })
     }
 
-    fn open(&self, _: SchemaRef, mode: ChangelogMode, _: usize) -> Result<Box<dyn SinkWriter>> {
+    fn open(&self, _: SchemaRef, _: ChangelogMode, _: usize) -> Result<Box<dyn SinkWriter>> {
         let out: Box<dyn Write + Send> =
             if self.to_stderr { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
-        Ok(Box::new(PrintWriter { prefix: self.prefix.clone(), mode, out, buffer: Vec::new() }))
+        Ok(Box::new(PrintWriter { prefix: self.prefix.clone(), out, buffer: Vec::new() }))
     }
 }
 
 struct PrintWriter {
     prefix: String,
-    mode: ChangelogMode,
     out: Box<dyn Write + Send>,
     buffer: Vec<u8>,
 }
@@ -71,7 +71,7 @@ impl SinkWriter for PrintWriter {
         let columns = Cells::of_batch(&batch.rows)?;
         for row in 0..batch.len() {
             self.buffer.extend_from_slice(self.prefix.as_bytes());
-            write_change(&self.mode, &columns, batch, row, &mut self.buffer);
+            write_change(&columns, batch, row, &mut self.buffer);
             self.buffer.push(b'\n');
             if self.buffer.len() >= BUFFER_BYTES_MAX {
                 self.flush()?;
@@ -93,24 +93,28 @@ impl SinkWriter for PrintWriter {
 ///
 /// # Errors
 /// When a column has a type that cannot be printed.
-pub fn lines(mode: &ChangelogMode, batch: &ChangeBatch) -> Result<Vec<String>> {
+pub fn lines(batch: &ChangeBatch) -> Result<Vec<String>> {
     let columns = Cells::of_batch(&batch.rows)?;
     let line = |row| {
         let mut out = Vec::new();
-        write_change(mode, &columns, batch, row, &mut out);
+        write_change(&columns, batch, row, &mut out);
         String::from_utf8_lossy(&out).into_owned()
     };
     Ok((0..batch.len()).map(line).collect())
 }
 
-fn write_change(mode: &ChangelogMode, columns: &[Cells], batch: &ChangeBatch, row: usize, out: &mut Vec<u8>) {
-    let insert = batch.diff(row) > 0;
-    out.extend_from_slice(match (mode, insert) {
-        (ChangelogMode::Upsert { .. }, true) => b"+U",
-        (ChangelogMode::Retract, false) => b"-U",
-        (_, false) => b"-D",
-        (_, true) => b"+I",
-    });
+/// What kind of change a row of a batch is, in Flink's signs.
+pub(crate) fn kind(batch: &ChangeBatch, row: usize) -> &'static str {
+    match (batch.is_update(row), batch.diff(row) > 0) {
+        (false, true) => "+I",
+        (false, false) => "-D",
+        (true, false) => "-U",
+        (true, true) => "+U",
+    }
+}
+
+fn write_change(columns: &[Cells], batch: &ChangeBatch, row: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(kind(batch, row).as_bytes());
     write_row(columns.iter(), row, out);
 }
 
@@ -221,7 +225,7 @@ mod tests {
         }
     }
 
-    fn printed(mode: ChangelogMode, diffs: Option<Vec<i64>>) -> String {
+    fn printed(diffs: Option<Vec<i64>>, updates: Option<Vec<bool>>) -> String {
         let row = DataType::Struct(Fields::from(vec![nullable("x", DataType::Int32), nullable("y", DataType::Utf8)]));
         let fields = vec![
             Field::new("id", DataType::Int64, false),
@@ -239,8 +243,9 @@ mod tests {
         ];
         let rows = json.decode(&records).unwrap().batch;
         let shared = Shared::default();
-        let mut writer = PrintWriter { prefix: "p> ".into(), mode, out: Box::new(shared.clone()), buffer: Vec::new() };
-        writer.write(Epoch(1), &ChangeBatch { rows, diffs: diffs.map(Int64Array::from) }).unwrap();
+        let mut writer = PrintWriter { prefix: "p> ".into(), out: Box::new(shared.clone()), buffer: Vec::new() };
+        let (diffs, updates) = (diffs.map(Int64Array::from), updates.map(Into::into));
+        writer.write(Epoch(1), &ChangeBatch { rows, diffs, updates }).unwrap();
         assert!(shared.0.lock().unwrap().is_empty(), "lines wait for the end of the epoch");
         writer.end_epoch(Epoch(1)).unwrap();
         let bytes = shared.0.lock().unwrap().clone();
@@ -249,7 +254,7 @@ mod tests {
 
     #[test]
     fn lines_look_like_those_of_flink() {
-        let text = printed(ChangelogMode::Append, None);
+        let text = printed(None, None);
         assert_eq!(
             text,
             "p> +I[1, abc, 2024-01-01T00:00, 2024-01-01T00:00:00Z, +I[1, null], [1.0, null]]\n\
@@ -258,12 +263,12 @@ mod tests {
     }
 
     #[test]
-    fn the_kind_of_change_follows_mode_and_diff() {
-        let kinds = |mode| {
-            let text = printed(mode, Some(vec![1, -1]));
+    fn halves_of_updates_are_told_from_inserts_and_deletes() {
+        let kinds = |updates: Option<Vec<bool>>| {
+            let text = printed(Some(vec![-1, 1]), updates);
             text.lines().map(|line| line[3..5].to_owned()).collect::<Vec<_>>()
         };
-        assert_eq!(kinds(ChangelogMode::Upsert { key: vec![0] }), ["+U", "-D"]);
-        assert_eq!(kinds(ChangelogMode::Retract), ["+I", "-U"]);
+        assert_eq!(kinds(None), ["-D", "+I"]);
+        assert_eq!(kinds(Some(vec![true, true])), ["-U", "+U"]);
     }
 }

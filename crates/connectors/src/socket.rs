@@ -53,7 +53,11 @@ struct SocketSource {
 impl SocketSource {
     fn new(table: &TableSpec) -> Result<Self> {
         let options = &table.options;
-        options.check_known("socket", &KNOWN, &["json.", "csv.", "raw.", "debezium-json."])?;
+        options.check_known(
+            "socket",
+            &KNOWN,
+            &["json.", "csv.", "raw.", "debezium-json.", "canal-json.", "maxwell-json."],
+        )?;
         let format = options.require("format")?.to_owned();
         format::decoder(&format, options, table, physical_columns(table))?;
         options.require("port")?;
@@ -335,7 +339,7 @@ impl SplitReader for SocketReader {
         let bad = decoded.bad.into_iter().map(explain).collect();
         self.at.0 += count as u64;
         self.from += length;
-        Ok(ReadOutcome::Rows(Rows { batch: decoded.batch, diffs: None, bad, bytes: length as u64 }))
+        Ok(ReadOutcome::Rows(Rows { batch: decoded.batch, diffs: decoded.diffs, bad, bytes: length as u64 }))
     }
 
     fn offset(&self) -> Offset {

@@ -18,6 +18,20 @@ pub(crate) struct JobContext {
     pub(crate) completion: Arc<Completion>,
 }
 
+#[cfg(test)]
+impl JobContext {
+    /// The surroundings of an operator that is tested alone.
+    pub(crate) fn alone() -> Arc<JobContext> {
+        Arc::new(JobContext {
+            settings: JobSettings::default(),
+            board: Board::new(0, 1),
+            failure: Arc::new(Failure::default()),
+            figures: Arc::new(JobFigures::default()),
+            completion: Arc::new(Completion { dataflow: 0.into(), writers: vec![] }),
+        })
+    }
+}
+
 /// An operator's share in the job's state figures.
 pub(crate) struct StateGauge {
     context: Arc<JobContext>,

@@ -27,6 +27,22 @@ pub struct EpochInfo {
     pub until: Option<Vec<Vec<u64>>>,
 }
 
+#[cfg(test)]
+impl EpochInfo {
+    /// An epoch without sources, for an operator that is tested alone.
+    pub(crate) fn alone(number: u64) -> EpochInfo {
+        EpochInfo {
+            epoch: Epoch(number),
+            now_ms: 0,
+            watermarks: vec![],
+            watermarks_before: vec![],
+            splits: vec![],
+            read_time: Duration::ZERO,
+            until: None,
+        }
+    }
+}
+
 /// The time that an operator goes by.
 #[derive(Clone, Debug)]
 pub(crate) struct TimeDomain {

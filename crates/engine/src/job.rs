@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use sloth_plan::{JobPlan, NodeKind, SourceNode, SourceOrigin};
+use sloth_plan::{JobPlan, NodeKind, SinkNode, SourceNode, SourceOrigin};
 use sloth_types::metrics::{JobFigures, SinkFigures, SourceFigures};
 use sloth_types::source::OpenSplit;
-use sloth_types::{Clock, ConnectorRegistry, EpochListener, Error, Result, Source, SplitId};
+use sloth_types::{Clock, ConnectorRegistry, EpochListener, Error, Result, Sink, Source, SplitId};
 
 use crate::context::JobContext;
 use crate::coordinator::{Completion, Coordinator, Progress};
@@ -59,7 +59,7 @@ impl Job {
     /// # Errors
     /// When a table cannot be opened or the plan cannot be rendered.
     pub fn start(mut plan: JobPlan, connectors: &ConnectorRegistry, options: JobOptions) -> Result<Job> {
-        settle(&mut plan, connectors)?;
+        let tables = settle_sinks(&mut plan, connectors)?;
         crate::dictionaries::mark(&mut plan, connectors);
         let mut settings = plan.settings.clone();
         if options.record.is_some() || options.replay.is_some() {
@@ -68,7 +68,7 @@ impl Job {
         let sources = source_nodes(&plan);
         let board = Board::new(sources.len(), settings.parallelism);
         let figures = Arc::new(figures_of(&plan));
-        let (sinks, blocking_writers) = open_sinks(&plan, connectors, settings.parallelism)?;
+        let (sinks, blocking_writers) = open_sinks(&plan, tables, settings.parallelism)?;
         let completion = Completion {
             dataflow: AtomicU64::new(0),
             writers: (0..blocking_writers).map(|_| AtomicU64::new(0)).collect(),
@@ -260,10 +260,19 @@ fn figures_of(plan: &JobPlan) -> JobFigures {
 /// # Errors
 /// When a table cannot be written, or takes no form of what the query gives it.
 pub fn settle(plan: &mut JobPlan, connectors: &ConnectorRegistry) -> Result<()> {
-    sloth_plan::changelog::settle(plan, &|table, mode| {
-        let sink = connectors.of(table)?.sink(table).map_err(|e| name_table(e, &table.name))?;
-        Ok(sink.accepts(mode))
-    })
+    settle_sinks(plan, connectors).map(|_| ())
+}
+
+/// As [`settle`]; gives the sinks, in the order of the plan.
+fn settle_sinks(plan: &mut JobPlan, connectors: &ConnectorRegistry) -> Result<Vec<Arc<dyn Sink>>> {
+    let mut sinks = vec![];
+    for node in &plan.nodes {
+        if let NodeKind::Sink(SinkNode { table, .. }) = &node.kind {
+            sinks.push(connectors.of(table)?.sink(table).map_err(|e| name_table(e, &table.name))?);
+        }
+    }
+    sloth_plan::changelog::settle(plan, &|ordinal, mode| sinks.get(ordinal).is_some_and(|sink| sink.accepts(mode)))?;
+    Ok(sinks)
 }
 
 struct OpenSink {
@@ -273,14 +282,13 @@ struct OpenSink {
     writers: Vec<Box<dyn sloth_types::SinkWriter>>,
 }
 
-fn open_sinks(plan: &JobPlan, connectors: &ConnectorRegistry, parallelism: usize) -> Result<(Vec<OpenSink>, usize)> {
+fn open_sinks(plan: &JobPlan, tables: Vec<Arc<dyn Sink>>, parallelism: usize) -> Result<(Vec<OpenSink>, usize)> {
     let mut sinks = vec![];
     let mut blocking = 0;
-    for node in &plan.nodes {
-        let NodeKind::Sink(node_sink) = &node.kind else { continue };
+    let nodes = plan.nodes.iter().filter_map(|n| if let NodeKind::Sink(s) = &n.kind { Some((n, s)) } else { None });
+    for ((node, node_sink), sink) in nodes.zip(tables) {
         let table = &node_sink.table;
         let named = |e: Error| name_table(e, &table.name);
-        let sink = connectors.of(table)?.sink(table).map_err(named)?;
         let count = if sink.ordered() { 1 } else { parallelism };
         let writers = (0..count)
             .map(|number| sink.open(Arc::clone(&node.schema), node_sink.mode.clone(), number))

@@ -20,11 +20,15 @@ use crate::message::Batch;
 use crate::operators::group::{GroupAggregateOperator, GroupParts};
 use crate::operators::join::JoinOperator;
 use crate::operators::local::LocalAggregate;
+use crate::operators::materialize::MaterializeOperator;
+use crate::operators::normalize::NormalizeOperator;
 use crate::operators::panes::PaneRule;
 use crate::operators::pattern::MatchOperator;
 use crate::operators::rank::{RankOperator, RankParts};
+use crate::operators::recursive::RecursiveOperator;
 use crate::operators::session::{SessionOperator, SessionParts};
 use crate::operators::session_changes::SessionChangesOperator;
+use crate::operators::set_operation::SetOperator;
 use crate::operators::sink::{Exact, SinkOperator};
 use crate::operators::stages;
 use crate::operators::window::{WindowAggregateOperator, WindowParts};
@@ -189,13 +193,42 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 let operator = RankOperator::new(parts, Arc::clone(&floor.context))?;
                 stateful(&floor, first()?, "rank", pact::by_key(vec![rank.partition.clone()], vec![]), operator)
             }
+            NodeKind::SetOperation(operation) => {
+                let (schema, context) = (Arc::clone(&node.schema), Arc::clone(&floor.context));
+                let appends = node.mode == ChangelogMode::Append;
+                let operator = SetOperator::new(*operation, schema, appends, context)?;
+                let ports = inputs.iter().enumerate().map(|(port, edge)| at_port(&floor, edge.clone(), port as u8));
+                let both = floor.scope.concatenate(ports.collect::<Vec<_>>());
+                let all: Vec<usize> = (0..node.schema.fields().len()).collect();
+                stateful(&floor, both, "set operation", pact::by_key(vec![all.clone(), all], vec![]), operator)
+            }
+            NodeKind::Recursive(recursive) => {
+                let of = |id: &NodeId| plan.nodes.get(*id).map(|n| Arc::clone(&n.schema));
+                let schemas: Option<Vec<_>> = node.inputs.iter().map(of).collect();
+                let schemas = schemas.ok_or_else(|| Error::internal("an input of a recursion is missing"))?;
+                let (schema, context) = (Arc::clone(&node.schema), Arc::clone(&floor.context));
+                let operator = RecursiveOperator::new(recursive.clone(), schemas, schema, worker.0 == 0, context)?;
+                let ports = inputs.iter().enumerate().map(|(port, edge)| at_port(&floor, edge.clone(), port as u8));
+                let all = floor.scope.concatenate(ports.collect::<Vec<_>>());
+                stateful(&floor, all, "recursive", pact::to_first(), operator)
+            }
+            NodeKind::Normalize(normalize) => {
+                let (schema, context) = (Arc::clone(&node.schema), Arc::clone(&floor.context));
+                let operator = NormalizeOperator::new(schema, &normalize.key, context)?;
+                stateful(&floor, first()?, "normalize", by_key_of(&normalize.key), operator)
+            }
+            NodeKind::Materialize(made) => {
+                let (schema, context) = (Arc::clone(&node.schema), Arc::clone(&floor.context));
+                let operator = MaterializeOperator::new(schema, &made.key, made.by_content, context)?;
+                stateful(&floor, first()?, "materialize", by_key_of(&made.key), operator)
+            }
             NodeKind::Sink(sink) => {
                 let ordinal = sinks;
                 sinks += 1;
                 let ordered = rendering.ordered.get(ordinal).copied().unwrap_or(true);
                 let mut writers = rendering.writers.lock().unwrap_or_else(PoisonError::into_inner);
                 let exact = match ordered && changes(plan, node.inputs.first().copied().unwrap_or(id)) {
-                    true => Some(Exact::new(&node.schema, &sink.mode)?),
+                    true => Some(Exact::new(&node.schema, &sink.mode, node.key.as_deref())?),
                     false => None,
                 };
 

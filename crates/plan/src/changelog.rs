@@ -1,62 +1,98 @@
 //! What each sink is given, and which operators need not say what they replace.
 //!
 //! Inside a plan every edge that is not append-only carries retractions: exact changes, which any operator can take in. A
-//! sink may want another form. [`settle`] asks it, in the order of what tells most, and then spares the retractions of an
-//! aggregation whose only reader is a sink that replaces rows by the same key.
+//! sink may want another form. [`settle`] asks it, upserts by key first, and then spares the retractions of an aggregation
+//! whose only reader is a sink that replaces rows by the same key. Where a table declares a key that the query does not
+//! prove, a node is put in that keeps all rows of a key and shows the last one.
 
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
 use sloth_types::{ChangelogMode, Error, Result, TableSpec};
 
-use crate::node::{JobPlan, NodeId, NodeKind, Stage};
+use crate::node::{JobPlan, Materialize, Node, NodeId, NodeKind, SinkNode, Stage};
 
-/// Chooses the mode of every sink, and of the edges that lead to it alone. `accepts` answers for a sink's connector.
+/// Chooses the mode of every sink, and of the edges that lead to it alone. `accepts` answers for a sink's connector; sinks
+/// are counted in the order of the plan.
 ///
 /// # Errors
 /// When a table takes no form of the changes that the query gives it.
-pub fn settle(plan: &mut JobPlan, accepts: &dyn Fn(&TableSpec, &ChangelogMode) -> Result<bool>) -> Result<()> {
-    for id in plan.sink_ids() {
-        let Some(node) = plan.nodes.get(id) else { continue };
-        let NodeKind::Sink(sink) = &node.kind else { continue };
-        let given = node.mode.clone();
-        let table = sink.table.clone();
-        let names: Vec<&str> = node.schema.fields().iter().map(|f| f.name().as_str()).collect();
-        let primary: Option<Vec<usize>> = (!table.primary_key.is_empty())
-            .then(|| table.primary_key.iter().filter_map(|k| names.iter().position(|n| n == k)).collect());
-        let wishes = match (&given, primary) {
-            (ChangelogMode::Append, _) => vec![ChangelogMode::Append],
-            // Rows that share the table's key would replace each other: only where there are none.
-            (_, Some(key)) if node.key.as_ref().is_some_and(|known| known.iter().all(|k| key.contains(k))) => {
-                vec![ChangelogMode::Upsert { key }, ChangelogMode::Retract]
-            }
-            (_, Some(_)) => {
-                let have = node.key.as_ref().map(|key| key.iter().filter_map(|k| names.get(*k).copied()).collect());
-                return Err(wrong_key(&table, have));
-            }
-            (_, None) => {
-                let by_key = node.key.clone().map(|key| ChangelogMode::Upsert { key });
-                std::iter::once(ChangelogMode::Retract).chain(by_key).collect()
-            }
-        };
-        let mut chosen = None;
-        for wish in wishes {
-            if chosen.is_none() && accepts(&table, &wish)? {
-                chosen = Some(wish);
-            }
-        }
-        let Some(mode) = chosen else { return Err(refused(&table, &given)) };
-        let (input, known) = (node.inputs.first().copied(), node.key.clone());
-        if let Some(node) = plan.nodes.get_mut(id)
-            && let NodeKind::Sink(sink) = &mut node.kind
-        {
-            sink.mode = mode.clone();
-        }
-        if let (ChangelogMode::Upsert { key }, Some(input)) = (&mode, input)
-            && given == ChangelogMode::Retract
-            && known.is_some_and(|known| same_columns(&known, key))
-        {
-            spare(plan, id, input);
+pub fn settle(plan: &mut JobPlan, accepts: &dyn Fn(usize, &ChangelogMode) -> bool) -> Result<()> {
+    for ordinal in 0..plan.sink_ids().len() {
+        // Ids move when a node is put in.
+        if let Some(id) = plan.sink_ids().get(ordinal).copied() {
+            settle_sink(plan, id, &|mode| accepts(ordinal, mode))?;
         }
     }
     Ok(())
+}
+
+fn settle_sink(plan: &mut JobPlan, id: NodeId, accepts: &dyn Fn(&ChangelogMode) -> bool) -> Result<()> {
+    let Some(node) = plan.nodes.get(id) else { return Ok(()) };
+    let NodeKind::Sink(sink) = &node.kind else { return Ok(()) };
+    let (given, known) = (node.mode.clone(), node.key.clone());
+    let primary = primary_key(&sink.table, &node.schema)?;
+    // What says least is enough for a sink that takes it.
+    let by_key = primary.clone().or_else(|| known.clone()).map(|key| ChangelogMode::Upsert { key });
+    let wishes = match &given {
+        ChangelogMode::Append => vec![ChangelogMode::Append],
+        _ => by_key.into_iter().chain([ChangelogMode::Retract]).collect(),
+    };
+    let Some(mode) = wishes.into_iter().find(|wish| accepts(wish)) else {
+        return Err(refused(&sink.table, &given));
+    };
+    let proven = |key: &Vec<usize>| known.as_ref().is_some_and(|known| known.iter().all(|k| key.contains(k)));
+    let mut sink_id = id;
+    if given != ChangelogMode::Append
+        && let Some(key) = primary.filter(|key| !proven(key))
+    {
+        sink_id = materialize(plan, id, key);
+    }
+    let Some(node) = plan.nodes.get_mut(sink_id) else { return Ok(()) };
+    let NodeKind::Sink(sink) = &mut node.kind else { return Ok(()) };
+    sink.mode = mode.clone();
+    let input = node.inputs.first().copied();
+    if let (ChangelogMode::Upsert { key }, Some(input)) = (&mode, input)
+        && given == ChangelogMode::Retract
+        && node.key.as_ref().is_some_and(|known| same_columns(known, key))
+    {
+        spare(plan, sink_id, input);
+    }
+    Ok(())
+}
+
+/// The table's key as columns of what it is given.
+fn primary_key(table: &TableSpec, schema: &Schema) -> Result<Option<Vec<usize>>> {
+    if table.primary_key.is_empty() {
+        return Ok(None);
+    }
+    let place = |name: &String| {
+        schema.index_of(name).map_err(|_| {
+            Error::invalid(format!("table '{}': nothing fills the key column '{name}'", table.name))
+                .hint("Write all columns of the PRIMARY KEY.")
+        })
+    };
+    table.primary_key.iter().map(place).collect::<Result<_>>().map(Some)
+}
+
+/// Puts a node before a sink that makes its rows unique by `key`; returns the sink's new id.
+fn materialize(plan: &mut JobPlan, sink: NodeId, key: Vec<usize>) -> NodeId {
+    let Some(node) = plan.nodes.get(sink) else { return sink };
+    let NodeKind::Sink(SinkNode { by_content, .. }) = node.kind else { return sink };
+    let node = Node {
+        kind: NodeKind::Materialize(Materialize { key: key.clone(), by_content }),
+        inputs: node.inputs.clone(),
+        schema: Arc::clone(&node.schema),
+        mode: ChangelogMode::Retract,
+        key: Some(key.clone()),
+        sources: node.sources.clone(),
+    };
+    let made = plan.insert(sink, node);
+    if let Some(node) = plan.nodes.get_mut(made + 1) {
+        node.inputs = vec![made];
+        node.key = Some(key);
+    }
+    made + 1
 }
 
 fn same_columns(a: &[usize], b: &[usize]) -> bool {
@@ -90,16 +126,6 @@ fn spare(plan: &mut JobPlan, sink: NodeId, input: NodeId) {
             node.mode = ChangelogMode::Upsert { key };
         }
     }
-}
-
-fn wrong_key(table: &TableSpec, have: Option<Vec<&str>>) -> Error {
-    let want = table.primary_key.join(", ");
-    let have = match have {
-        Some(have) => format!("keeps one row per ({})", have.join(", ")),
-        None => "may keep several rows with equal values of all columns".to_owned(),
-    };
-    Error::unsupported(format!("table '{}' is keyed by ({want}), but the query {have}", table.name))
-        .hint("Group by columns of the table's PRIMARY KEY, or change the key.")
 }
 
 fn refused(table: &TableSpec, mode: &ChangelogMode) -> Error {

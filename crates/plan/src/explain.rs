@@ -73,6 +73,10 @@ fn headline(node: &Node, input: Option<&Node>) -> String {
         NodeKind::Join(join) => format!("Join {:?}", join.kind),
         NodeKind::Match(m) => format!("MatchRecognize{}", by(&columns(&m.partition))),
         NodeKind::Rank(rank) => rank_lines::headline(rank, input.map(|n| n.schema.as_ref())),
+        NodeKind::SetOperation(operation) => operation.to_string(),
+        NodeKind::Recursive(recursive) => format!("Recursive {}", recursive.name),
+        NodeKind::Normalize(n) => format!("Normalize{}", by(&columns(&n.key))),
+        NodeKind::Materialize(m) => format!("Materialize{}", by(&columns(&m.key))),
         NodeKind::LateRows(w) => format!("LateRows behind {}", w.window),
         NodeKind::BadRecords => "BadRecords".to_owned(),
         NodeKind::Sink(sink) => {
@@ -131,6 +135,30 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
                         .to_owned()
                 }
             });
+        }
+        NodeKind::Recursive(_) => {
+            exchange(&[], &[], input, plan, &mut lines);
+            lines.push("computed anew from all rows in each epoch that changes them".to_owned());
+            lines.push("state: the rows of the tables it reads and of its result (grows with them)".to_owned());
+        }
+        NodeKind::SetOperation(_) => {
+            let all: Vec<usize> = (0..node.schema.fields().len()).collect();
+            exchange(&all, &[], input, plan, &mut lines);
+            lines.push(
+                "state: each row and how often it is on either side, kept for ever (grows with the input)".to_owned(),
+            );
+        }
+        NodeKind::Normalize(n) => {
+            exchange(&n.key, &[], input, plan, &mut lines);
+            lines.push(
+                "emits exact changes: what a row replaces is taken back; nothing when nothing changes".to_owned(),
+            );
+            lines.push("state: the last row of each key, kept until it is deleted (grows with the table)".to_owned());
+        }
+        NodeKind::Materialize(m) => {
+            exchange(&m.key, &[], input, plan, &mut lines);
+            lines.push("emits one row for each key, the last that came: the query does not prove the key".to_owned());
+            lines.push("state: all rows, kept until they are taken back (grows with the input)".to_owned());
         }
         NodeKind::Join(join) => join_details(plan, node, join, &mut lines),
         NodeKind::Rank(rank) => {

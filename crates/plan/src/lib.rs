@@ -9,14 +9,15 @@ pub mod explain;
 pub mod node;
 pub mod pattern;
 pub mod rank;
+pub mod recursive;
 pub mod settings;
 pub mod window;
 
 pub use aggregate::{AggregateCall, CallOrder};
 pub use node::{
-    BadRecordPolicy, GroupAggregate, JobPlan, Join, JoinKind, Node, NodeId, NodeKind, SessionAggregate, SinkNode,
-    SourceNode, SourceOrigin, Stage, UnnestColumn, WatermarkRule, WindowAggregate, WindowAssign, WindowSource,
-    bad_record_schema,
+    BadRecordPolicy, GroupAggregate, JobPlan, Join, JoinKind, Materialize, Node, NodeId, NodeKind, Normalize,
+    SessionAggregate, SetOperation, SinkNode, SourceNode, SourceOrigin, Stage, UnnestColumn, WatermarkRule,
+    WindowAggregate, WindowAssign, WindowSource, bad_record_schema,
 };
 pub use rank::{OrderColumn, Rank, RankFunction, Ties};
 pub use settings::JobSettings;

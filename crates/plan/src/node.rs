@@ -66,6 +66,14 @@ pub enum NodeKind {
     Match(Box<crate::pattern::MatchRecognize>),
     /// The first rows of each partition.
     Rank(Rank),
+    /// INTERSECT or EXCEPT of two inputs.
+    SetOperation(SetOperation),
+    /// Computes a recursive query.
+    Recursive(crate::recursive::Recursive),
+    /// Makes exact changes of upserts: keeps the last row of each key.
+    Normalize(Normalize),
+    /// Makes rows unique by a key: keeps all rows of a key and gives the one that came last.
+    Materialize(Materialize),
     /// Passes only the rows that are late for every window they belong to.
     LateRows(WindowAssign),
     /// Passes the bad records of the source (columns: raw, split, place, error), whatever its rows.
@@ -288,6 +296,48 @@ pub struct Join {
     pub null_aware: bool,
 }
 
+/// How two inputs with the same columns are put together; the output has the same columns. Rows are compared as a whole,
+/// NULL equals NULL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SetOperation {
+    /// Rows that are in both, once.
+    Intersect,
+    /// Rows as often as they are in both.
+    IntersectAll,
+    /// Rows that are in the left input and not in the right one, once.
+    Except,
+    /// Rows as often as the left input has them more than the right one.
+    ExceptAll,
+}
+
+impl std::fmt::Display for SetOperation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            SetOperation::Intersect => "Intersect",
+            SetOperation::IntersectAll => "IntersectAll",
+            SetOperation::Except => "Except",
+            SetOperation::ExceptAll => "ExceptAll",
+        })
+    }
+}
+
+/// Upserts made exact. In: +1 replaces the row of its key, -1 deletes it (whatever its other columns hold). Out: changes
+/// that take back exactly what was given before.
+#[derive(Clone, Debug)]
+pub struct Normalize {
+    /// Columns that identify a row.
+    pub key: Vec<usize>,
+}
+
+/// Rows made unique by a key.
+#[derive(Clone, Debug)]
+pub struct Materialize {
+    /// Columns that shall identify a row.
+    pub key: Vec<usize>,
+    /// As [`SinkNode::by_content`]: in which order the rows of an epoch have come.
+    pub by_content: bool,
+}
+
 /// A table being written.
 #[derive(Clone, Debug)]
 pub struct SinkNode {
@@ -305,6 +355,17 @@ impl JobPlan {
     pub fn add(&mut self, node: Node) -> NodeId {
         self.nodes.push(node);
         self.nodes.len() - 1
+    }
+
+    /// Puts a node at the place `at`; the ids from there on move up by one. Its inputs must stand before it.
+    pub fn insert(&mut self, at: NodeId, node: Node) -> NodeId {
+        for node in &mut self.nodes {
+            for id in node.inputs.iter_mut().chain(&mut node.sources).filter(|id| **id >= at) {
+                *id += 1;
+            }
+        }
+        self.nodes.insert(at, node);
+        at
     }
 
     /// Ids of the source nodes, in order.

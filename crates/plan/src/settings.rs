@@ -24,6 +24,8 @@ pub struct JobSettings {
     pub epoch_bytes_max: usize,
     /// Rows in a batch.
     pub batch_rows: usize,
+    /// Rounds after which a recursive query is taken for one that does not end.
+    pub recursion_rounds_max: usize,
     /// After this time without rows a caught-up split no longer holds the watermark back; zero for never.
     pub idle_timeout: Duration,
 }
@@ -39,6 +41,7 @@ impl Default for JobSettings {
             epochs_in_flight_max: 4,
             epoch_bytes_max: 16 << 20,
             batch_rows: 16_384,
+            recursion_rounds_max: 10_000,
             idle_timeout: Duration::from_secs(5),
         }
     }
@@ -54,6 +57,7 @@ pub const KNOWN_SETTINGS: &[(&str, &str)] = &[
     ("sloth.epoch.max-in-flight", "epochs opened and not yet complete (default: 4)"),
     ("sloth.epoch.max-bytes", "bytes one worker reads for one epoch (default: 16 mb)"),
     ("sloth.batch.rows", "rows in a batch (default: 16384)"),
+    ("sloth.recursion.max-rounds", "rounds after which a recursion is taken for endless (default: 10000)"),
     ("table.exec.source.idle-timeout", "idle splits stop holding the watermark back (default: 5 s; 0 for never)"),
     ("table.local-time-zone", "zone of TIMESTAMP_LTZ texts (default: UTC)"),
 ];
@@ -90,6 +94,7 @@ impl JobSettings {
             epochs_in_flight_max: count("sloth.epoch.max-in-flight", default.epochs_in_flight_max)?,
             epoch_bytes_max: options.bytes("sloth.epoch.max-bytes")?.map_or(default.epoch_bytes_max, |b| b as usize),
             batch_rows: count("sloth.batch.rows", default.batch_rows)?,
+            recursion_rounds_max: count("sloth.recursion.max-rounds", default.recursion_rounds_max)?,
             idle_timeout: options.duration("table.exec.source.idle-timeout")?.unwrap_or(default.idle_timeout),
         })
     }

@@ -9,10 +9,13 @@ use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Result, Sink, Si
 
 /// The connector. Clones share what was captured.
 #[derive(Clone, Default)]
-pub struct Capture(Arc<Mutex<Vec<Captured>>>);
+pub struct Capture {
+    captured: Arc<Mutex<Vec<Captured>>>,
+    keyed: bool,
+}
 
-fn lines(mode: &ChangelogMode, batch: &ChangeBatch) -> Result<Vec<String>> {
-    Ok(sloth_connectors::print::lines(mode, batch)?.iter().map(|line| without_place(line)).collect())
+fn lines(batch: &ChangeBatch) -> Result<Vec<String>> {
+    Ok(sloth_connectors::print::lines(batch)?.iter().map(|line| without_place(line)).collect())
 }
 
 /// What one sink was given.
@@ -31,13 +34,18 @@ pub struct Captured {
 }
 
 impl Capture {
+    /// The connector `keyed` beside `print`: it takes upserts by PRIMARY KEY, as `upsert-kafka` does.
+    pub fn keyed(&self) -> Capture {
+        Capture { keyed: true, ..self.clone() }
+    }
+
     /// What the sinks were given, in the order in which the job opened them (the order of the plan).
     pub fn take(&self) -> Vec<Captured> {
         std::mem::take(&mut *self.lock())
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Captured>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.captured.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -49,7 +57,7 @@ impl Captured {
     pub fn sequence(&self) -> Result<Vec<(Epoch, String)>> {
         let mut out = vec![];
         for (epoch, batch) in &self.changes {
-            out.extend(lines(&self.mode, batch)?.into_iter().map(|line| (*epoch, line)));
+            out.extend(lines(batch)?.into_iter().map(|line| (*epoch, line)));
         }
         Ok(out)
     }
@@ -64,7 +72,7 @@ impl Captured {
             let mut left: BTreeMap<String, i64> = BTreeMap::new();
             for (_, batch) in &self.changes {
                 let inserts = ChangeBatch::append(batch.rows.clone());
-                for (row, line) in lines(&ChangelogMode::Append, &inserts)?.into_iter().enumerate() {
+                for (row, line) in lines(&inserts)?.into_iter().enumerate() {
                     *left.entry(line).or_default() += batch.diff(row);
                 }
             }
@@ -85,9 +93,9 @@ impl Captured {
             let key_rows = ChangeBatch::append(batch.rows.project(key)?);
             let keys = match key.is_empty() {
                 true => vec![String::new(); batch.len()],
-                false => lines(&ChangelogMode::Append, &key_rows)?,
+                false => lines(&key_rows)?,
             };
-            let lines = lines(&self.mode, batch)?;
+            let lines = lines(batch)?;
             for (row, (key, line)) in keys.into_iter().zip(lines).enumerate() {
                 match batch.diff(row) > 0 {
                     true => state.insert(key, line),
@@ -103,7 +111,7 @@ impl Captured {
 
 impl Connector for Capture {
     fn name(&self) -> &'static str {
-        "print"
+        if self.keyed { "keyed" } else { "print" }
     }
 
     fn sink(&self, table: &TableSpec) -> Result<Arc<dyn Sink>> {
@@ -130,8 +138,12 @@ impl CaptureWriter {
 }
 
 impl Sink for CaptureSink {
-    fn accepts(&self, _: &ChangelogMode) -> bool {
-        true
+    fn accepts(&self, mode: &ChangelogMode) -> bool {
+        match mode {
+            ChangelogMode::Append => true,
+            ChangelogMode::Retract => !self.capture.keyed,
+            ChangelogMode::Upsert { .. } => self.capture.keyed,
+        }
     }
 
     fn open(&self, schema: SchemaRef, mode: ChangelogMode, _: usize) -> Result<Box<dyn SinkWriter>> {

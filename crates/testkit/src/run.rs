@@ -85,6 +85,7 @@ impl Outcome {
 pub fn connectors(capture: &Capture) -> ConnectorRegistry {
     let mut connectors = sloth_connectors::registry();
     connectors.register(Arc::new(capture.clone()));
+    connectors.register(Arc::new(capture.keyed()));
     connectors.register(Arc::new(Inline::default()));
     connectors
 }

@@ -8,8 +8,10 @@ use crate::error::Result;
 
 /// A table that can be written.
 pub trait Sink: Send + Sync {
-    /// Whether the sink takes changes of this mode. A sink that does not take retractions says so here, before anything
-    /// runs.
+    /// Whether the sink takes changes of this mode; asked before anything runs. What it is given is settled by its
+    /// answers: of an updating result upserts by the declared key (or one that the query proves) if it takes them,
+    /// retractions otherwise. It gets exactly that: at most one net change a row and epoch, deletes before inserts for
+    /// each key, and with retractions of rows with a known key, which of them are updates ([`ChangeBatch::updates`]).
     fn accepts(&self, mode: &ChangelogMode) -> bool;
 
     /// True when the order of rows is visible outside (files, print, Kafka): the engine then brings each epoch's rows

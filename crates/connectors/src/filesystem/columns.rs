@@ -8,6 +8,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use sloth_types::{Error, Result, TableSpec};
 
 use super::listing::FileFound;
+use crate::format;
 
 /// What a metadata column tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +39,11 @@ impl Columns {
         let mut facts = Vec::new();
         let mut physical = Vec::new();
         for field in asked.fields() {
+            let format = table.options.get("format").unwrap_or_default();
             let metadata = table.metadata.iter().find(|m| m.column == *field.name());
-            facts.push(metadata.map(|m| fact(&m.key)).transpose()?);
-            if metadata.is_none() {
+            let of_file = metadata.filter(|m| !format::has_metadata(format, &m.key));
+            facts.push(of_file.map(|m| fact(&m.key)).transpose()?);
+            if of_file.is_none() {
                 physical.push(field.clone());
             }
         }

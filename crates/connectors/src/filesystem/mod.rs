@@ -50,8 +50,17 @@ const KNOWN: [&str; 15] = [
     "partition.default-name",
 ];
 /// Options of the formats, and Flink's for committing partitions (which only the success file has a meaning for here).
-const FORMAT_PREFIXES: [&str; 7] =
-    ["json.", "csv.", "raw.", "debezium-json.", "parquet.", "sink.partition-commit.", "partition.time-extractor."];
+const FORMAT_PREFIXES: [&str; 9] = [
+    "json.",
+    "csv.",
+    "raw.",
+    "debezium-json.",
+    "canal-json.",
+    "maxwell-json.",
+    "parquet.",
+    "sink.partition-commit.",
+    "partition.time-extractor.",
+];
 
 impl Connector for Filesystem {
     fn name(&self) -> &'static str {

@@ -16,7 +16,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::basic::Encoding;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::schema::types::SchemaDescriptor;
-use sloth_types::{Error, Result};
+use sloth_types::{Error, Result, Rows};
 
 use super::blocks::InputFile;
 use super::text_block::Batch;
@@ -87,10 +87,10 @@ impl ParquetBlock {
         let taken = batch.num_rows().min(allowed);
         self.position += taken as u64;
         if taken == batch.num_rows() {
-            return Ok(Some((batch, Vec::new())));
+            return Ok(Some(rows_of(batch)));
         }
         self.left = Some(batch.slice(taken, batch.num_rows() - taken));
-        Ok(Some((batch.slice(0, taken), Vec::new())))
+        Ok(Some(rows_of(batch.slice(0, taken))))
     }
 
     fn adapt(&self, batch: &RecordBatch) -> Result<RecordBatch> {
@@ -135,6 +135,10 @@ fn is_coded(group: &RowGroupMetaData, name: &str) -> bool {
     chunk.and_then(|chunk| chunk.page_encoding_stats_mask()).is_some_and(|encodings| {
         encodings.is_only(Encoding::RLE_DICTIONARY) || encodings.is_only(Encoding::PLAIN_DICTIONARY)
     })
+}
+
+fn rows_of(batch: RecordBatch) -> Rows {
+    Rows { batch, diffs: None, bad: Vec::new(), bytes: 0 }
 }
 
 /// The leaves that lie under the columns asked for.

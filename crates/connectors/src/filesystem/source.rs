@@ -165,10 +165,10 @@ impl SplitReader for LaneReader {
             if finished {
                 self.next_block();
             }
-            if let Some((batch, bad)) = read {
-                let bytes = if self.text.is_some() { passed } else { batch.get_array_memory_size() as u64 };
-                let batch = self.columns.assemble(batch, &file.found)?;
-                return Ok(ReadOutcome::Rows(Rows { batch, diffs: None, bad, bytes }));
+            if let Some(rows) = read {
+                let bytes = if self.text.is_some() { passed } else { rows.batch.get_array_memory_size() as u64 };
+                let batch = self.columns.assemble(rows.batch, &file.found)?;
+                return Ok(ReadOutcome::Rows(Rows { batch, bytes, ..rows }));
             }
             if !finished && stop.is_some() {
                 return Ok(ReadOutcome::Pending(Readiness::OnWake { caught_up: false }));

@@ -5,8 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use sloth_types::{BadRecord, Error, Result};
+use sloth_types::{BadRecord, Error, Result, Rows};
 
 use super::blocks::{InputFile, Part};
 use super::listing::Packing;
@@ -20,7 +19,7 @@ const TAIL_BYTES: usize = 16 << 10;
 const RAW_BYTES_MAX: usize = 64 << 10;
 
 /// Rows and bad records of one read.
-pub(super) type Batch = Option<(RecordBatch, Vec<BadRecord>)>;
+pub(super) type Batch = Option<Rows>;
 
 /// Decoder and window, used for one block after another.
 pub(super) struct TextReader {
@@ -248,7 +247,7 @@ impl TextReader {
             let bad = if decoded.bad.is_empty() { Vec::new() } else { self.explain(block, length, decoded.bad) };
             consume(block, length);
             if decoded.batch.num_rows() > 0 || !bad.is_empty() {
-                return Ok(Some((decoded.batch, bad)));
+                return Ok(Some(Rows { batch: decoded.batch, diffs: decoded.diffs, bad, bytes: 0 }));
             }
         }
     }
@@ -292,7 +291,7 @@ impl TextReader {
     }
 
     /// Passes over a record that is larger than allowed.
-    fn skip_large(&mut self, block: &mut TextBlock) -> Result<(RecordBatch, Vec<BadRecord>)> {
+    fn skip_large(&mut self, block: &mut TextBlock) -> Result<Rows> {
         let error = format!("the record is larger than {} bytes ('record.max-bytes')", self.record_bytes_max);
         let bad = bad_record(block, block.position, self.unread(block), error);
         loop {
@@ -308,7 +307,7 @@ impl TextReader {
             }
         }
         let empty = self.decoder.decode_block(b"")?;
-        Ok((empty.batch, vec![bad]))
+        Ok(Rows { batch: empty.batch, diffs: None, bad: vec![bad], bytes: 0 })
     }
 
     /// Reads more into the window; false when there is nothing more.

@@ -1,8 +1,8 @@
 //! Formats: bytes to rows and rows to bytes.
 
 pub(crate) mod cells;
+mod change;
 mod csv;
-mod debezium;
 mod json;
 mod raw;
 mod shred;
@@ -10,9 +10,11 @@ mod shred;
 mod speed;
 mod value;
 
+pub(crate) use json::write_text as write_json_text;
+
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{Schema, SchemaRef};
 use sloth_types::{ChangeBatch, Error, Options, Result, TableSpec};
 
@@ -21,6 +23,8 @@ use sloth_types::{ChangeBatch, Error, Options, Result, TableSpec};
 pub struct Decoded {
     /// The rows, exactly in the schema asked for.
     pub batch: RecordBatch,
+    /// One weight a row (+1 or -1), where the records are changes; absent when every row is an insert.
+    pub diffs: Option<Int64Array>,
     /// For each row the index of the record it came from; `None` when record `i` gave row `i`.
     pub record_of_row: Option<Vec<u32>>,
     /// Index and error of each record that could not be decoded (it gave no row).
@@ -85,8 +89,8 @@ pub trait Encoder: Send {
     }
 }
 
-/// The decoder of `format` (`json`, `csv`, `raw`, `debezium-json`), with options under `<format>.`; the rows have exactly
-/// `schema`, a projection of the table's physical columns by name (a struct may have fewer children).
+/// The decoder of `format`, with options under `<format>.`; the rows have exactly `schema`, a projection by name of the
+/// table's physical columns and of those metadata columns that the format has (a struct may have fewer children).
 ///
 /// # Errors
 /// When the format is not known or an option is wrong.
@@ -98,7 +102,7 @@ pub fn decoder(format: &str, options: &Options, table: &TableSpec, schema: Schem
         }
         "csv" => Box::new(csv::CsvDecoder::new(options, table, schema)?),
         "raw" => Box::new(raw::RawDecoder::new(options, table, schema)?),
-        "debezium-json" => Box::new(debezium::DebeziumDecoder::new(options, table, schema)?),
+        changes if writes_changes(changes) => change::decoder(changes, options, table, schema)?,
         other => return Err(unknown(other)),
     })
 }
@@ -112,13 +116,24 @@ pub fn encoder(format: &str, options: &Options, table: &TableSpec, schema: Schem
         "json" => Box::new(json::JsonEncoder::new(options, table, schema)?),
         "csv" => Box::new(csv::CsvEncoder::new(options, table, schema)?),
         "raw" => Box::new(raw::RawEncoder::new(options, table, schema)?),
-        "debezium-json" => Box::new(debezium::DebeziumEncoder::new(options, table, schema)?),
+        changes if writes_changes(changes) => change::encoder(changes, options)?,
         other => return Err(unknown(other)),
     })
 }
 
+/// True when records of the format carry metadata of this name (a column with `METADATA FROM 'key'`).
+pub(crate) fn has_metadata(format: &str, key: &str) -> bool {
+    change::has_metadata(format, key)
+}
+
+/// True for formats whose records say what kind of change they are.
+pub fn writes_changes(format: &str) -> bool {
+    matches!(format, "debezium-json" | "canal-json" | "maxwell-json")
+}
+
 fn unknown(format: &str) -> Error {
-    Error::invalid(format!("format '{format}' is not known")).hint("Known formats: json, csv, raw, debezium-json.")
+    Error::invalid(format!("format '{format}' is not known"))
+        .hint("Known formats: json, csv, raw, debezium-json, canal-json, maxwell-json.")
 }
 
 /// The table's columns without the metadata columns: what a record holds.

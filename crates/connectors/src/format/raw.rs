@@ -53,12 +53,12 @@ impl Decoder for RawDecoder {
         let Some(field) = self.schema.fields().first() else {
             let options = RecordBatchOptions::new().with_row_count(Some(records.len()));
             let batch = RecordBatch::try_new_with_options(self.schema.clone(), Vec::new(), &options)?;
-            return Ok(Decoded { batch, record_of_row: None, bad: Vec::new() });
+            return Ok(Decoded { batch, diffs: None, record_of_row: None, bad: Vec::new() });
         };
         if matches!(field.data_type(), DataType::Binary | DataType::LargeBinary | DataType::BinaryView) {
             let array: ArrayRef = Arc::new(BinaryArray::from_iter_values(records));
             let batch = RecordBatch::try_new(self.schema.clone(), vec![cast(&array, field.data_type())?])?;
-            return Ok(Decoded { batch, record_of_row: None, bad: Vec::new() });
+            return Ok(Decoded { batch, diffs: None, record_of_row: None, bad: Vec::new() });
         }
         self.joined.clear();
         let mut tokens = Vec::with_capacity(records.len());

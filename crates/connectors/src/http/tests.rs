@@ -148,3 +148,26 @@ fn wrong_options_are_refused() {
     assert!(error(&[("format", "csv")]).contains("json"));
     assert!(error(&[("http.retry", "1")]).contains("http.retries"));
 }
+
+#[test]
+fn rows_that_may_be_taken_back_say_what_has_changed() {
+    let (port, seen) = server(Vec::new());
+    let mut table = spec(port, &[]);
+    let changes = |table: &TableSpec| ChangeBatch {
+        diffs: Some(Int64Array::from(vec![-1, 1, -1, 1])),
+        updates: Some(vec![true, true, false, false].into()),
+        ..rows(table, &[1, 2, 3, 4])
+    };
+    let open = |table: &TableSpec| {
+        let sink = Http.sink(table).unwrap();
+        assert!(sink.accepts(&ChangelogMode::Retract) && !sink.accepts(&ChangelogMode::Upsert { key: vec![0] }));
+        sink.open(table.schema.clone(), ChangelogMode::Retract, 0)
+    };
+    let mut writer = open(&table).unwrap();
+    writer.write(Epoch(1), &changes(&table)).unwrap();
+    writer.end_epoch(Epoch(1)).unwrap();
+    let told: Vec<Seen> = seen.try_iter().collect();
+    assert_eq!(told[0].1, r#"[{"op":"-U","id":1},{"op":"+U","id":2},{"op":"-D","id":3},{"op":"+I","id":4}]"#);
+    table.options.set("http.op-field", "id");
+    assert!(open(&table).err().unwrap().hint_text().is_some_and(|h| h.contains("http.op-field")));
+}

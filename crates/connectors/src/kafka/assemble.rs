@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::SchemaRef;
 use sloth_types::source::BadRecord;
@@ -29,6 +29,8 @@ pub(super) struct Assembler {
 pub(super) struct Assembled {
     /// The rows.
     pub(super) batch: RecordBatch,
+    /// Their weights, where records are changes.
+    pub(super) diffs: Option<Int64Array>,
     /// The records that gave none because they are broken.
     pub(super) bad: Vec<BadRecord>,
 }
@@ -78,7 +80,7 @@ impl Assembler {
             Some(decoder) => Some(decode_keys(decoder.as_mut(), &live, self.key_optional)?),
             None => None,
         };
-        let mut rows = Rows { batch: decoded.batch, record_of_row: decoded.record_of_row };
+        let mut rows = Rows { batch: decoded.batch, diffs: decoded.diffs, record_of_row: decoded.record_of_row };
         if let Some(keys) = keys.as_ref().filter(|keys| !keys.bad.is_empty()) {
             rows = rows.without(&keys.bad)?;
             // A record whose value is bad, too, is reported once.
@@ -92,7 +94,7 @@ impl Assembler {
             bad.sort_by_key(|b| b.0);
         }
         let batch = self.batch(&rows, &live, keys.as_ref())?;
-        Ok(Assembled { batch, bad: bad.into_iter().map(|(_, bad)| bad).collect() })
+        Ok(Assembled { batch, diffs: rows.diffs, bad: bad.into_iter().map(|(_, bad)| bad).collect() })
     }
 
     fn batch(&self, rows: &Rows, live: &[&Record<'_>], keys: Option<&Keys>) -> Result<RecordBatch> {
@@ -125,6 +127,7 @@ impl Assembler {
 /// Decoded values.
 struct Rows {
     batch: RecordBatch,
+    diffs: Option<Int64Array>,
     record_of_row: Option<Vec<u32>>,
 }
 
@@ -135,20 +138,32 @@ impl Rows {
         let keep: Vec<bool> =
             record_of_row.iter().map(|record| records.binary_search_by_key(record, |r| r.0).is_err()).collect();
         let kept = record_of_row.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(record, _)| *record).collect();
-        Ok(Rows { batch: filter_record_batch(&self.batch, &BooleanArray::from(keep))?, record_of_row: Some(kept) })
+        let diffs =
+            self.diffs.map(|d| d.values().iter().zip(&keep).filter(|(_, keep)| **keep).map(|(d, _)| *d).collect());
+        let diffs = diffs.map(|kept: Vec<i64>| Int64Array::from(kept));
+        let batch = filter_record_batch(&self.batch, &BooleanArray::from(keep))?;
+        Ok(Rows { batch, diffs, record_of_row: Some(kept) })
     }
 }
 
 /// Decoded keys.
-struct Keys {
-    batch: RecordBatch,
+pub(super) struct Keys {
+    pub(super) batch: RecordBatch,
     /// For each record the row of its key; `None` when record `i` has row `i`.
     row_of_record: Option<Vec<Option<u32>>>,
     /// Records whose key is broken, in order.
-    bad: Vec<(u32, String)>,
+    pub(super) bad: Vec<(u32, String)>,
 }
 
 impl Keys {
+    /// The key row of a record that has one.
+    pub(super) fn row(&self, record: usize) -> usize {
+        match &self.row_of_record {
+            None => record,
+            Some(rows) => rows.get(record).copied().flatten().map_or(0, |row| row as usize),
+        }
+    }
+
     /// The key row for each row of values; `None` when they are the same.
     fn rows(&self, record_of_row: Option<&[u32]>) -> Option<UInt32Array> {
         match (&self.row_of_record, record_of_row) {
@@ -162,7 +177,7 @@ impl Keys {
     }
 }
 
-fn decode_keys(decoder: &mut dyn Decoder, records: &[&Record<'_>], optional: bool) -> Result<Keys> {
+pub(super) fn decode_keys(decoder: &mut dyn Decoder, records: &[&Record<'_>], optional: bool) -> Result<Keys> {
     let mut bytes: Vec<&[u8]> = Vec::with_capacity(records.len());
     let mut record_of_key: Vec<u32> = Vec::with_capacity(records.len());
     let mut bad = Vec::new();
@@ -176,7 +191,7 @@ fn decode_keys(decoder: &mut dyn Decoder, records: &[&Record<'_>], optional: boo
             None => bad.push((index as u32, "the record has no key, but the key column is NOT NULL".to_owned())),
         }
     }
-    let Decoded { batch, record_of_row, bad: broken } = decoder.decode(&bytes)?;
+    let Decoded { batch, record_of_row, bad: broken, .. } = decoder.decode(&bytes)?;
     if record_of_key.len() == records.len() && record_of_row.is_none() && broken.is_empty() {
         return Ok(Keys { batch, row_of_record: None, bad });
     }
@@ -194,7 +209,7 @@ fn decode_keys(decoder: &mut dyn Decoder, records: &[&Record<'_>], optional: boo
     Ok(Keys { batch, row_of_record: Some(row_of_record), bad })
 }
 
-fn bad_record(record: &Record<'_>, raw: Option<&[u8]>, error: &str) -> BadRecord {
+pub(super) fn bad_record(record: &Record<'_>, raw: Option<&[u8]>, error: &str) -> BadRecord {
     let raw = raw.unwrap_or_default();
     BadRecord {
         raw: raw.get(..RAW_MAX).unwrap_or(raw).to_vec(),

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use sloth_types::table::MetadataColumn;
 use sloth_types::{Error, Options, Result, TableSpec};
+
+use crate::format;
 
 /// Options of both directions, besides `properties.*` and those of the formats.
 pub(super) const COMMON_OPTIONS: [&str; 8] = [
@@ -180,11 +183,13 @@ impl Columns {
             return Err(Error::invalid("option 'key.fields-prefix' needs 'value.fields-include' = 'EXCEPT_KEY'")
                 .hint("With a prefix the key's columns have names of their own and cannot stand in the value."));
         }
-        let meta = table
-            .metadata
-            .iter()
+        let format = options.get("format").or(options.get("value.format")).unwrap_or_default();
+        // Metadata of the value's format is read with the value.
+        let of_value = |m: &&MetadataColumn| m.key.starts_with("value.") && format::has_metadata(format, &m.key);
+        let meta = (table.metadata.iter().filter(|m| !of_value(m)))
             .map(|m| Ok((m.column.clone(), Meta::parse(&m.key)?, m.read_only)))
             .collect::<Result<Vec<_>>>()?;
+        let metadata: Vec<MetadataColumn> = table.metadata.iter().filter(of_value).cloned().collect();
         let physical: Vec<String> = (table.schema.fields().iter().map(|f| f.name().clone()))
             .filter(|name| !table.metadata.iter().any(|m| m.column == *name))
             .collect();
@@ -213,7 +218,11 @@ impl Columns {
             Some(format) => Some(part(table, format, under(options, "key."), key_columns, prefix)?),
             None => None,
         };
-        Ok(Columns { value: part(table, value_format, value_options, value_columns, "")?, key, key_in_value, meta })
+        let value_columns = value_columns.into_iter().chain(metadata.iter().map(|m| m.column.clone())).collect();
+        let mut value = part(table, value_format, value_options, value_columns, "")?;
+        value.table.metadata = metadata;
+        value.table.primary_key.clone_from(&table.primary_key);
+        Ok(Columns { value, key, key_in_value, meta })
     }
 
     /// The prefixes of the options that belong to the formats.
@@ -256,6 +265,11 @@ impl Columns {
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(Projection { schema: Arc::clone(schema), value, key: key.map(|(schema, _)| schema), origins })
+    }
+
+    /// The key's columns among those of `schema`, and their places there.
+    pub(super) fn project_key(&self, schema: &Schema) -> (SchemaRef, Vec<usize>) {
+        self.key.as_ref().map_or_else(|| (Arc::new(Schema::empty()), vec![]), |key| key.project(schema))
     }
 
     /// Index in `schema` of the column that a sink writes into the envelope as `meta`.

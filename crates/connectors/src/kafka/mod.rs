@@ -1,4 +1,4 @@
-//! Apache Kafka, through librdkafka: `'connector' = 'kafka'` (source and sink) and `'upsert-kafka'` (sink).
+//! Apache Kafka, through librdkafka: `'connector' = 'kafka'` (source and sink) and `'upsert-kafka'` (both).
 //!
 //! ```text
 //!  broker --> librdkafka's threads --> one queue per partition --> SplitReader::read (worker thread): decode, columns
@@ -23,13 +23,14 @@ mod sink;
 mod source;
 mod startup;
 mod topic;
+mod upserts;
 mod writer;
 
 use std::sync::Arc;
 
 use sloth_types::sink::Sink;
 use sloth_types::source::Source;
-use sloth_types::{Connector, Error, Result, TableSpec};
+use sloth_types::{Connector, Result, TableSpec};
 
 pub use topic::ensure_topic;
 
@@ -43,7 +44,7 @@ impl Connector for KafkaConnector {
     }
 
     fn source(&self, table: &TableSpec) -> Result<Arc<dyn Source>> {
-        Ok(Arc::new(source::KafkaSource::new(table)?))
+        Ok(Arc::new(source::KafkaSource::records(table)?))
     }
 
     fn sink(&self, table: &TableSpec) -> Result<Arc<dyn Sink>> {
@@ -61,11 +62,7 @@ impl Connector for UpsertKafkaConnector {
     }
 
     fn source(&self, table: &TableSpec) -> Result<Arc<dyn Source>> {
-        Err(Error::unsupported(format!("table '{}' cannot be read: 'upsert-kafka' is an updating source", table.name))
-            .detail("Reading updates and deletions needs incremental SQL, which this version does not have yet.")
-            .hint(
-                "Read the topic with 'connector' = 'kafka' to get every record as an insert; deletions are left out.",
-            ))
+        Ok(Arc::new(source::KafkaSource::upserts(table)?))
     }
 
     fn sink(&self, table: &TableSpec) -> Result<Arc<dyn Sink>> {

@@ -9,10 +9,10 @@ use rdkafka::message::{Message, OwnedMessage};
 use sloth_types::source::{ReadLimit, Rows, Waker};
 use sloth_types::{Offset, ReadOutcome, Readiness, Result, SplitReader};
 
-use super::assemble::Assembler;
 use super::cluster::{Cluster, Fetch, Partition};
 use super::envelope::Record;
 use super::error::passes;
+use super::upserts::Assembly;
 
 /// A read takes no more than about so many bytes at once, however many records it may take.
 const BATCH_BYTES: usize = 4 << 20;
@@ -31,7 +31,7 @@ pub(super) struct Range {
 /// Reader of one partition.
 pub(super) struct KafkaReader {
     tap: Tap,
-    assembler: Assembler,
+    assembly: Assembly,
     range: Range,
     /// Offset after everything that was returned.
     next: i64,
@@ -67,12 +67,12 @@ impl KafkaReader {
         cluster: Arc<Cluster>,
         partition: Partition,
         range: Range,
-        assembler: Assembler,
+        assembly: Assembly,
         waker: Waker,
     ) -> Result<Self> {
         let fetch = cluster.assign(&partition, range.first, waker)?;
         let tap = Tap { fetch, cluster, partition };
-        Ok(KafkaReader { tap, assembler, range, next: range.first, kept: None, at_end: false })
+        Ok(KafkaReader { tap, assembly, range, next: range.first, kept: None, at_end: false })
     }
 
     /// The offset that must not be passed.
@@ -149,8 +149,13 @@ impl SplitReader for KafkaReader {
         let outcome = match records.last() {
             Some(last) => {
                 self.next = last.offset() + 1;
-                let made = self.assembler.assemble(&records)?;
-                Some(ReadOutcome::Rows(Rows { batch: made.batch, diffs: None, bad: made.bad, bytes: bytes as u64 }))
+                let made = self.assembly.assemble(&records)?;
+                Some(ReadOutcome::Rows(Rows {
+                    batch: made.batch,
+                    diffs: made.diffs,
+                    bad: made.bad,
+                    bytes: bytes as u64,
+                }))
             }
             None => None,
         };

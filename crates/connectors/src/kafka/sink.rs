@@ -8,6 +8,7 @@ use super::columns::Columns;
 use super::properties::Connection;
 use super::source::check_options;
 use super::writer::{Encoders, KafkaWriter, Target};
+use crate::format;
 
 /// How records are spread over partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +74,7 @@ impl KafkaSink {
         let partitioner = partitioner(table)?;
         let changes = match (upsert, columns.value.format.as_str()) {
             (true, _) => Changes::Upsert,
-            (false, "debezium-json") => Changes::InValue,
+            (false, format) if format::writes_changes(format) => Changes::InValue,
             (false, _) => Changes::Refused,
         };
         if upsert && partitioner != Partitioner::Default {
@@ -98,9 +99,8 @@ impl Sink for KafkaSink {
     fn accepts(&self, mode: &ChangelogMode) -> bool {
         match mode {
             ChangelogMode::Append => true,
-            _ if self.changes == Changes::InValue => true,
             ChangelogMode::Upsert { key } => self.changes == Changes::Upsert && self.is_primary_key(key),
-            ChangelogMode::Retract => false,
+            ChangelogMode::Retract => self.changes == Changes::InValue,
         }
     }
 

@@ -13,6 +13,7 @@ use super::columns::{COMMON_OPTIONS, Columns};
 use super::properties::Connection;
 use super::reader::{KafkaReader, Range};
 use super::startup::{Bounded, Place, Startup};
+use super::upserts::{Assembly, UpsertAssembler};
 
 const SOURCE_OPTIONS: [&str; 9] = [
     "topic-pattern",
@@ -53,23 +54,37 @@ pub(super) struct KafkaSource {
     bounded: Bounded,
     /// How often to look for new partitions; `None` for never.
     discovery: Option<Duration>,
+    /// Records are upserts by key.
+    upserts: bool,
     /// Reached at first use.
     cluster: Mutex<Option<Arc<Cluster>>>,
 }
 
 impl KafkaSource {
-    /// Checks all options.
+    /// The source of a `kafka` table.
     ///
     /// # Errors
-    /// When one is missing or wrong.
-    pub(super) fn new(table: &TableSpec) -> Result<Self> {
+    /// When an option is missing or wrong.
+    pub(super) fn records(table: &TableSpec) -> Result<Self> {
+        Self::new("kafka", table, Columns::keyed_by_option(table)?, false)
+    }
+
+    /// The source of an `upsert-kafka` table: read from the start, since a table is all that was ever written to it.
+    ///
+    /// # Errors
+    /// As [`KafkaSource::records`].
+    pub(super) fn upserts(table: &TableSpec) -> Result<Self> {
+        Self::new("upsert-kafka", table, Columns::keyed_by_primary_key(table)?, true)
+    }
+
+    fn new(connector: &str, table: &TableSpec, columns: Columns, upserts: bool) -> Result<Self> {
         let options = &table.options;
-        let columns = Columns::keyed_by_option(table)?;
-        check_options("kafka", table, &columns)?;
+        check_options(connector, table, &columns)?;
         let connection = Connection::new(table)?;
         connection.consumer()?;
         let topics = topics(table)?;
-        let startup = Startup::new(options)?;
+        let whole = upserts && options.get("scan.startup.mode").is_none();
+        let startup = if whole { Startup::Earliest } else { Startup::new(options)? };
         let bounded = Bounded::new(options)?;
         let one_topic = matches!(&topics, Topics::Named(names) if names.len() == 1);
         let specific = matches!(startup, Startup::Specific(_)) || matches!(bounded, Bounded::Specific(_));
@@ -87,14 +102,18 @@ impl KafkaSource {
             startup,
             bounded,
             discovery,
+            upserts,
             cluster: Mutex::new(None),
         };
-        source.assembler(&table.schema)?;
+        source.assembly(&table.schema)?;
         Ok(source)
     }
 
-    fn assembler(&self, schema: &arrow::datatypes::SchemaRef) -> Result<Assembler> {
-        Assembler::new(&self.columns, &self.table, schema)
+    fn assembly(&self, schema: &arrow::datatypes::SchemaRef) -> Result<Assembly> {
+        Ok(match self.upserts {
+            true => Assembly::Upserts(Box::new(UpsertAssembler::new(&self.columns, &self.table, schema)?)),
+            false => Assembly::Records(Box::new(Assembler::new(&self.columns, &self.table, schema)?)),
+        })
     }
 
     fn cluster(&self) -> Result<Arc<Cluster>> {
@@ -163,8 +182,8 @@ impl Source for KafkaSource {
         let partition = Partition::parse(&split.split.0)
             .ok_or_else(|| Error::internal(format!("'{}' is no partition", split.split)))?;
         let range = self.range(&cluster, &partition, split.from)?;
-        let assembler = self.assembler(&split.schema)?;
-        Ok(Box::new(KafkaReader::open(cluster, partition, range, assembler, split.waker)?))
+        let assembly = self.assembly(&split.schema)?;
+        Ok(Box::new(KafkaReader::open(cluster, partition, range, assembly, split.waker)?))
     }
 }
 

@@ -98,7 +98,7 @@ impl Half {
         let columns = self.columns.iter().map(|i| Arc::clone(rows.column(*i))).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
         let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
-        let batch = ChangeBatch { rows, diffs };
+        let batch = ChangeBatch::changes(rows, diffs);
         self.encoder.encode(&batch, &mut |record| {
             bytes.extend_from_slice(record);
             ends.push(bytes.len());

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod broker;
+mod changes;
 mod columns;
 mod failures;
 mod measure;

@@ -10,8 +10,8 @@ use sloth_types::clock::Mono;
 use sloth_types::source::OpenSplit;
 use sloth_types::table::MetadataColumn;
 use sloth_types::{
-    BadRecord, Clock, Error, Offset, Options, ReadLimit, ReadOutcome, Readiness, Sink, Source, SplitId, SplitReader,
-    TableSpec, Waker,
+    BadRecord, Clock, Error, Offset, Options, ReadLimit, ReadOutcome, Readiness, Rows, Sink, Source, SplitId,
+    SplitReader, TableSpec, Waker,
 };
 
 use crate::broker::{PATIENCE, Topic};
@@ -67,6 +67,8 @@ pub(crate) struct Tap {
 #[derive(Default)]
 pub(crate) struct Read {
     pub(crate) batches: Vec<RecordBatch>,
+    /// The weight of every row.
+    pub(crate) diffs: Vec<i64>,
     pub(crate) bad: Vec<BadRecord>,
 }
 
@@ -74,6 +76,21 @@ impl Read {
     /// The rows of the first column, a BIGINT.
     pub(crate) fn numbers(&self) -> Vec<i64> {
         self.batches.iter().flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec()).collect()
+    }
+
+    fn take(&mut self, rows: Rows) {
+        match rows.diffs {
+            Some(diffs) => self.diffs.extend(diffs.values()),
+            None => self.diffs.extend(std::iter::repeat_n(1, rows.batch.num_rows())),
+        }
+        self.batches.push(rows.batch);
+        self.bad.extend(rows.bad);
+    }
+
+    /// Rows as text, each behind its sign.
+    pub(crate) fn changes(&self) -> Vec<String> {
+        let sign = |diff: &i64| if *diff > 0 { "+" } else { "-" };
+        self.diffs.iter().map(sign).zip(self.texts()).map(|(sign, row)| format!("{sign}{row}")).collect()
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -127,10 +144,7 @@ impl Tap {
         while !enough(&read) {
             assert!(started.elapsed() < PATIENCE, "read only {} rows", read.rows());
             match self.reader.read(limit).unwrap() {
-                ReadOutcome::Rows(rows) => {
-                    read.batches.push(rows.batch);
-                    read.bad.extend(rows.bad);
-                }
+                ReadOutcome::Rows(rows) => read.take(rows),
                 ReadOutcome::Pending(Readiness::OnWake { .. }) => drop(self.bell.recv_timeout(PATIENCE)),
                 ReadOutcome::Pending(wait) => panic!("{wait:?}"),
                 ReadOutcome::End => return (read, true),
@@ -156,10 +170,7 @@ impl Tap {
         let mut read = Read::default();
         loop {
             match self.reader.read(LIMIT).unwrap() {
-                ReadOutcome::Rows(rows) => {
-                    read.batches.push(rows.batch);
-                    read.bad.extend(rows.bad);
-                }
+                ReadOutcome::Rows(rows) => read.take(rows),
                 ReadOutcome::Pending(Readiness::OnWake { caught_up: true }) => return read,
                 ReadOutcome::Pending(_) => {
                     self.bell.recv_timeout(PATIENCE).expect("the end of the partition rings, too")

@@ -228,6 +228,23 @@ impl Arrangement {
         }
     }
 
+    /// Puts a row first in its key's list.
+    pub(crate) fn renew(&mut self, slot: u32) {
+        let Link { next, before, key } = self.links[slot as usize];
+        if before == ABSENT {
+            return;
+        }
+        self.links[before as usize].next = next;
+        if let Some(link) = self.links.get_mut(next as usize) {
+            link.before = before;
+        }
+        let first = std::mem::replace(&mut self.heads[key as usize], slot);
+        if let Some(link) = self.links.get_mut(first as usize) {
+            link.before = slot;
+        }
+        self.links[slot as usize] = Link { next: first, before: ABSENT, key };
+    }
+
     /// Number of rows.
     pub(crate) fn len(&self) -> usize {
         self.rows.len()

@@ -7,6 +7,7 @@ use arrow::datatypes::SchemaRef;
 use sloth_types::{ChangeBatch, ChangelogMode, Epoch, Result};
 
 use super::ScreenTable;
+use super::multiset::net;
 use super::table::Keys;
 
 /// Pending rows of a table at which completed epochs are merged before the publisher comes for them.
@@ -39,6 +40,8 @@ pub(crate) struct Slot {
     pending: VecDeque<(Epoch, ChangeBatch)>,
     rows: usize,
     keys: Option<Keys>,
+    /// The columns of a table whose rows are taken back one by one.
+    retracts: Option<SchemaRef>,
 }
 
 impl Inbox {
@@ -52,7 +55,14 @@ impl Inbox {
                 at
             }
             None => {
-                self.slots.push(Slot { table, opened: None, pending: VecDeque::new(), rows: 0, keys: None });
+                self.slots.push(Slot {
+                    table,
+                    opened: None,
+                    pending: VecDeque::new(),
+                    rows: 0,
+                    keys: None,
+                    retracts: None,
+                });
                 self.slots.len() - 1
             }
         }
@@ -71,6 +81,7 @@ impl Inbox {
             ChangelogMode::Upsert { key } => Some(Keys::new(&schema, key)?),
             ChangelogMode::Append | ChangelogMode::Retract => None,
         };
+        slot.retracts = (mode == ChangelogMode::Retract).then(|| Arc::clone(&schema));
         slot.opened = Some((schema, mode));
         Ok(())
     }
@@ -109,14 +120,20 @@ impl Slot {
     /// Bounds the memory when the publisher does not keep up: of completed epochs only what still matters stays.
     fn merge(&mut self, done: Epoch) {
         let taken = self.take(done);
-        let kept = match &self.keys {
-            None => newest_rows(taken, self.table.rows_max),
-            Some(keys) => match keys.newest(&taken) {
-                Ok(batch) => vec![batch],
-                // Cannot happen for batches of one schema; then rather keep everything than lose a row.
-                Err(_) => taken,
-            },
+        let merged = match (&self.keys, &self.retracts) {
+            (Some(keys), _) => keys.newest(&taken),
+            (None, Some(schema)) => net(schema, &taken),
+            (None, None) => {
+                let kept = newest_rows(taken, self.table.rows_max);
+                return self.put_back(done, kept);
+            }
         };
+        // An error cannot happen for batches of one schema; then rather keep everything than lose a row.
+        let kept = merged.map_or(taken, |batch| vec![batch]);
+        self.put_back(done, kept);
+    }
+
+    fn put_back(&mut self, done: Epoch, kept: Vec<ChangeBatch>) {
         for batch in kept.into_iter().rev() {
             self.rows += batch.len();
             self.pending.push_front((done, batch));

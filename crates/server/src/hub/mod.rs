@@ -11,6 +11,7 @@
 
 mod inbox;
 mod json;
+mod multiset;
 mod publish;
 mod sink;
 mod table;

@@ -21,8 +21,9 @@ impl ScreenSink {
 }
 
 impl Sink for ScreenSink {
-    fn accepts(&self, mode: &ChangelogMode) -> bool {
-        !matches!(mode, ChangelogMode::Retract)
+    fn accepts(&self, _: &ChangelogMode) -> bool {
+        // Upserts come where a key is declared or known; retractions make a table without one.
+        true
     }
 
     fn open(&self, schema: SchemaRef, mode: ChangelogMode, _writer: usize) -> Result<Box<dyn SinkWriter>> {

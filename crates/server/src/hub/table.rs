@@ -8,11 +8,12 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::SchemaRef;
 use arrow::row::{RowConverter, SortField};
-use sloth_types::{ChangeBatch, ChangelogMode, Error, Result};
+use sloth_types::{ChangeBatch, ChangelogMode, Result};
 
 use super::ScreenTable;
 use super::inbox::newest_rows;
 use super::json;
+use super::multiset::Multiset;
 
 /// The current rows of one table.
 pub(crate) struct LiveTable {
@@ -27,6 +28,8 @@ enum LiveRows {
     Append(VecDeque<Box<str>>),
     /// Rows by key, in key order.
     Keyed(KeyedRows),
+    /// Rows without a key.
+    Unkeyed(Multiset),
 }
 
 struct KeyedRows {
@@ -59,9 +62,7 @@ impl LiveTable {
             ChangelogMode::Upsert { key } => {
                 LiveRows::Keyed(KeyedRows { keys: Keys::new(&schema, key)?, rows: BTreeMap::new(), overflow: 0 })
             }
-            ChangelogMode::Retract => {
-                return Err(Error::internal(format!("screen table '{}' was opened for retractions", table.name)));
-            }
+            ChangelogMode::Retract => LiveRows::Unkeyed(Multiset::new()),
         };
         Ok(LiveTable { table, schema, rows })
     }
@@ -72,6 +73,7 @@ impl LiveTable {
         match &mut self.rows {
             LiveRows::Append(rows) => Ok(append(rows, newest_rows(changes, self.table.rows_max), &self.table, out)),
             LiveRows::Keyed(keyed) => keyed.apply(&changes, &self.table, out),
+            LiveRows::Unkeyed(rows) => Ok(rows.apply(&changes, &self.table, out)),
         }
     }
 
@@ -79,13 +81,8 @@ impl LiveTable {
     pub(crate) fn write_snapshot(&self, out: &mut String) {
         match &self.rows {
             LiveRows::Append(rows) => write_list(out, "append", rows.iter()),
-            LiveRows::Keyed(keyed) => {
-                write_list(out, "upsert", keyed.rows.values());
-                if keyed.overflow > 0 {
-                    out.pop();
-                    out.push_str(&format!(",\"overflow\":{}}}", keyed.overflow));
-                }
-            }
+            LiveRows::Keyed(keyed) => write_state(out, keyed.rows.values(), &[], keyed.overflow),
+            LiveRows::Unkeyed(unkeyed) => write_state(out, unkeyed.rows.values(), &[], unkeyed.overflow),
         }
     }
 
@@ -104,6 +101,10 @@ impl LiveTable {
             LiveRows::Keyed(keyed) => {
                 let key: Vec<String> = keyed.keys.columns.iter().map(usize::to_string).collect();
                 out.push_str(&format!("],\"mode\":\"upsert\",\"key\":[{}]}}", key.join(",")));
+            }
+            // The key stands behind the columns.
+            LiveRows::Unkeyed(_) => {
+                out.push_str(&format!("],\"mode\":\"upsert\",\"key\":[{}]}}", self.schema.fields().len()));
             }
         }
     }
@@ -160,21 +161,7 @@ impl KeyedRows {
                 table.keys_max
             );
         }
-        if upserts.is_empty() && deletes.is_empty() {
-            return Ok(false);
-        }
-        write_list(out, "upsert", upserts.iter());
-        if !deletes.is_empty() {
-            out.pop();
-            out.push_str(",\"delete\":[");
-            out.push_str(&deletes.join(","));
-            out.push_str("]}");
-        }
-        if self.overflow > 0 {
-            out.pop();
-            out.push_str(&format!(",\"overflow\":{}}}", self.overflow));
-        }
-        Ok(true)
+        Ok(write_changes(out, upserts.iter(), &deletes, self.overflow))
     }
 }
 
@@ -222,7 +209,35 @@ impl Keys {
         let batches: Vec<&RecordBatch> = changes.iter().map(|c| &c.rows).collect();
         let rows = interleave_record_batch(&batches, &picks)?;
         let diffs = picks.iter().map(|(batch, row)| changes.get(*batch).map_or(1, |c| c.diff(*row)));
-        Ok(ChangeBatch { rows, diffs: Some(Int64Array::from_iter_values(diffs)) })
+        Ok(ChangeBatch::changes(rows, Some(Int64Array::from_iter_values(diffs))))
+    }
+}
+
+/// Appends the changes of a frame; false, with nothing appended, when there are none.
+pub(super) fn write_changes<'a>(
+    out: &mut String,
+    upserts: impl ExactSizeIterator<Item = &'a Box<str>>,
+    deletes: &[Box<str>],
+    overflow: u64,
+) -> bool {
+    if upserts.len() == 0 && deletes.is_empty() {
+        return false;
+    }
+    write_state(out, upserts, deletes, overflow);
+    true
+}
+
+fn write_state<'a>(out: &mut String, rows: impl Iterator<Item = &'a Box<str>>, deletes: &[Box<str>], overflow: u64) {
+    write_list(out, "upsert", rows);
+    if !deletes.is_empty() {
+        out.pop();
+        out.push_str(",\"delete\":[");
+        out.push_str(&deletes.join(","));
+        out.push_str("]}");
+    }
+    if overflow > 0 {
+        out.pop();
+        out.push_str(&format!(",\"overflow\":{overflow}}}"));
     }
 }
 

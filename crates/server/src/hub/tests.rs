@@ -319,6 +319,53 @@ fn pending_rows_are_merged_when_nobody_takes_them() {
 }
 
 #[test]
+fn rows_without_a_key_come_and_go_one_by_one() {
+    let hub = ScreenHub::new().unwrap();
+    let mut writer = open(&hub, "bag", ChangelogMode::Retract, &[]);
+    let mut client = Client::new(&hub);
+    let mut rng = sloth_types::rng::Rng::new(7);
+    let mut bag: Vec<(i64, i64)> = vec![];
+    for number in 1..=120u64 {
+        let mut rows = vec![];
+        for _ in 0..rng.below(6) {
+            if !bag.is_empty() && rng.chance(0.5) {
+                let (key, value) = bag.swap_remove(rng.below(bag.len() as u64) as usize);
+                rows.push((-1, key, value));
+            } else {
+                let row = (rng.below(3) as i64, rng.below(2) as i64);
+                bag.push(row);
+                rows.push((1, row.0, row.1));
+            }
+        }
+        writer.write(Epoch(number), &changes(&rows)).unwrap();
+        writer.end_epoch(Epoch(number)).unwrap();
+        hub.epoch_done(Epoch(number), 0);
+        while client.read() {}
+    }
+    until(&mut client, 120);
+    bag.sort_unstable();
+    assert_eq!(client.pairs("bag"), bag);
+    assert_eq!(Client::new(&hub).pairs("bag"), bag, "a new client gets them all");
+}
+
+#[test]
+fn what_waits_too_long_is_netted() {
+    let mut inbox = Inbox::default();
+    let (name, schema) = ("bag".to_owned(), key_value_schema());
+    inbox.declare(ScreenTable { name, schema: key_value_schema(), rows_max: 10, keys_max: 10 });
+    inbox.open(0, schema, ChangelogMode::Retract).unwrap();
+    let rows: Vec<_> = (0..1000).flat_map(|i| [(1, i % 10, i), (-1, i % 10, i)]).chain([(1, 7, 7)]).collect();
+    for number in 1..=200 {
+        inbox.push(0, Epoch(number), &mut vec![changes(&rows)]);
+        inbox.complete(Epoch(number), 0);
+        assert!(inbox.slots.iter().all(|s| s.pending_rows() <= 103_000));
+    }
+    let delivery = inbox.deliver();
+    let net: i64 = delivery.changes[0].iter().flat_map(|b| (0..b.len()).map(|row| b.diff(row))).sum();
+    assert_eq!(net, 200);
+}
+
+#[test]
 fn options_are_checked() {
     let hub = ScreenHub::new().unwrap();
     let schema = key_value_schema();
@@ -327,7 +374,7 @@ fn options_are_checked() {
     assert!(error(&[("screen.rows", "many")]).contains("expected a whole number above 0"));
     assert!(error(&[("screen.max-keys", "0")]).starts_with("table 't': option 'screen.max-keys' = '0'"));
     let sink = hub.sink(&spec("t", &schema, &[])).unwrap();
-    assert!(sink.accepts(&ChangelogMode::Append) && sink.accepts(&by_key()) && !sink.accepts(&ChangelogMode::Retract));
+    assert!(sink.accepts(&ChangelogMode::Append) && sink.accepts(&by_key()) && sink.accepts(&ChangelogMode::Retract));
     assert!(hub.source(&spec("t", &schema, &[])).is_err());
     assert_eq!(hub.tables().len(), 1);
 }

@@ -6,14 +6,17 @@
 
 mod aggregate;
 mod call;
+mod changes;
 mod join;
 mod match_recognize;
 mod needs;
 mod rank;
+mod recursive;
 mod refuse;
 mod relation;
 mod route;
 mod scan;
+mod set_operation;
 mod window;
 
 use std::collections::{HashMap, HashSet};
@@ -27,7 +30,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use sloth_plan::{JobPlan, JobSettings, Node, NodeId, NodeKind, SinkNode, SourceOrigin, Stage, UnnestColumn};
 use sloth_types::{ChangelogMode, Error, Options, Result, TableSpec};
 
-use crate::plan::{MatchNode, WindowTvf};
+use crate::plan::{MatchNode, SetOperationNode, WindowTvf};
 use crate::session::{Query, Session};
 use relation::{Relation, Role};
 use scan::Scans;
@@ -145,16 +148,21 @@ impl Lowering<'_> {
             LogicalPlan::Unnest(unnest) => self.unnest(unnest),
             LogicalPlan::Values(values) => self.values(values),
             LogicalPlan::EmptyRelation(empty) => self.empty(empty),
-            LogicalPlan::Extension(extension) => match extension.node.as_any().downcast_ref::<WindowTvf>() {
-                Some(window) => {
+            LogicalPlan::RecursiveQuery(query) => self.recursive(query),
+            LogicalPlan::Extension(extension) => {
+                let node = extension.node.as_any();
+                if let Some(window) = node.downcast_ref::<WindowTvf>() {
                     let input = self.relation(&window.input)?;
-                    self.window(input, window)
+                    return self.window(input, window);
                 }
-                None => match extension.node.as_any().downcast_ref::<MatchNode>() {
+                if let Some(operation) = node.downcast_ref::<SetOperationNode>() {
+                    return self.set_operation(operation);
+                }
+                match node.downcast_ref::<MatchNode>() {
                     Some(node) => self.match_recognize(node),
                     None => Err(self.refuse(plan)),
-                },
-            },
+                }
+            }
             other => Err(self.refuse(other)),
         }
     }

@@ -27,9 +27,6 @@ impl Lowering<'_> {
             LogicalPlan::Distinct(_) => {
                 ("DISTINCT ON needs retraction", "DISTINCT", "Use SELECT DISTINCT, or GROUP BY with FIRST_VALUE.")
             }
-            LogicalPlan::RecursiveQuery(_) => {
-                ("recursive queries need retraction", "RECURSIVE", "They come with exact incremental SQL.")
-            }
             _ => ("this query cannot be kept up to date yet", "SELECT", "It comes with exact incremental SQL."),
         };
         self.refuse_text(what, word, hint)

@@ -12,10 +12,11 @@ use datafusion::scalar::ScalarValue;
 use sloth_plan::{BadRecordPolicy, Node, NodeId, NodeKind, SourceNode, SourceOrigin, Stage, WatermarkRule};
 use sloth_types::{ChangelogMode, Error, Result};
 
+use super::changes::{self, Changes, changes_of, key_of};
 use super::needs::{Need, TableNeeds, add, add_expr};
 use super::relation::{Relation, Role};
 use super::route::Lineage;
-use super::{Lowering, internal, strip_own_options};
+use super::{Lowering, internal};
 use crate::catalog::{ColumnKind, Table};
 use crate::plan::TableSourceRef;
 
@@ -23,11 +24,13 @@ use crate::plan::TableSourceRef;
 pub(super) struct Scans {
     needs: BTreeMap<String, TableNeeds>,
     pub(super) sources: BTreeMap<String, (NodeId, Arc<Table>)>,
+    /// What makes the upserts of a source exact, by source.
+    pub(super) normalized: BTreeMap<NodeId, NodeId>,
 }
 
 impl Scans {
     pub(super) fn new(needs: BTreeMap<String, TableNeeds>) -> Self {
-        Scans { needs, sources: BTreeMap::new() }
+        Scans { needs, sources: BTreeMap::new(), normalized: BTreeMap::new() }
     }
 }
 
@@ -50,15 +53,17 @@ impl Lowering<'_> {
                 .ok_or_else(|| Error::internal(format!("'{}' is not one of the catalog's tables", scan.table_name)))?,
         );
         let key = table_key(scan);
-        let node = match self.scans.sources.get(&key) {
+        let changes = changes_of(&table)?;
+        let source = match self.scans.sources.get(&key) {
             Some((node, _)) => *node,
             None => {
                 let needs = self.scans.needs.get(&key).cloned().unwrap_or_default();
-                let node = self.add_source(&table, needs)?;
+                let node = self.add_source(&table, changes, needs)?;
                 self.scans.sources.insert(key, (node, Arc::clone(&table)));
                 node
             }
         };
+        let node = if changes == Changes::Upsert { self.normalized(source, &table)? } else { source };
         let arrow = self.schema_of(node);
         let roles: Vec<Role> = arrow.fields().iter().map(|f| role(&table, f.name())).collect();
         let fields = arrow.fields().iter().map(|f| (Some(scan.table_name.clone()), Arc::clone(f))).collect();
@@ -70,12 +75,17 @@ impl Lowering<'_> {
             schema: Arc::new(schema),
             roles,
             pending: None,
-            mode: source_mode(&table),
-            key: None,
-            sources: vec![node],
-            exchanged: false,
+            mode: if changes == Changes::Append { ChangelogMode::Append } else { ChangelogMode::Retract },
+            key: key_of(&table, changes, &arrow),
+            sources: vec![source],
+            exchanged: changes == Changes::Upsert,
             cascaded: false,
-            lineage: time.map(|time| Lineage { source: node, time, filters: vec![], direct: true }),
+            lineage: time.filter(|_| changes != Changes::Upsert).map(|time| Lineage {
+                source,
+                time,
+                filters: vec![],
+                direct: true,
+            }),
         };
         for filter in &scan.filters {
             relation = self.filter(relation, filter)?;
@@ -94,7 +104,10 @@ impl Lowering<'_> {
         Ok(projected)
     }
 
-    fn add_source(&mut self, table: &Arc<Table>, mut needs: TableNeeds) -> Result<NodeId> {
+    fn add_source(&mut self, table: &Arc<Table>, changes: Changes, mut needs: TableNeeds) -> Result<NodeId> {
+        if changes == Changes::Upsert {
+            table.primary_key.iter().for_each(|column| add(&mut needs, column, Need::Whole));
+        }
         if let Some(watermark) = &table.watermark {
             add_expr(&watermark.expr, &mut needs);
             add(&mut needs, &watermark.column, Need::Whole);
@@ -110,9 +123,10 @@ impl Lowering<'_> {
                 }
             }
         }
+        changes::check(table, changes, &needs)?;
         let fields: Vec<_> =
             table.spec.schema.fields().iter().filter_map(|f| needs.get(f.name()).map(|n| n.prune(f))).collect();
-        let read_schema: SchemaRef = Arc::new(Schema::new(fields));
+        let read_schema = changes::read_schema(table, changes, Schema::new(fields));
         let (compute, schema) = self.computed_columns(table, &needs, &read_schema)?;
         let options = &table.spec.options;
         let watermark = match &table.watermark {
@@ -120,7 +134,7 @@ impl Lowering<'_> {
             None => None,
         };
         let node = SourceNode {
-            origin: SourceOrigin::Table(strip_own_options(&table.spec)),
+            origin: SourceOrigin::Table(changes::spec_of(table, changes)),
             read_schema,
             compute,
             stages: vec![],
@@ -129,12 +143,18 @@ impl Lowering<'_> {
             idle_timeout: options.duration("scan.watermark.idle-timeout")?,
         };
         let id = self.plan.nodes.len();
+        let key = key_of(table, changes, &schema);
+        let mode = match (changes, &key) {
+            (Changes::Append, _) => ChangelogMode::Append,
+            (Changes::Upsert, Some(key)) => ChangelogMode::Upsert { key: key.clone() },
+            _ => ChangelogMode::Retract,
+        };
         Ok(self.plan.add(Node {
             kind: NodeKind::Source(Box::new(node)),
             inputs: vec![],
             schema,
-            mode: source_mode(table),
-            key: None,
+            mode,
+            key,
             sources: vec![id],
         }))
     }
@@ -264,14 +284,6 @@ impl Lowering<'_> {
             cascaded: false,
             lineage: None,
         })
-    }
-}
-
-/// How the rows of a table are to be read.
-fn source_mode(table: &Table) -> ChangelogMode {
-    match table.spec.options.get("scan.changelog") {
-        Some("retract") => ChangelogMode::Retract,
-        _ => ChangelogMode::Append,
     }
 }
 

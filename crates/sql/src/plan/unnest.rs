@@ -4,14 +4,16 @@
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, DataFusionError, Result, TableReference, UnnestOptions};
 use datafusion::functions::core::expr_fn::get_field;
-use datafusion::functions_nested::expr_fn::map_entries;
+use datafusion::functions_nested::expr_fn::{array_length, gen_series, map_entries};
 use datafusion::logical_expr::planner::RelationPlannerContext;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, lit};
 use datafusion::sql::sqlparser::ast::{JoinOperator, TableAlias, TableFactor, TableWithJoins};
 use sloth_types::Error;
 
 /// The column that is unnested, for a moment.
 const ELEMENT: &str = "$element";
+/// Its place in the array, from 1, when that is asked for.
+const PLACE: &str = "$place";
 
 /// True when a table's last join is with UNNEST.
 pub(crate) fn is_unnest(factor: &TableFactor) -> bool {
@@ -31,9 +33,6 @@ pub(super) fn plan_unnest(table: &TableWithJoins, cx: &mut dyn RelationPlannerCo
         return refuse("the last join is not with UNNEST");
     };
     let [list] = array_exprs.as_slice() else { return refuse("UNNEST takes one array") };
-    if *with_ordinality {
-        return refuse("UNNEST … WITH ORDINALITY is not supported");
-    }
     let input = if before.is_empty() {
         cx.plan(table.relation.clone())?
     } else {
@@ -41,10 +40,15 @@ pub(super) fn plan_unnest(table: &TableWithJoins, cx: &mut dyn RelationPlannerCo
         cx.plan(TableFactor::NestedJoin { table_with_joins: Box::new(inner), alias: None })?
     };
     let list = cx.sql_to_expr(list.clone(), input.schema())?;
-    unnest(input, list, alias.as_ref(), outer)
+    unnest(input, list, alias.as_ref(), (outer, *with_ordinality))
 }
 
-fn unnest(input: LogicalPlan, list: Expr, alias: Option<&TableAlias>, outer: bool) -> Result<LogicalPlan> {
+fn unnest(
+    input: LogicalPlan,
+    list: Expr,
+    alias: Option<&TableAlias>,
+    (outer, numbered): (bool, bool),
+) -> Result<LogicalPlan> {
     let list = match list.get_type(input.schema())? {
         DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => list,
         DataType::Map(..) => map_entries(list),
@@ -56,23 +60,31 @@ fn unnest(input: LogicalPlan, list: Expr, alias: Option<&TableAlias>, outer: boo
         }
     };
     let columns: Vec<Expr> = input.schema().iter().map(|(q, f)| Expr::Column(Column::from((q, f)))).collect();
-    let with_list = columns.iter().cloned().chain([list.alias(ELEMENT)]).collect::<Vec<_>>();
+    // The places of the elements are unnested beside them.
+    let places = numbered.then(|| gen_series(lit(1i64), cast(array_length(list.clone()), DataType::Int64), lit(1i64)));
+    let places = places.map(|places| places.alias(PLACE));
+    let with_list = columns.iter().cloned().chain([list.alias(ELEMENT)]).chain(places).collect::<Vec<_>>();
+    let names: &[&str] = if numbered { &[ELEMENT, PLACE] } else { &[ELEMENT] };
     let unnested = LogicalPlanBuilder::from(input)
         .project(with_list)?
-        .unnest_column_with_options(
-            Column::new_unqualified(ELEMENT),
+        .unnest_columns_with_options(
+            names.iter().map(|name| Column::new_unqualified(*name)).collect(),
             // An empty or NULL array gives no row, or with LEFT JOIN one row of NULLs.
             UnnestOptions::new().with_preserve_nulls(outer),
         )?
         .build()?;
     let element = Expr::Column(Column::new_unqualified(ELEMENT));
-    let fields: Vec<(String, Expr)> = match element.get_type(unnested.schema())? {
+    let mut fields: Vec<(String, Expr)> = match element.get_type(unnested.schema())? {
         DataType::Struct(fields) => {
             let pick = |f: &std::sync::Arc<Field>| (f.name().clone(), get_field(element.clone(), f.name().clone()));
             fields.iter().map(pick).collect()
         }
         _ => vec![("EXPR$0".to_owned(), element.clone())],
     };
+    if numbered {
+        let place = Expr::Column(Column::new_unqualified(PLACE));
+        fields.push(("ORDINALITY".to_owned(), cast(place, DataType::Int32)));
+    }
     let relation = alias.map(|a| TableReference::bare(a.name.value.clone()));
     let names: Vec<&str> = alias.iter().flat_map(|a| a.columns.iter().map(|c| c.name.value.as_str())).collect();
     if !names.is_empty() && names.len() != fields.len() {

@@ -18,7 +18,7 @@ use crate::error::explain;
 use crate::functions::zone::session_zone;
 use crate::functions::{DecimalDivision, FlinkSemantics};
 use crate::parse::Statement;
-use crate::plan::{Names, check_group_windows, localize};
+use crate::plan::{Names, check_group_windows, localize, with_set_operations};
 
 impl Session {
     /// Plans a query; the plan is neither analysed nor optimised.
@@ -28,6 +28,7 @@ impl Session {
         let planner = SqlToRel::new_with_options(&names, options(&state));
         planner
             .sql_statement_to_plan(ast::Statement::Query(Box::new(query.clone())))
+            .and_then(with_set_operations)
             .and_then(|plan| check_group_windows(&plan).map(|()| plan))
             .map_err(|e| self.explain(statement, statement.span.clone(), e))
     }

@@ -69,7 +69,11 @@ impl FileSink {
 
 impl Sink for FileSink {
     fn accepts(&self, mode: &ChangelogMode) -> bool {
-        *mode == ChangelogMode::Append || self.table.options.get("format") == Some("debezium-json")
+        match mode {
+            ChangelogMode::Append => true,
+            ChangelogMode::Retract => self.table.options.get("format").is_some_and(crate::format::writes_changes),
+            ChangelogMode::Upsert { .. } => false,
+        }
     }
 
     fn blocking(&self) -> bool {

@@ -32,7 +32,7 @@ impl PartFormat {
         let schema = schema.clone();
         if name != "parquet" {
             let encoder = format::encoder(name, &table.options, table, schema.clone())?;
-            let extension = if name == "debezium-json" { "json" } else { name }.to_owned();
+            let extension = if format::writes_changes(name) { "json" } else { name }.to_owned();
             return Ok(PartFormat::Lines { encoder, schema, extension });
         }
         let compression = compression(&table.options)?;

@@ -114,6 +114,7 @@ impl SinkWriter for PartitionedWriter {
             let part = ChangeBatch {
                 rows: take_record_batch(&rows, &list)?,
                 diffs: batch.diffs.as_ref().map(|d| list.values().iter().map(|r| Some(d.value(*r as usize))).collect()),
+                updates: None,
             };
             if !self.open.contains_key(&directory) {
                 let path = self.sink.directory.join(&directory);

@@ -226,7 +226,7 @@ fn span(offsets: &[usize], row: usize) -> std::ops::Range<usize> {
 }
 
 /// Writes a text in quotes with the escapes that JSON demands.
-pub(in crate::format) fn write_text(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
     use std::io::Write;
     let bytes = text.as_bytes();
     out.push(b'"');

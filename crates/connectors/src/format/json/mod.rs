@@ -13,6 +13,7 @@ use sloth_types::{Error, Options, Result, TableSpec};
 use self::scan::{Scanner, Shape};
 use super::shred::{Child, LENGTH_MAX, Rows, Text, ValueStyle, finish_rows};
 use super::{Decoded, Decoder, check_block, zone_of};
+pub(crate) use encode::write_text;
 pub(super) use encode::{JsonEncoder, JsonRows, JsonStyle};
 
 /// Options under `json.`; unknown ones are refused so that a typing error does not change meaning in silence.

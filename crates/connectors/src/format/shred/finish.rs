@@ -50,7 +50,7 @@ pub(in crate::format) fn finish_rows(
     let batch = RecordBatch::try_new_with_options(schema.clone(), arrays, &options)?;
     if wrong.is_empty() {
         let record_of_row = (!rows.record_of_row.is_empty()).then_some(rows.record_of_row);
-        return Ok(Decoded { batch, record_of_row, bad: rows.bad });
+        return Ok(Decoded { batch, diffs: None, record_of_row, bad: rows.bad });
     }
     let record = |row: usize| rows.record_of_row.get(row).copied().unwrap_or(row as u32);
     let mut bad = rows.bad.clone();
@@ -62,7 +62,7 @@ pub(in crate::format) fn finish_rows(
     let keep: Vec<bool> = (0..rows.count).map(|row| !is_bad(row)).collect();
     let record_of_row = (0..rows.count).filter(|row| !is_bad(*row)).map(record).collect();
     let batch = filter_record_batch(&batch, &BooleanArray::from(keep))?;
-    Ok(Decoded { batch, record_of_row: Some(record_of_row), bad })
+    Ok(Decoded { batch, diffs: None, record_of_row: Some(record_of_row), bad })
 }
 
 /// What all columns of a batch share.

@@ -21,7 +21,7 @@ pub(super) fn changes(rows: &[(i64, i64, i64)]) -> ChangeBatch {
     let column = |pick: fn(&(i64, i64, i64)) -> i64| Int64Array::from_iter_values(rows.iter().map(pick));
     let columns: Vec<ArrayRef> = vec![Arc::new(column(|r| r.1)), Arc::new(column(|r| r.2))];
     let rows = RecordBatch::try_new(key_value_schema(), columns).unwrap();
-    ChangeBatch { diffs: Some(column(|r| r.0)), rows }
+    ChangeBatch::changes(rows, Some(column(|r| r.0)))
 }
 
 pub(super) fn pairs(batch: &ChangeBatch) -> Vec<(i64, i64)> {

@@ -1,0 +1,90 @@
+//! Random changes of both inputs against naive multisets.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{AsArray, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+use sloth_types::rng::Rng;
+
+use super::*;
+
+type Row = (Option<i64>, String);
+type Rows = BTreeMap<Row, i64>;
+
+fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true), Field::new("t", DataType::Utf8, true)]))
+}
+
+fn batch(changes: &[(Row, i64)], port: u8) -> Batch {
+    let numbers: Int64Array = changes.iter().map(|c| c.0.0).collect();
+    let texts: StringArray = changes.iter().map(|c| Some(c.0.1.clone())).collect();
+    let diffs = changes.iter().map(|c| Some(c.1)).collect();
+    let rows = RecordBatch::try_new(schema(), vec![Arc::new(numbers), Arc::new(texts)]).unwrap();
+    Batch { port, ..Batch::changes(rows, Some(diffs)) }
+}
+
+/// By removing and keeping rows one by one, as the words of the standard say it.
+fn naive(operation: SetOperation, left: &Rows, right: &Rows) -> Rows {
+    let list = |rows: &Rows| -> Vec<Row> {
+        rows.iter().flat_map(|(row, n)| std::iter::repeat_n(row.clone(), *n as usize)).collect()
+    };
+    let (mut left, mut right) = (list(left), list(right));
+    if matches!(operation, SetOperation::Intersect | SetOperation::Except) {
+        left.dedup();
+        right.dedup();
+    }
+    let mut out = Rows::new();
+    for row in left {
+        let partner = right.iter().position(|r| *r == row);
+        partner.map(|at| right.remove(at));
+        if partner.is_some() == matches!(operation, SetOperation::Intersect | SetOperation::IntersectAll) {
+            *out.entry(row).or_default() += 1;
+        }
+    }
+    out
+}
+
+#[test]
+fn results_are_those_of_the_naive_multisets() {
+    for operation in
+        [SetOperation::Intersect, SetOperation::IntersectAll, SetOperation::Except, SetOperation::ExceptAll]
+    {
+        for seed in 0..60 {
+            let mut rng = Rng::new(seed);
+            let mut operator = SetOperator::new(operation, schema(), false, JobContext::alone()).unwrap();
+            let mut inputs = [Rows::new(), Rows::new()];
+            let mut result = Rows::new();
+            for number in 0..15 {
+                let mut out = vec![];
+                for _ in 0..rng.below(4) {
+                    let port = rng.below(2) as usize;
+                    let mut changes = vec![];
+                    for _ in 0..rng.below(6) {
+                        let row = (rng.chance(0.8).then(|| rng.below(2) as i64), format!("t{}", rng.below(2)));
+                        let have = inputs[port].entry(row.clone()).or_default();
+                        let diff = if *have > 0 && rng.chance(0.5) { -1 } else { 1 };
+                        *have += diff;
+                        changes.push((row, diff));
+                    }
+                    operator.on_batch(&EpochInfo::alone(number), batch(&changes, port as u8), &mut out).unwrap();
+                }
+                operator.on_epoch_end(&EpochInfo::alone(number), &mut out).unwrap();
+                for batch in &out {
+                    let numbers = batch.rows.column(0).as_primitive::<Int64Type>();
+                    let texts = batch.rows.column(1).as_string::<i32>();
+                    let diffs = batch.diffs.as_ref().unwrap();
+                    for row in 0..batch.rows.num_rows() {
+                        assert_ne!(diffs.value(row), 0);
+                        let key = (numbers.iter().nth(row).flatten(), texts.value(row).to_owned());
+                        *result.entry(key).or_default() += diffs.value(row);
+                    }
+                }
+                result.retain(|_, n| *n != 0);
+                inputs.iter_mut().for_each(|rows| rows.retain(|_, n| *n != 0));
+                assert_eq!(result, naive(operation, &inputs[0], &inputs[1]), "{operation:?} seed {seed}");
+                let kept: std::collections::BTreeSet<_> = inputs.iter().flat_map(|rows| rows.keys()).collect();
+                assert_eq!(operator.tally.len(), kept.len(), "{operation:?} seed {seed}");
+            }
+        }
+    }
+}

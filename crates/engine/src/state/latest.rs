@@ -1,0 +1,112 @@
+//! The last row of each key: a table as upserts describe it.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::SchemaRef;
+use sloth_types::Result;
+
+use super::keys::{ABSENT, EncodedKeys, KeyEncoder, KeyTable, RowSet};
+use super::rows::Rows;
+
+/// One row a key.
+pub(crate) struct Latest {
+    schema: SchemaRef,
+    key_columns: Vec<usize>,
+    encoder: KeyEncoder,
+    keys: KeyTable,
+    /// The row of each key's slot.
+    row_of: Vec<u32>,
+    rows: Rows,
+}
+
+impl Latest {
+    /// An empty table of rows of `schema` by the columns `keys`.
+    pub(crate) fn new(schema: &SchemaRef, keys: &[usize]) -> Result<Self> {
+        let encoder = KeyEncoder::new(keys.iter().map(|k| schema.field(*k).data_type().clone()).collect())?;
+        Ok(Latest {
+            schema: Arc::clone(schema),
+            key_columns: keys.to_vec(),
+            keys: KeyTable::new(&encoder),
+            encoder,
+            row_of: vec![],
+            rows: Rows::new(schema)?,
+        })
+    }
+
+    /// The keys of some rows.
+    pub(crate) fn encode(&mut self, rows: &RecordBatch) -> Result<EncodedKeys> {
+        let columns: Vec<ArrayRef> = self.key_columns.iter().map(|k| ArrayRef::clone(rows.column(*k))).collect();
+        self.encoder.encode(&columns)
+    }
+
+    /// The last of these rows for each key, in the order in which the keys are first met.
+    pub(crate) fn last_of_each(&self, keys: &EncodedKeys, rows: usize) -> Vec<u32> {
+        let mut slots = vec![];
+        let mut table = KeyTable::new(&self.encoder);
+        table.intern(keys, &RowSet::Range(0..rows), &mut slots);
+        let mut last = vec![0; table.slots()];
+        for (row, slot) in slots.iter().enumerate() {
+            last[*slot as usize] = row as u32;
+        }
+        last
+    }
+
+    /// The stored rows of the keys, each with its place in the batch given back; `None` for keys that have none.
+    pub(crate) fn get(&self, keys: &EncodedKeys, rows: usize) -> Result<(RecordBatch, Vec<Option<u32>>)> {
+        let mut slots = vec![];
+        self.keys.find(keys, &mut slots, rows);
+        let mut stored = vec![];
+        let places = slots
+            .iter()
+            .map(|slot| {
+                let row = self.row_of.get(*slot as usize).copied().filter(|row| *slot != ABSENT && *row != ABSENT)?;
+                stored.push(row);
+                Some(stored.len() as u32 - 1)
+            })
+            .collect();
+        let columns = (0..self.schema.fields().len()).map(|c| self.rows.gather(c, &stored)).collect::<Result<_>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(stored.len()));
+        Ok((RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?, places))
+    }
+
+    /// Stores the rows that `stay`, and removes the keys of the others. No key may come twice.
+    pub(crate) fn set(&mut self, rows: &RecordBatch, keys: &EncodedKeys, stay: &[bool]) -> Result<()> {
+        let kept: Vec<u32> = (0u32..).zip(stay).filter(|(_, stay)| **stay).map(|(row, _)| row).collect();
+        let gone: Vec<u32> = (0u32..).zip(stay).filter(|(_, stay)| !**stay).map(|(row, _)| row).collect();
+        let mut found = vec![];
+        self.keys.find(keys, &mut found, rows.num_rows());
+        for row in gone {
+            let slot = found[row as usize];
+            if slot != ABSENT {
+                let stored = std::mem::replace(&mut self.row_of[slot as usize], ABSENT);
+                self.rows.remove(stored);
+                self.keys.remove(slot);
+            }
+        }
+        let mut slots = vec![];
+        self.keys.intern(keys, &RowSet::List(&kept), &mut slots);
+        self.row_of.resize(self.keys.slots(), ABSENT);
+        let mut places = Vec::with_capacity(kept.len());
+        for slot in slots {
+            let place = &mut self.row_of[slot as usize];
+            if *place != ABSENT {
+                // Its texts make room; the slot itself comes back at once.
+                self.rows.remove(*place);
+            }
+            *place = self.rows.allot();
+            places.push(*place);
+        }
+        self.rows.store(rows.columns(), &kept, &places)
+    }
+
+    /// Number of rows.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Estimated bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.keys.bytes() + self.rows.bytes() + self.row_of.capacity() * 4
+    }
+}

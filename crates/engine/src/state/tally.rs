@@ -1,0 +1,85 @@
+//! How often each row is in each of two inputs.
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::datatypes::Schema;
+use sloth_types::Result;
+
+use super::keys::{KeyEncoder, KeyTable, RowSet};
+
+/// Counts by row and input.
+pub(crate) struct Tally {
+    encoder: KeyEncoder,
+    rows: KeyTable,
+    counts: Vec<[i64; 2]>,
+}
+
+impl Tally {
+    /// No rows of these columns.
+    pub(crate) fn new(schema: &Schema) -> Result<Self> {
+        let encoder = KeyEncoder::new(schema.fields().iter().map(|f| f.data_type().clone()).collect())?;
+        Ok(Tally { rows: KeyTable::new(&encoder), encoder, counts: vec![] })
+    }
+
+    /// Counts the rows of a batch for one input. `each` is told the slot of every row and its counts before.
+    pub(crate) fn add(
+        &mut self,
+        rows: &RecordBatch,
+        diffs: Option<&Int64Array>,
+        input: usize,
+        mut each: impl FnMut(u32, [i64; 2]),
+    ) -> Result<()> {
+        let keys = self.encoder.encode(rows.columns())?;
+        let mut slots = vec![];
+        self.rows.intern(&keys, &RowSet::Range(0..rows.num_rows()), &mut slots);
+        self.counts.resize(self.rows.slots(), [0; 2]);
+        for (row, slot) in slots.iter().enumerate() {
+            let counts = &mut self.counts[*slot as usize];
+            each(*slot, *counts);
+            if let Some(count) = counts.get_mut(input) {
+                *count += diffs.map_or(1, |d| d.value(row));
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts of a slot.
+    pub(crate) fn counts(&self, slot: u32) -> [i64; 2] {
+        self.counts.get(slot as usize).copied().unwrap_or_default()
+    }
+
+    /// Highest slot plus one.
+    pub(crate) fn slots(&self) -> usize {
+        self.rows.slots()
+    }
+
+    /// The rows of some slots.
+    pub(crate) fn gather(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        self.encoder.decode(&self.rows, slots)
+    }
+
+    /// Forgets a row that is in neither input.
+    pub(crate) fn remove(&mut self, slot: u32) {
+        self.rows.remove(slot);
+    }
+
+    /// The second counts become the first ones, and all second ones 0; rows that are nowhere are forgotten.
+    pub(crate) fn turn(&mut self) {
+        for slot in 0..self.rows.slots() as u32 {
+            let counts = &mut self.counts[slot as usize];
+            let before = std::mem::replace(counts, [counts[1], 0]);
+            if *counts == [0, 0] && before != [0, 0] {
+                self.rows.remove(slot);
+            }
+        }
+    }
+
+    /// Number of rows.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Estimated bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.rows.bytes() + self.counts.capacity() * 16
+    }
+}

@@ -1,0 +1,97 @@
+-- WITH RECURSIVE: the fixpoint is kept up to date, also when rows go that hold up a cycle.
+CREATE TABLE edges (src INT, dst INT) WITH ('connector' = 'inline', 'format' = 'csv', 'scan.changelog' = 'retract', 'data' = '
++1,2
++2,3
++3,1
++3,4
++5,6
+-3,1
++6,5
++4,7
+-2,3
++2,3
+', 'data.2' = '
++7,8
++8,9
+-8,9
+');
+
+CREATE TABLE starts (node INT) WITH ('connector' = 'inline', 'format' = 'csv', 'data' = '
+2
+5
+');
+
+CREATE TABLE staff (name STRING, boss STRING) WITH ('connector' = 'inline', 'format' = 'csv', 'csv.null-literal' = '-', 'data' = '
+ann,-
+bob,ann
+eve,bob
+kim,ann
+');
+
+WITH RECURSIVE reach (src, dst) AS (
+  SELECT src, dst FROM edges UNION SELECT r.src, e.dst FROM reach r JOIN edges e ON r.dst = e.src
+) SELECT src, dst FROM reach WHERE src IN (2, 5);
+--| +I[2, 3]
+--| +I[2, 4]
+--| +I[2, 7]
+--| +I[2, 8]
+--| +I[5, 5]
+--| +I[5, 6]
+
+WITH RECURSIVE seen (node) AS (
+  SELECT node FROM starts UNION SELECT e.dst FROM seen s JOIN edges e ON s.node = e.src
+) SELECT COUNT(*) AS n, SUM(node) AS total FROM seen;
+--| +I[7, 35]
+
+WITH RECURSIVE levels (name, depth) AS (
+  SELECT name, 0 FROM staff WHERE boss IS NULL UNION ALL SELECT s.name, l.depth + 1 FROM levels l JOIN staff s ON s.boss = l.name
+) SELECT name, depth FROM levels;
+--| +I[ann, 0]
+--| +I[bob, 1]
+--| +I[eve, 2]
+--| +I[kim, 1]
+
+WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 5) SELECT n FROM numbers;
+--| +I[1]
+--| +I[2]
+--| +I[3]
+--| +I[4]
+--| +I[5]
+
+WITH RECURSIVE reach (src, dst) AS (
+  SELECT src, dst FROM edges UNION SELECT r.src, e.dst FROM reach r JOIN edges e ON r.dst = e.src
+) SELECT a.src, a.dst FROM reach a JOIN reach b ON a.src = b.dst AND a.dst = b.src;
+--| +I[5, 5]
+--| +I[5, 6]
+--| +I[6, 5]
+--| +I[6, 6]
+
+WITH RECURSIVE odd (n) AS (SELECT node FROM starts UNION (SELECT n FROM odd EXCEPT SELECT node FROM starts)) SELECT n FROM odd;
+--| error: windows, INTERSECT and EXCEPT inside of a recursive query
+--|  --> recursive.sql:1:6
+--|   |
+--| 1 | WITH RECURSIVE odd (n) AS (SELECT node FROM starts UNION (SELECT n FROM odd EXCEPT SELECT node FROM starts)) SELECT n FROM odd;
+--|   |      ^^^^^^^^^
+--|   |
+--|   = help: Compute it in a view before the recursion.
+
+EXPLAIN WITH RECURSIVE seen (node) AS (
+  SELECT node FROM starts UNION SELECT e.dst FROM seen s JOIN edges e ON s.node = e.src
+) SELECT node FROM seen;
+--| Sink result (print) #3
+--|     changelog: retract, one row for each node
+--|   Recursive seen #2
+--|       exchange: to one worker
+--|       computed anew from all rows in each epoch that changes them
+--|       state: the rows of the tables it reads and of its result (grows with them)
+--|       changelog: retract, one row for each node
+--|     Source starts (inline) #0
+--|         reads: node
+--|         watermark: none
+--|         bad records: counted and skipped
+--|         changelog: append-only
+--|     Source edges (inline) #1
+--|         reads: src, dst
+--|         watermark: none
+--|         bad records: counted and skipped
+--|         changelog: retract
