@@ -135,7 +135,7 @@ impl Expr {
                 match rng.below(4) {
                     0 => Expr::Form("({} IS NULL)", vec![part(rng, of)]),
                     1 => Expr::Form("({} IS NOT NULL)", vec![part(rng, of)]),
-                    _ => Expr::Form(*pick(rng, &COMPARISONS), vec![part(rng, of), part(rng, of)]),
+                    _ => Expr::Form(pick::<&'static str>(rng, &COMPARISONS), vec![part(rng, of), part(rng, of)]),
                 }
             }
             _ => {

@@ -119,7 +119,7 @@ impl Dice<'_> {
                 let left = Box::new(self.select(rng, left, None));
                 let right = Box::new(self.select(rng, right, Some(&left.kinds())));
                 let ops = ["UNION ALL", "UNION", "INTERSECT", "EXCEPT", "INTERSECT ALL", "EXCEPT ALL"];
-                Rel::Set { op: *pick(rng, &ops), left, right }
+                Rel::Set { op: pick::<&'static str>(rng, &ops), left, right }
             }
             17 => {
                 let from = part(rng);

@@ -152,7 +152,8 @@ fn maxwell_events_are_exact_changes() {
 
 #[test]
 fn metadata_comes_from_the_envelope() {
-    let columns: [(&str, &str, &[(&str, DataType)], &[u8], &str); 3] = [
+    type Column<'a> = (&'a str, &'a str, &'a [(&'a str, DataType)], &'a [u8], &'a str);
+    let columns: [Column<'_>; 3] = [
         (
             "debezium-json",
             "",
@@ -215,7 +216,12 @@ fn what_is_written_is_read_again() {
         let table = spec(false, &[]);
         let mut encoder = format::encoder(name, &table.options, &table, table.schema.clone()).unwrap();
         let mut records: Vec<Vec<u8>> = vec![];
-        encoder.encode(&batch, &mut |record| Ok(records.push(record.to_vec()))).unwrap();
+        encoder
+            .encode(&batch, &mut |record| {
+                records.push(record.to_vec());
+                Ok(())
+            })
+            .unwrap();
         let slices: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
         let (rows, bad) = decode(name, &table, &slices);
         assert_eq!(rows, ["0 -D[1, a, null]", "1 +I[1, a\"b, -1]", "2 +I[2, null, 3]"], "{name}");

@@ -19,8 +19,11 @@ fn schema(nullable: bool) -> SchemaRef {
 
 type Row = (i64, String, Option<i64>);
 
+/// A key, and its new row; none for a delete.
+type Upsert = (i64, Option<(String, Option<i64>)>);
+
 /// Upserts and deletes (which know only their key) as the sources give them.
-fn upserts(changes: &[(i64, Option<(String, Option<i64>)>)], place: Place) -> Batch {
+fn upserts(changes: &[Upsert], place: Place) -> Batch {
     let keys: Int64Array = changes.iter().map(|c| Some(c.0)).collect();
     let texts: StringArray = changes.iter().map(|c| c.1.as_ref().map(|r| r.0.clone())).collect();
     let numbers: Int64Array = changes.iter().map(|c| c.1.as_ref().and_then(|r| r.1)).collect();
