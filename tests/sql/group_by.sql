@@ -75,3 +75,9 @@ INSERT INTO totals SELECT who, points FROM (SELECT who, points, COUNT(*) AS n FR
 --| +I[ann, null]
 --| +I[bob, 5]
 --| +I[null, 1]
+
+-- A constant is one value, however many rows there are.
+SELECT who, COUNT(DISTINCT 'x') AS n, COUNT('x') AS c FROM scores GROUP BY who;
+--| +I[ann, 1, 3]
+--| +I[bob, 1, 1]
+--| +I[null, 1, 1]

@@ -69,6 +69,7 @@ impl Lowering<'_> {
             ignore_nulls: params.null_treatment == Some(NullTreatment::IgnoreNulls),
         };
         let counts_rows = func.name() == "count"
+            && !params.distinct
             && matches!(params.args.as_slice(), [] | [Expr::Literal(_, _)])
             && !params.args.iter().any(|a| matches!(a, Expr::Literal(v, _) if v.is_null()));
         if !counts_rows {
