@@ -59,9 +59,9 @@ const AGGREGATES: [Function; 30] = [
     Function("VAR_SAMP({})#", None, Arg::One(Kind::Dbl), Gives::One(Kind::Approx)),
     Function("VAR_POP({})#", None, Arg::One(Kind::Int), Gives::One(Kind::Approx)),
     Function("CORR({}, {})#", None, Arg::One(Kind::Dbl), Gives::One(Kind::Approx)),
-    Function("ARRAY_AGG({} ORDER BY {})#", None, Arg::One(Kind::Int), Gives::One(Kind::Approx)),
+    Function("ARRAY_AGG({} ORDER BY {} ASC NULLS FIRST)#", None, Arg::One(Kind::Int), Gives::One(Kind::Approx)),
     Function("STRING_AGG({}, ',' ORDER BY {})#", None, Arg::One(Kind::Str), Gives::One(Kind::Approx)),
-    Function("ARRAY_AGG(DISTINCT {} ORDER BY {})#", None, Arg::One(Kind::Str), Gives::One(Kind::Approx)),
+    Function("ARRAY_AGG(DISTINCT {} ORDER BY {} ASC NULLS LAST)#", None, Arg::One(Kind::Str), Gives::One(Kind::Approx)),
     Function("MEDIAN({})#", None, Arg::One(Kind::Dbl), Gives::One(Kind::Approx)),
 ];
 
