@@ -18,36 +18,13 @@ SELECT id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.id = a.id);
 --| +I[1]
 
 SELECT id FROM a ORDER BY id;
---| error: ORDER BY over a stream needs retraction
+--| error: ORDER BY without LIMIT has no meaning for a result that is kept up to date
 --|  --> refused.sql:1:18
 --|   |
 --| 1 | SELECT id FROM a ORDER BY id;
 --|   |                  ^^^^^^^^
 --|   |
---|   = help: Leave ORDER BY out and sort where the result is shown (a screen tile has `sort` and `limit`).
-
-SELECT id
-FROM a
-LIMIT 10;
---| +I[1]
-
-SELECT id, ROW_NUMBER() OVER (PARTITION BY id ORDER BY ts) AS n FROM a;
---| error: OVER needs retraction
---|  --> refused.sql:1:25
---|   |
---| 1 | SELECT id, ROW_NUMBER() OVER (PARTITION BY id ORDER BY ts) AS n FROM a;
---|   |                         ^^^^
---|   |
---|   = help: Aggregate in a TUMBLE, HOP or CUMULATE window; ranking and OVER come with exact incremental SQL.
-
-SELECT id, SUM(x) OVER (ORDER BY ts) AS s FROM a;
---| error: OVER needs retraction
---|  --> refused.sql:1:19
---|   |
---| 1 | SELECT id, SUM(x) OVER (ORDER BY ts) AS s FROM a;
---|   |                   ^^^^
---|   |
---|   = help: Aggregate in a TUMBLE, HOP or CUMULATE window; ranking and OVER come with exact incremental SQL.
+--|   = help: Add LIMIT n to keep the first n rows, or sort where the result is shown (a screen tile has `sort` and `limit`).
 
 SELECT id FROM a INTERSECT SELECT id FROM b;
 --| +I[1]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sloth_plan::{JobPlan, NodeId, NodeKind, WindowSource};
+use sloth_plan::{JobPlan, NodeId, NodeKind, OverEmission, WindowSource};
 use sloth_types::{ChangelogMode, Error, Result};
 use timely::dataflow::Scope;
 use timely::dataflow::channels::pact::Pipeline;
@@ -22,6 +22,8 @@ use crate::operators::join::JoinOperator;
 use crate::operators::local::LocalAggregate;
 use crate::operators::materialize::MaterializeOperator;
 use crate::operators::normalize::NormalizeOperator;
+use crate::operators::over::OverOperator;
+use crate::operators::over::timed::TimedOver;
 use crate::operators::panes::PaneRule;
 use crate::operators::pattern::MatchOperator;
 use crate::operators::rank::{RankOperator, RankParts};
@@ -180,6 +182,22 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 let (schema, context) = (Arc::clone(&node.schema), Arc::clone(&floor.context));
                 let operator = MatchOperator::new(matching, &input_schema()?, time, schema, context)?;
                 stateful(&floor, first()?, "match", by_key_of(&matching.partition), operator)
+            }
+            NodeKind::Over(over) => {
+                let (input, schema, context) = (input_schema()?, Arc::clone(&node.schema), Arc::clone(&floor.context));
+                let pact = pact::by_key(vec![over.partition.clone()], vec![]);
+                let time = match over.emission {
+                    OverEmission::Changes => None,
+                    OverEmission::Watermark { cascaded, .. } => Some(domain(false, cascaded)),
+                    OverEmission::Arrival { .. } => Some(domain(true, false)),
+                };
+                match time {
+                    None => stateful(&floor, first()?, "over", pact, OverOperator::new(over, input, schema, context)?),
+                    Some(time) => {
+                        let operator = TimedOver::new(over, input, schema, time, context)?;
+                        stateful(&floor, first()?, "over", pact, operator)
+                    }
+                }
             }
             NodeKind::Rank(rank) => {
                 let parts = RankParts {

@@ -1,5 +1,6 @@
 //! EXPLAIN: the plan as text, sinks first, each operator with its exchange, changelog mode, watermark and state.
 
+mod over_lines;
 mod rank_lines;
 
 use std::fmt::Write;
@@ -72,6 +73,7 @@ fn headline(node: &Node, input: Option<&Node>) -> String {
         NodeKind::GroupAggregate(g) => format!("GroupAggregate{}", by(&columns(&g.keys))),
         NodeKind::Join(join) => format!("Join {:?}", join.kind),
         NodeKind::Match(m) => format!("MatchRecognize{}", by(&columns(&m.partition))),
+        NodeKind::Over(over) => format!("Over{}", by(&columns(&over.partition))),
         NodeKind::Rank(rank) => rank_lines::headline(rank, input.map(|n| n.schema.as_ref())),
         NodeKind::SetOperation(operation) => operation.to_string(),
         NodeKind::Recursive(recursive) => format!("Recursive {}", recursive.name),
@@ -161,6 +163,10 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
             lines.push("state: all rows, kept until they are taken back (grows with the input)".to_owned());
         }
         NodeKind::Join(join) => join_details(plan, node, join, &mut lines),
+        NodeKind::Over(over) => {
+            exchange(&over.partition, &[], input, plan, &mut lines);
+            over_lines::details(over, input.map(|n| n.schema.as_ref()), clock(plan, node, false), &mut lines);
+        }
         NodeKind::Rank(rank) => {
             exchange(&rank.partition, &[], input, plan, &mut lines);
             rank_lines::details(rank, input, clock(plan, node, rank.proctime), &mut lines);

@@ -7,6 +7,7 @@ pub mod aggregate;
 pub mod changelog;
 pub mod explain;
 pub mod node;
+pub mod over;
 pub mod pattern;
 pub mod rank;
 pub mod recursive;
@@ -19,6 +20,7 @@ pub use node::{
     SessionAggregate, SetOperation, SinkNode, SourceNode, SourceOrigin, Stage, UnnestColumn, WatermarkRule,
     WindowAggregate, WindowAssign, WindowSource, bad_record_schema,
 };
+pub use over::{Over, OverCall, OverEmission, Reach};
 pub use rank::{OrderColumn, Rank, RankFunction, Ties};
 pub use settings::JobSettings;
 pub use window::WindowSpec;

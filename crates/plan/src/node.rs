@@ -9,6 +9,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use sloth_types::{ChangelogMode, TableSpec};
 
 use crate::aggregate::AggregateCall;
+use crate::over::Over;
 use crate::rank::Rank;
 use crate::settings::JobSettings;
 use crate::window::WindowSpec;
@@ -64,6 +65,8 @@ pub enum NodeKind {
     Join(Box<Join>),
     /// Finds sequences of rows.
     Match(Box<crate::pattern::MatchRecognize>),
+    /// Functions of a row and of those around it.
+    Over(Over),
     /// The first rows of each partition.
     Rank(Rank),
     /// INTERSECT or EXCEPT of two inputs.

@@ -7,6 +7,7 @@ pub(crate) mod join;
 pub(crate) mod local;
 pub(crate) mod materialize;
 pub(crate) mod normalize;
+pub(crate) mod over;
 pub(crate) mod panes;
 pub(crate) mod pattern;
 pub(crate) mod rank;

@@ -21,7 +21,7 @@ use super::window_assign::millis;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
-use crate::state::ordered::{Located, OrderedRows, Spelled, weight_at};
+use crate::state::ordered::{Located, OrderedRows, Spelled, Stamp, weight_at};
 
 /// Ranks the rows whose partitions this worker owns.
 pub(crate) struct RankOperator {
@@ -100,9 +100,9 @@ impl RankOperator {
         let options =
             |o: &sloth_plan::OrderColumn| SortOptions { descending: o.descending, nulls_first: o.nulls_first };
         let order: Vec<(usize, SortOptions)> = rank.order.iter().map(|o| (o.column, options(o))).collect();
-        let stamped = rank.ties != Ties::Content;
+        let stamp = if rank.ties == Ties::Content { Stamp::None } else { Stamp::Arrival };
         Ok(RankOperator {
-            rows: OrderedRows::new(&input, &rank.partition, &order, stamped)?,
+            rows: OrderedRows::new(&input, &rank.partition, &order, stamp)?,
             rank,
             time,
             schema,

@@ -17,11 +17,12 @@ use hashbrown::HashMap;
 use sloth_types::{Error, Result};
 use std::cmp::Ordering;
 
+mod run;
+
+use run::{Place, Run};
+
 use super::arena::Arena;
 use super::keys::{KeyEncoder, KeyTable, RowSet};
-
-/// Slots a chunk holds before it is split.
-const CHUNK_MAX: usize = 256;
 
 /// A multiset of rows, in partitions, each in order.
 pub(crate) struct OrderedRows {
@@ -38,6 +39,17 @@ pub(crate) struct OrderedRows {
     free: Vec<u32>,
 }
 
+/// Eight bytes that tell equal rows apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stamp {
+    /// None: equal rows are one row with a weight.
+    None,
+    /// When the row came: between prefix and rest.
+    Arrival,
+    /// Which of several equal rows it is: behind all.
+    Copy,
+}
+
 /// How rows become bytes and back.
 struct Layout {
     partition: Vec<usize>,
@@ -47,15 +59,8 @@ struct Layout {
     rest: Vec<usize>,
     prefix: RowConverter,
     suffix: RowConverter,
-    /// A number that stands between prefix and rest (arrival), eight bytes long.
-    stamped: bool,
+    stamp: Stamp,
     width: usize,
-}
-
-/// Slots in the order of their bytes.
-enum Run {
-    Short(Vec<u32>),
-    Long(Vec<Vec<u32>>),
 }
 
 /// Order columns of a batch, and the partition of each row.
@@ -77,12 +82,12 @@ pub(crate) struct Spelled {
 }
 
 impl OrderedRows {
-    /// No rows of `schema` yet. `stamped` rows are told apart by a number given with them before their content.
+    /// No rows of `schema` yet.
     pub(crate) fn new(
         schema: &Schema,
         partition: &[usize],
         order: &[(usize, SortOptions)],
-        stamped: bool,
+        stamp: Stamp,
     ) -> Result<Self> {
         let field = |column: usize| schema.field(column).data_type().clone();
         let encoder = KeyEncoder::new(partition.iter().map(|c| field(*c)).collect())?;
@@ -105,7 +110,7 @@ impl OrderedRows {
             rest,
             prefix: RowConverter::new(prefix).map_err(state)?,
             suffix: RowConverter::new(suffix).map_err(state)?,
-            stamped,
+            stamp,
             width,
         };
         Ok(OrderedRows {
@@ -184,7 +189,7 @@ impl OrderedRows {
         buffer.clear();
         let prefix = located.prefix(row);
         buffer.extend_from_slice(prefix);
-        if self.layout.stamped {
+        if self.layout.stamp == Stamp::Arrival {
             buffer.extend_from_slice(&stamp.to_be_bytes());
         }
         if let Some(suffix) = &spelled.suffix {
@@ -207,20 +212,100 @@ impl OrderedRows {
                 (slot, None)
             }
             Err(place) => {
-                let slot = self.free.pop().unwrap_or_else(|| {
-                    self.slots += 1;
-                    self.slots - 1
-                });
-                run.insert(place, slot);
-                self.bytes.set(slot, buffer);
-                if self.prefixes.len() <= slot as usize {
-                    self.prefixes.resize(slot as usize + 1, 0);
-                }
-                self.prefixes[slot as usize] = prefix.len() as u32;
+                let slot = self.insert(partition, place, buffer, prefix.len());
                 if diff != 1 {
                     self.weights.insert(slot, diff);
                 }
                 (slot, Some(true))
+            }
+        }
+    }
+
+    fn insert(&mut self, partition: u32, place: Place, bytes: &[u8], prefix: usize) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots += 1;
+            self.slots - 1
+        });
+        if let Some(run) = self.runs.get_mut(partition as usize) {
+            run.insert(place, slot);
+        }
+        self.bytes.set(slot, bytes);
+        if self.prefixes.len() <= slot as usize {
+            self.prefixes.resize(slot as usize + 1, 0);
+        }
+        self.prefixes[slot as usize] = prefix as u32;
+        slot
+    }
+
+    /// Adds a row beside its equals (layout [`Stamp::Copy`]), behind them, or takes the last of them away. Returns its
+    /// slot; `None` when there is none to take away. A slot that went stays readable until [`OrderedRows::free`].
+    pub(crate) fn change_copy(
+        &mut self,
+        (located, row): (&Located, usize),
+        (spelled, at): (&Spelled, usize),
+        comes: bool,
+        buffer: &mut Vec<u8>,
+    ) -> Option<u32> {
+        buffer.clear();
+        let prefix = located.prefix(row);
+        buffer.extend_from_slice(prefix);
+        if let Some(suffix) = &spelled.suffix {
+            buffer.extend_from_slice(suffix.row(at).data());
+        }
+        let base = buffer.len();
+        buffer.extend_from_slice(&u64::MAX.to_be_bytes());
+        let partition = located.partitions.get(row).copied().unwrap_or(0);
+        let run = self.runs.get_mut(partition as usize)?;
+        let place = match run.find(|slot| self.bytes.get(slot).cmp(buffer.as_slice())) {
+            Ok((_, place)) | Err(place) => place,
+        };
+        let last = run.before(place).and_then(|(slot, at)| {
+            let (content, copy) = self.bytes.get(slot).split_at_checked(base)?;
+            (content == &buffer[..base] && copy.len() == 8).then_some((slot, at))
+        });
+        if !comes {
+            let (slot, at) = last?;
+            run.remove(at);
+            return Some(slot);
+        }
+        let number =
+            |slot: u32| self.bytes.get(slot).get(base..).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes);
+        let copy = last.and_then(|(slot, _)| number(slot)).map_or(0, |n| n + 1);
+        buffer.truncate(base);
+        buffer.extend_from_slice(&copy.to_be_bytes());
+        Some(self.insert(partition, place, buffer, prefix.len()))
+    }
+
+    /// The bytes of a row.
+    pub(crate) fn row(&self, slot: u32) -> &[u8] {
+        self.bytes.get(slot)
+    }
+
+    /// How many rows of a partition stand before these bytes.
+    pub(crate) fn place_of(&self, partition: u32, bytes: &[u8]) -> usize {
+        let Some(run) = self.runs.get(partition as usize) else { return 0 };
+        let (chunk, at) = match run.find(|slot| self.bytes.get(slot).cmp(bytes)) {
+            Ok((_, place)) | Err(place) => place,
+        };
+        match run {
+            Run::Short(_) => at,
+            Run::Long(chunks) => at + chunks.iter().take(chunk).map(Vec::len).sum::<usize>(),
+        }
+    }
+
+    /// Takes the first rows of a partition away; they stay readable until they are freed.
+    pub(crate) fn drop_first(&mut self, partition: u32, count: usize, gone: &mut Vec<u32>) {
+        let Some(run) = self.runs.get_mut(partition as usize) else { return };
+        let mut left = count;
+        match run {
+            Run::Short(slots) => gone.extend(slots.drain(..left.min(slots.len()))),
+            Run::Long(chunks) => {
+                for slots in chunks.iter_mut() {
+                    let here = left.min(slots.len());
+                    gone.extend(slots.drain(..here));
+                    left -= here;
+                }
+                chunks.retain(|c| !c.is_empty());
             }
         }
     }
@@ -287,7 +372,7 @@ impl OrderedRows {
 
     /// The stored columns of rows, given with their partitions.
     pub(crate) fn decode(&self, slots: &[u32], partitions: &[u32]) -> Result<Vec<ArrayRef>> {
-        let Layout { order, rest, prefix, suffix, stamped, .. } = &self.layout;
+        let Layout { order, rest, prefix, suffix, stamp, .. } = &self.layout;
         let mut columns: Vec<Option<ArrayRef>> = vec![None; self.layout.width];
         let mut put = |places: &[usize], arrays: Vec<ArrayRef>| {
             for (place, array) in places.iter().zip(arrays) {
@@ -300,8 +385,15 @@ impl OrderedRows {
         let parser = prefix.parser();
         put(order, prefix.convert_rows(slots.iter().map(|s| parser.parse(self.prefix(*s))))?);
         let parser = suffix.parser();
-        let skip = if *stamped { 8 } else { 0 };
-        let tail = |slot: u32| self.bytes.get(slot).get(self.prefix(slot).len() + skip..).unwrap_or_default();
+        let (skip, cut) = match stamp {
+            Stamp::None => (0, 0),
+            Stamp::Arrival => (8, 0),
+            Stamp::Copy => (0, 8),
+        };
+        let tail = |slot: u32| {
+            let bytes = self.bytes.get(slot);
+            bytes.get(self.prefix(slot).len() + skip..bytes.len() - cut).unwrap_or_default()
+        };
         put(rest, suffix.convert_rows(slots.iter().map(|s| parser.parse(tail(*s))))?);
         columns.into_iter().map(|c| c.ok_or_else(|| Error::internal("a ranked column got lost"))).collect()
     }
@@ -321,79 +413,6 @@ impl OrderedRows {
 /// Weights of a batch, or ones.
 pub(crate) fn weight_at(diffs: Option<&Int64Array>, row: usize) -> i64 {
     diffs.map_or(1, |d| d.value(row))
-}
-
-/// A place in a run: chunk, and index in it.
-type Place = (usize, usize);
-
-impl Run {
-    fn find(&self, compare: impl Fn(u32) -> Ordering) -> std::result::Result<(u32, Place), Place> {
-        let (chunk, slots) = match self {
-            Run::Short(slots) => (0, slots),
-            Run::Long(chunks) => {
-                // The first chunk whose last row is not before the one looked for, else the last chunk.
-                let before = |c: &Vec<u32>| c.last().is_some_and(|last| compare(*last) == Ordering::Less);
-                let chunk = chunks.partition_point(before).min(chunks.len().saturating_sub(1));
-                match chunks.get(chunk) {
-                    Some(slots) => (chunk, slots),
-                    None => return Err((0, 0)),
-                }
-            }
-        };
-        match slots.binary_search_by(|slot| compare(*slot)) {
-            Ok(at) => Ok((slots.get(at).copied().unwrap_or(0), (chunk, at))),
-            Err(at) => Err((chunk, at)),
-        }
-    }
-
-    fn insert(&mut self, (chunk, at): Place, slot: u32) {
-        match self {
-            Run::Short(slots) => {
-                slots.insert(at, slot);
-                if slots.len() > CHUNK_MAX {
-                    let second = slots.split_off(CHUNK_MAX / 2);
-                    *self = Run::Long(vec![std::mem::take(slots), second]);
-                }
-            }
-            Run::Long(chunks) => {
-                let Some(slots) = chunks.get_mut(chunk) else { return chunks.push(vec![slot]) };
-                slots.insert(at, slot);
-                if slots.len() > CHUNK_MAX {
-                    let second = slots.split_off(CHUNK_MAX / 2);
-                    chunks.insert(chunk + 1, second);
-                }
-            }
-        }
-    }
-
-    fn remove(&mut self, (chunk, at): Place) {
-        match self {
-            Run::Short(slots) => drop(slots.remove(at)),
-            Run::Long(chunks) => {
-                let Some(slots) = chunks.get_mut(chunk) else { return };
-                slots.remove(at);
-                if slots.is_empty() {
-                    chunks.remove(chunk);
-                }
-            }
-        }
-    }
-
-    fn truncate(&mut self, kept: usize, gone: &mut Vec<u32>) {
-        match self {
-            Run::Short(slots) if kept < slots.len() => gone.extend(slots.drain(kept..)),
-            Run::Short(_) => {}
-            Run::Long(chunks) => {
-                let mut left = kept;
-                for slots in chunks.iter_mut() {
-                    let here = left.min(slots.len());
-                    gone.extend(slots.drain(here..));
-                    left -= here;
-                }
-                chunks.retain(|c| !c.is_empty());
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -335,6 +335,13 @@ impl Rows {
         self.columns.iter().enumerate().all(|(i, column)| column.same(slot, probe, i, row))
     }
 
+    /// Empties a slot that its user has numbered himself.
+    pub(crate) fn clear(&mut self, slot: u32) {
+        for column in &mut self.columns {
+            column.clear(slot);
+        }
+    }
+
     /// Forgets a row.
     pub(crate) fn remove(&mut self, slot: u32) {
         for column in &mut self.columns {

@@ -17,15 +17,20 @@ pub(super) fn headline(rank: &Rank, input: Option<&Schema>) -> String {
     format!("Rank {} {range}{}", rank.function, by(&names(input, &rank.partition)))
 }
 
+/// A column with its direction, and where NULL stands when that is not where it usually does.
+pub(super) fn order_column(order: &OrderColumn, schema: Option<&Schema>) -> String {
+    let direction = if order.descending { " DESC" } else { "" };
+    let nulls = match (order.nulls_first, order.descending) {
+        (true, true) => " NULLS FIRST",
+        (false, false) => " NULLS LAST",
+        _ => "",
+    };
+    format!("{}{direction}{nulls}", names(schema, &[order.column]))
+}
+
 pub(super) fn details(rank: &Rank, input: Option<&Node>, clock: String, lines: &mut Vec<String>) {
     let schema = input.map(|n| n.schema.as_ref());
-    let column = |o: &OrderColumn| {
-        let direction = if o.descending { " DESC" } else { "" };
-        let nulls =
-            if o.nulls_first == o.descending { if o.nulls_first { " NULLS FIRST" } else { " NULLS LAST" } } else { "" };
-        format!("{}{direction}{nulls}", names(schema, &[o.column]))
-    };
-    let mut order: Vec<String> = rank.order.iter().map(column).collect();
+    let mut order: Vec<String> = rank.order.iter().map(|o| order_column(o, schema)).collect();
     if rank.function == RankFunction::RowNumber {
         order.push(
             match rank.ties {

@@ -10,6 +10,7 @@ mod changes;
 mod join;
 mod match_recognize;
 mod needs;
+mod over;
 mod rank;
 mod recursive;
 mod refuse;
@@ -138,6 +139,7 @@ impl Lowering<'_> {
                 }
             },
             LogicalPlan::Limit(limit) => self.limit(limit),
+            LogicalPlan::Window(window) => self.over(window),
             LogicalPlan::Aggregate(aggregate) => {
                 let exprs = aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
                 let input = self.below(&aggregate.input, exprs)?;

@@ -15,14 +15,10 @@ impl Lowering<'_> {
                 "Joins, EXISTS and IN with a subquery come with exact incremental SQL; until then denormalise upstream.",
             ),
             LogicalPlan::Sort(_) => (
-                "ORDER BY over a stream needs retraction",
+                "ORDER BY without LIMIT has no meaning for a result that is kept up to date",
                 "ORDER BY",
-                "Leave ORDER BY out and sort where the result is shown (a screen tile has `sort` and `limit`).",
-            ),
-            LogicalPlan::Window(_) => (
-                "OVER needs retraction",
-                "OVER",
-                "Aggregate in a TUMBLE, HOP or CUMULATE window; ranking and OVER come with exact incremental SQL.",
+                "Add LIMIT n to keep the first n rows, or sort where the result is shown (a screen tile has `sort` and \
+                 `limit`).",
             ),
             LogicalPlan::Distinct(_) => {
                 ("DISTINCT ON needs retraction", "DISTINCT", "Use SELECT DISTINCT, or GROUP BY with FIRST_VALUE.")

@@ -38,7 +38,7 @@ fn rows_stand_in_order_and_come_back_whole() {
     for seed in 0..40 {
         let mut rng = Rng::new(seed);
         let options = SortOptions { descending: true, nulls_first: false };
-        let mut rows = OrderedRows::new(&schema, &[1], &[(2, options)], false).unwrap();
+        let mut rows = OrderedRows::new(&schema, &[1], &[(2, options)], Stamp::None).unwrap();
         let mut twin: BTreeMap<Key, i64> = BTreeMap::new();
         let spread = [3, 2000][seed as usize % 2];
         for _ in 0..40 {
@@ -92,7 +92,7 @@ fn rows_stand_in_order_and_come_back_whole() {
 #[test]
 fn what_stands_behind_is_cut_off() {
     let schema = Schema::new(vec![Field::new("n", DataType::Int64, true)]);
-    let mut rows = OrderedRows::new(&schema, &[], &[(0, SortOptions::default())], false).unwrap();
+    let mut rows = OrderedRows::new(&schema, &[], &[(0, SortOptions::default())], Stamp::None).unwrap();
     let numbers: Vec<i64> = (0..1000).map(|n| (n * 7919) % 1000).collect();
     let batch =
         RecordBatch::try_new(Arc::new(schema.clone()), vec![Arc::new(Int64Array::from(numbers.clone()))]).unwrap();

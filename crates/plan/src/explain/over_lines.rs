@@ -1,0 +1,58 @@
+//! EXPLAIN of OVER.
+
+use arrow::datatypes::Schema;
+
+use super::rank_lines::order_column;
+use crate::over::{Over, OverEmission, Reach};
+
+pub(super) fn details(over: &Over, input: Option<&Schema>, clock: String, lines: &mut Vec<String>) {
+    lines.extend(over.calls.iter().map(|call| format!("computes: {}", call.sql)));
+    let mut order: Vec<String> = over.order.iter().map(|o| order_column(o, input)).collect();
+    order.push(
+        match over.emission {
+            OverEmission::Arrival { .. } => "then the first to come",
+            _ => "then the other columns",
+        }
+        .to_owned(),
+    );
+    lines.push(format!("order: {}", order.join(", ")));
+    let reaches = || over.calls.iter().map(|c| c.reach);
+    match over.emission {
+        OverEmission::Changes => {
+            lines.push("emits the changed results of every epoch".to_owned());
+            lines.push(match reaches().all(|r| matches!(r, Reach::Rows { .. })) {
+                true => "work: the rows around each change".to_owned(),
+                false => "work: the whole of each changed partition".to_owned(),
+            });
+            lines.push("state: all rows and their results, kept for ever (grows with the input)".to_owned());
+            return;
+        }
+        OverEmission::Watermark { .. } => {
+            lines.push(format!("emits a row when the watermark passes it; {clock}"));
+        }
+        OverEmission::Arrival { .. } => lines.push("emits at once, in the order of arrival".to_owned()),
+    }
+    let pending = match over.emission {
+        OverEmission::Watermark { .. } => "rows the watermark has not passed, and ",
+        _ => "",
+    };
+    let mut rows = 0;
+    let mut ms = None;
+    let mut all = false;
+    for reach in reaches() {
+        match reach {
+            Reach::Rows { before, .. } => rows = rows.max(before),
+            Reach::Millis(wide) => ms = ms.max(Some(wide)),
+            Reach::Back | Reach::Partition => all = true,
+            Reach::Running => {}
+        }
+    }
+    let kept = match (all, rows, ms) {
+        (true, ..) => "all rows, kept for ever (grows with the input)".to_owned(),
+        (false, 0, None) => "one entry per partition, kept for ever (grows with the number of partitions)".to_owned(),
+        (false, rows, None) => format!("the last {rows} of each partition"),
+        (false, 0, Some(ms)) => format!("those of the last {ms} ms"),
+        (false, rows, Some(ms)) => format!("the last {rows} of each partition and those of the last {ms} ms"),
+    };
+    lines.push(format!("state: {pending}{kept}"));
+}
