@@ -52,12 +52,14 @@ pub(crate) struct TimeDomain {
     pub(crate) clock: bool,
     /// Its rows are made by another window's firing: they are judged against the watermark before it.
     pub(crate) cascaded: bool,
+    /// How far behind the sources' watermarks its rows may come: joins before it have kept them back.
+    pub(crate) lag_ms: i64,
 }
 
 impl TimeDomain {
     /// The watermark at which windows fire in an epoch: the minimum over the sources.
     pub(crate) fn watermark(&self, epoch: &EpochInfo) -> Watermark {
-        let minimum = minimum(&epoch.watermarks, &self.sources);
+        let minimum = self.held_back(minimum(&epoch.watermarks, &self.sources));
         if self.clock && minimum != Watermark::END { Watermark(epoch.now_ms.saturating_sub(1)) } else { minimum }
     }
 
@@ -65,8 +67,15 @@ impl TimeDomain {
     pub(crate) fn late_watermark(&self, epoch: &EpochInfo) -> Watermark {
         match (self.clock, self.cascaded) {
             (true, _) => Watermark::NONE,
-            (false, true) => minimum(&epoch.watermarks_before, &self.sources),
-            (false, false) => minimum(&epoch.watermarks, &self.sources),
+            (false, true) => self.held_back(minimum(&epoch.watermarks_before, &self.sources)),
+            (false, false) => self.held_back(minimum(&epoch.watermarks, &self.sources)),
+        }
+    }
+
+    fn held_back(&self, watermark: Watermark) -> Watermark {
+        match watermark.millis() {
+            Some(time) => Watermark(time.saturating_sub(self.lag_ms)),
+            None => watermark,
         }
     }
 }

@@ -232,6 +232,7 @@ fn by_clock(node: &sloth_plan::Node) -> bool {
         NodeKind::WindowAggregate(window) => window.proctime,
         NodeKind::SessionAggregate(session) => session.proctime,
         NodeKind::Match(matching) => matching.proctime,
+        NodeKind::WindowJoin(window) => window.proctime,
         _ => false,
     }
 }

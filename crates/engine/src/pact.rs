@@ -1,4 +1,4 @@
-//! Where messages go between workers: by key, to all, to worker 0.
+//! Where messages go between workers: by key, to a given worker, to all, to worker 0.
 
 use arrow::array::{RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::take;
@@ -11,10 +11,19 @@ use timely::progress::Stamp;
 use crate::hash::{KeyHasher, worker_of};
 use crate::message::{Batch, Message};
 
+/// Where the batches of an input go.
+#[derive(Clone, Debug)]
+pub(crate) enum Route {
+    /// Each row to the worker that owns its values of these columns; to worker 0 when there are none.
+    Key(Vec<usize>),
+    /// Each batch to the worker that its place's number names: copies were made before.
+    Named,
+}
+
 /// Sends each row to the worker that owns its key.
 pub(crate) struct ByKey {
-    /// The key columns of each input.
-    keys: Vec<Vec<usize>>,
+    /// The way of each input.
+    routes: Vec<Route>,
     /// Key columns of partial batches: they are laid out as pane, keys, states.
     partial_keys: Vec<usize>,
     hasher: KeyHasher,
@@ -29,12 +38,19 @@ pub(crate) struct ToFirst;
 
 /// Rows by the hash of the `keys` of their input (of `partial_keys` in partial batches).
 pub(crate) fn by_key(keys: Vec<Vec<usize>>, partial_keys: Vec<usize>) -> DistributorPact<impl FnOnce(usize) -> ByKey> {
-    DistributorPact(move |peers| ByKey {
-        keys,
-        partial_keys,
-        hasher: KeyHasher::default(),
-        rows_of: vec![vec![]; peers],
-    })
+    let routes = keys.into_iter().map(Route::Key).collect();
+    DistributorPact(move |peers| ByKey::new(routes, partial_keys, peers))
+}
+
+/// The rows of each input its own way.
+pub(crate) fn by_route(routes: Vec<Route>) -> DistributorPact<impl FnOnce(usize) -> ByKey> {
+    DistributorPact(move |peers| ByKey::new(routes, vec![], peers))
+}
+
+impl ByKey {
+    fn new(routes: Vec<Route>, partial_keys: Vec<usize>, peers: usize) -> Self {
+        ByKey { routes, partial_keys, hasher: KeyHasher::default(), rows_of: vec![vec![]; peers] }
+    }
 }
 
 /// Ticks to all workers.
@@ -55,8 +71,16 @@ impl Distributor<Message> for ByKey {
         pushers: &mut [P],
     ) {
         let Message::Batch(batch) = std::mem::take(container) else { return };
-        let of_port = self.keys.get(usize::from(batch.port));
-        let keys = if batch.partial { &self.partial_keys } else { of_port.unwrap_or(&self.partial_keys) };
+        let keys = match self.routes.get(usize::from(batch.port)) {
+            Some(Route::Named) => {
+                if let Some(pusher) = pushers.get_mut(batch.place.seq as usize) {
+                    Envelope::push_at(&mut Message::Batch(batch), stamp.clone(), pusher);
+                }
+                return;
+            }
+            Some(Route::Key(keys)) if !batch.partial => keys,
+            _ => &self.partial_keys,
+        };
         if keys.is_empty() {
             if let Some(first) = pushers.first_mut() {
                 Envelope::push_at(&mut Message::Batch(batch), stamp.clone(), first);

@@ -1,5 +1,7 @@
 //! From plan to dataflow: one match from node to operator, on every worker alike.
 
+mod joins;
+
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,9 +18,7 @@ use crate::dataflow::{Call, Edge, Floor, read_source, stateful, stateless, tick_
 use crate::epoch::{EpochTable, TimeDomain};
 use crate::io::reader::SourceReader;
 use crate::io::writer::Writer;
-use crate::message::Batch;
 use crate::operators::group::{GroupAggregateOperator, GroupParts};
-use crate::operators::join::JoinOperator;
 use crate::operators::local::LocalAggregate;
 use crate::operators::materialize::MaterializeOperator;
 use crate::operators::normalize::NormalizeOperator;
@@ -70,7 +70,8 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
     for (id, node) in plan.nodes.iter().enumerate() {
         let inputs: Vec<Edge<'_>> = node.inputs.iter().filter_map(|i| edges.get(*i).cloned()).collect();
         let first = || inputs.first().cloned().ok_or_else(|| Error::internal("a node has no input"));
-        let domain = |clock, cascaded| TimeDomain { sources: ordinals(&node.sources), clock, cascaded };
+        let lag_ms = node.inputs.iter().map(|i| plan.lag_ms(*i)).max().unwrap_or(0);
+        let domain = |clock, cascaded| TimeDomain { sources: ordinals(&node.sources), clock, cascaded, lag_ms };
         let input_schema = || {
             let input = node.inputs.first().and_then(|i| plan.nodes.get(*i));
             input.map(|n| Arc::clone(&n.schema)).ok_or_else(|| Error::internal("a node has no input"))
@@ -162,20 +163,10 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 let operator = GroupAggregateOperator::new(parts, Arc::clone(&floor.context))?;
                 stateful(&floor, exchanged, "group aggregate", by_key_of(&group.keys), operator)
             }
-            NodeKind::Join(join) => {
-                let (Some(left), Some(right)) = (node.inputs.first().copied(), node.inputs.get(1).copied()) else {
-                    return Err(Error::internal("a join without two inputs"));
-                };
-                let schemas = [left, right].map(|i| {
-                    plan.nodes.get(i).map(|n| Arc::clone(&n.schema)).unwrap_or_else(|| Arc::clone(&node.schema))
-                });
-                let retracts = [changes(plan, left), changes(plan, right)];
-                let operator =
-                    JoinOperator::new(join, schemas, retracts, Arc::clone(&node.schema), Arc::clone(&floor.context))?;
-                let ports = inputs.iter().enumerate().map(|(port, edge)| at_port(&floor, edge.clone(), port as u8));
-                let both = floor.scope.concatenate(ports.collect::<Vec<_>>());
-                let keys = vec![join.left_keys.clone(), join.right_keys.clone()];
-                stateful(&floor, both, "join", pact::by_key(keys, vec![]), operator)
+            NodeKind::Join(join) => joins::join(&floor, plan, node, join, &inputs)?,
+            NodeKind::WindowJoin(window) => {
+                let domain = |cascaded| domain(window.proctime, cascaded);
+                joins::window_join(&floor, plan, node, window, &inputs, domain)?
             }
             NodeKind::Match(matching) => {
                 let time = domain(matching.proctime, false);
@@ -240,6 +231,16 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 let operator = MaterializeOperator::new(schema, &made.key, made.by_content, context)?;
                 stateful(&floor, first()?, "materialize", by_key_of(&made.key), operator)
             }
+            NodeKind::IntervalJoin(interval) => {
+                joins::interval_join(&floor, plan, node, interval, &inputs, |cascaded| domain(false, cascaded))?
+            }
+            NodeKind::TemporalJoin(temporal) => {
+                let right =
+                    node.inputs.get(1).and_then(|i| plan.nodes.get(*i)).map_or(vec![], |n| ordinals(&n.sources));
+                let domain = |cascaded| domain(false, cascaded);
+                joins::temporal_join(&floor, plan, node, temporal, &inputs, right, domain)?
+            }
+            NodeKind::SingleRow => joins::single_row(&floor, first()?),
             NodeKind::Sink(sink) => {
                 let ordinal = sinks;
                 sinks += 1;
@@ -290,7 +291,7 @@ fn changes(plan: &JobPlan, node: NodeId) -> bool {
 /// Says for which input of the next operator an edge's batches are.
 fn at_port<'s>(floor: &Floor<'s>, input: Edge<'s>, port: u8) -> Edge<'s> {
     stateless(floor, input, "port", move |_, batch, out| {
-        out.push(Batch { port, ..batch });
+        out.push(crate::message::Batch { port, ..batch });
         Ok(())
     })
 }

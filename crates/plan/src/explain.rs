@@ -10,8 +10,8 @@ use sloth_types::ChangelogMode;
 
 use crate::aggregate::AggregateCall;
 use crate::node::{
-    BadRecordPolicy, JobPlan, Join, Node, NodeId, NodeKind, SourceNode, SourceOrigin, Stage, WatermarkRule,
-    WindowSource,
+    BadRecordPolicy, JobPlan, Join, JoinExchange, JoinKind, Node, NodeId, NodeKind, SourceNode, SourceOrigin, Stage,
+    TemporalAt, TemporalJoin, WatermarkRule, WindowSource,
 };
 
 /// The plan as an indented tree for each sink. A node that several sinks use is printed once and referred to as `#n`.
@@ -79,6 +79,13 @@ fn headline(node: &Node, input: Option<&Node>) -> String {
         NodeKind::Recursive(recursive) => format!("Recursive {}", recursive.name),
         NodeKind::Normalize(n) => format!("Normalize{}", by(&columns(&n.key))),
         NodeKind::Materialize(m) => format!("Materialize{}", by(&columns(&m.key))),
+        NodeKind::WindowJoin(window) => format!("WindowJoin {:?}", window.join.kind),
+        NodeKind::IntervalJoin(interval) => format!("IntervalJoin {:?}", interval.join.kind),
+        NodeKind::TemporalJoin(temporal) => match temporal.at {
+            TemporalAt::Event { .. } => format!("TemporalJoin {:?}", temporal.join.kind),
+            TemporalAt::Now { .. } => format!("LookupJoin {:?}", temporal.join.kind),
+        },
+        NodeKind::SingleRow => "SingleRow".to_owned(),
         NodeKind::LateRows(w) => format!("LateRows behind {}", w.window),
         NodeKind::BadRecords => "BadRecords".to_owned(),
         NodeKind::Sink(sink) => {
@@ -162,7 +169,6 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
             lines.push("emits one row for each key, the last that came: the query does not prove the key".to_owned());
             lines.push("state: all rows, kept until they are taken back (grows with the input)".to_owned());
         }
-        NodeKind::Join(join) => join_details(plan, node, join, &mut lines),
         NodeKind::Over(over) => {
             exchange(&over.partition, &[], input, plan, &mut lines);
             over_lines::details(over, input.map(|n| n.schema.as_ref()), clock(plan, node, false), &mut lines);
@@ -170,6 +176,38 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
         NodeKind::Rank(rank) => {
             exchange(&rank.partition, &[], input, plan, &mut lines);
             rank_lines::details(rank, input, clock(plan, node, rank.proctime), &mut lines);
+        }
+        NodeKind::Join(join) => {
+            join_details(plan, node, join, &mut lines);
+            let kept = match (join.residual.is_some() || join.kind.pairs(), join.kind) {
+                (true, _) => "the rows of both sides",
+                (false, JoinKind::RightSemi | JoinKind::RightAnti) => {
+                    "the rows of the right side and the keys of the left"
+                }
+                _ => "the rows of the left side and the keys of the right",
+            };
+            lines.push(format!("state: {kept}, kept for ever (grows with the input)"));
+        }
+        NodeKind::IntervalJoin(interval) => {
+            join_details(plan, node, &interval.join, &mut lines);
+            lines.push(format!(
+                "state: rows whose partners may still come, from {} ms to {} ms apart; freed behind the {}",
+                interval.lower_ms,
+                interval.upper_ms,
+                clock(plan, node, false)
+            ));
+        }
+        NodeKind::TemporalJoin(temporal) => {
+            join_details(plan, node, &temporal.join, &mut lines);
+            temporal_details(plan, node, temporal, &mut lines);
+        }
+        NodeKind::WindowJoin(window) => {
+            join_details(plan, node, &window.join, &mut lines);
+            lines.push(format!(
+                "emits when the watermark passes a window's end; {}",
+                clock(plan, node, window.proctime)
+            ));
+            lines.push("state: the rows of open windows; freed when the window closes".to_owned());
         }
         _ => {}
     }
@@ -245,19 +283,44 @@ fn join_details(plan: &JobPlan, node: &Node, join: &Join, lines: &mut Vec<String
         names(node.inputs.get(index).and_then(|i| plan.nodes.get(*i)).map(|n| n.schema.as_ref()), keys)
     };
     let (left, right) = (side(0, &join.left_keys), side(1, &join.right_keys));
+    let single = |side: usize| {
+        let key = node.inputs.get(side).and_then(|i| plan.nodes.get(*i)).and_then(|n| n.key.as_ref());
+        key.is_some_and(Vec::is_empty)
+    };
     match join.left_keys.is_empty() {
+        true if single(0) || single(1) => lines.push("on: every row with the single row of the other side".to_owned()),
+        true if join.residual.is_none() && !join.kind.pairs() => {
+            lines.push("on: whether the other side has a row at all".to_owned());
+        }
         true => lines.push("on: every pair (warning: the work grows with the product of both sides)".to_owned()),
         false => {
             lines.push(format!("on: ({left}) = ({right}){}", if join.null_equal { ", NULL equals NULL" } else { "" }))
         }
     }
     lines.extend(join.residual.iter().map(|r| format!("and: {r}")));
-    lines.push(match (plan.settings.parallelism, left.is_empty()) {
+    lines.push(match (plan.settings.parallelism, join.exchange) {
         (1, _) => "exchange: none (one worker)".to_owned(),
-        (_, true) => "exchange: to one worker".to_owned(),
+        (_, JoinExchange::CopyRight) => "exchange: left rows spread, right rows to every worker".to_owned(),
+        (_, JoinExchange::CopyLeft) => "exchange: right rows spread, left rows to every worker".to_owned(),
+        _ if left.is_empty() => "exchange: to one worker".to_owned(),
         _ => format!("exchange: by hash of {left} and of {right}"),
     });
-    lines.push("state: the rows of both sides, kept for ever (grows with the input)".to_owned());
+}
+
+fn temporal_details(plan: &JobPlan, node: &Node, temporal: &TemporalJoin, lines: &mut Vec<String>) {
+    match temporal.at {
+        TemporalAt::Event { .. } => {
+            lines.push(format!("emits a left row when it is passed by the {}", clock(plan, node, false)));
+            lines.push(
+                "state: waiting left rows, and the right versions since the watermark with the one before".to_owned(),
+            );
+        }
+        TemporalAt::Now { hold } => {
+            let wait = if hold { "; left rows wait until the right side has been read once" } else { "" };
+            lines.push(format!("takes the right side as it is when a left row comes: not repeatable{wait}"));
+            lines.push("state: the rows of the right side".to_owned());
+        }
+    }
 }
 
 fn clock(plan: &JobPlan, node: &Node, proctime: bool) -> String {

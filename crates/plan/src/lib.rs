@@ -16,9 +16,10 @@ pub mod window;
 
 pub use aggregate::{AggregateCall, CallOrder};
 pub use node::{
-    BadRecordPolicy, GroupAggregate, JobPlan, Join, JoinKind, Materialize, Node, NodeId, NodeKind, Normalize,
-    SessionAggregate, SetOperation, SinkNode, SourceNode, SourceOrigin, Stage, UnnestColumn, WatermarkRule,
-    WindowAggregate, WindowAssign, WindowSource, bad_record_schema,
+    BadRecordPolicy, GroupAggregate, IntervalJoin, JobPlan, Join, JoinExchange, JoinKind, Materialize, Node, NodeId,
+    NodeKind, Normalize, SessionAggregate, SetOperation, SinkNode, SourceNode, SourceOrigin, Stage, TemporalAt,
+    TemporalJoin, UnnestColumn, WatermarkRule, WindowAggregate, WindowAssign, WindowJoin, WindowSource,
+    bad_record_schema,
 };
 pub use over::{Over, OverCall, OverEmission, Reach};
 pub use rank::{OrderColumn, Rank, RankFunction, Ties};

@@ -77,6 +77,14 @@ pub enum NodeKind {
     Normalize(Normalize),
     /// Makes rows unique by a key: keeps all rows of a key and gives the one that came last.
     Materialize(Materialize),
+    /// Joins two windowed inputs, window by window, when the watermark closes them.
+    WindowJoin(Box<WindowJoin>),
+    /// Joins rows whose event times lie within bounds of each other.
+    IntervalJoin(Box<IntervalJoin>),
+    /// Joins each row with a table as it was at the row's time, or as it is now.
+    TemporalJoin(Box<TemporalJoin>),
+    /// Passes its input on, and fails when that has more than one row at an epoch's end.
+    SingleRow,
     /// Passes only the rows that are late for every window they belong to.
     LateRows(WindowAssign),
     /// Passes the bad records of the source (columns: raw, split, place, error), whatever its rows.
@@ -295,8 +303,84 @@ pub struct Join {
     pub null_equal: bool,
     /// What a pair must fulfil besides, over the columns of left and right side by side.
     pub residual: Option<Arc<dyn PhysicalExpr>>,
-    /// `NOT IN`: a NULL among the right keys leaves no row of an anti join.
-    pub null_aware: bool,
+    /// How the rows of both sides meet.
+    pub exchange: JoinExchange,
+}
+
+/// How the rows of a [`Join`] come to the same worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinExchange {
+    /// By the hash of their keys; on one worker when there are none.
+    ByKey,
+    /// The left rows are spread, every worker has all right rows.
+    CopyRight,
+    /// The right rows are spread, every worker has all left rows.
+    CopyLeft,
+}
+
+/// A join of two append-only inputs whose keys hold the bounds of a window. The rows of a window are joined once, when
+/// the watermark has passed its end.
+#[derive(Clone, Debug)]
+pub struct WindowJoin {
+    /// The join of a window's rows; both bounds are among its keys.
+    pub join: Join,
+    /// Column of the window's end in either input.
+    pub ends: [usize; 2],
+    /// The time is processing time: windows close by the wall clock, and no row is late.
+    pub proctime: bool,
+    /// As [`WindowAggregate::cascaded`], for either input.
+    pub cascaded: [bool; 2],
+}
+
+/// A join of two append-only inputs with `lower <= left time - right time <= upper`. A row is kept until the watermark has
+/// passed its last possible partner; its output never changes.
+#[derive(Clone, Debug)]
+pub struct IntervalJoin {
+    /// The join; the bounds are part of its residual.
+    pub join: Join,
+    /// Of either input the time's column, and how far the column is ahead of the time (1 for a window's end).
+    pub times: [(usize, i64); 2],
+    /// Milliseconds.
+    pub lower_ms: i64,
+    /// Milliseconds.
+    pub upper_ms: i64,
+    /// As [`WindowAggregate::cascaded`], for either input.
+    pub cascaded: [bool; 2],
+}
+
+impl IntervalJoin {
+    /// How far behind the watermark a row of the output may be.
+    pub fn lag_ms(&self) -> i64 {
+        self.upper_ms.max(self.lower_ms.saturating_neg()).max(0)
+    }
+}
+
+/// A join of an append-only left input with the right one as of some time: inner or left. Its output never changes.
+#[derive(Clone, Debug)]
+pub struct TemporalJoin {
+    /// The join.
+    pub join: Join,
+    /// As of when.
+    pub at: TemporalAt,
+    /// As [`WindowAggregate::cascaded`], for either input.
+    pub cascaded: [bool; 2],
+}
+
+/// The time of a [`TemporalJoin`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TemporalAt {
+    /// The left row's event time.
+    Event {
+        /// Column of the left row's time.
+        left: usize,
+        /// Column of the time from which a right row is valid.
+        right: usize,
+    },
+    /// When the left row comes.
+    Now {
+        /// Left rows wait until the right input has ended (it is read once).
+        hold: bool,
+    },
 }
 
 /// How two inputs with the same columns are put together; the output has the same columns. Rows are compared as a whole,
@@ -369,6 +453,13 @@ impl JobPlan {
         }
         self.nodes.insert(at, node);
         at
+    }
+
+    /// How far behind the watermark of its sources the rows of a node may be.
+    pub fn lag_ms(&self, node: NodeId) -> i64 {
+        let Some(node) = self.nodes.get(node) else { return 0 };
+        let own = if let NodeKind::IntervalJoin(interval) = &node.kind { interval.lag_ms() } else { 0 };
+        own + node.inputs.iter().map(|input| self.lag_ms(*input)).max().unwrap_or(0)
     }
 
     /// Ids of the source nodes, in order.

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, UInt32Array, new_null_array};
+use arrow::buffer::NullBuffer;
 use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::{Schema, SchemaRef};
 use sloth_plan::{Join, JoinKind};
@@ -34,6 +35,8 @@ pub(crate) struct JoinOperator {
     schema: SchemaRef,
     /// No row of the output is ever taken back.
     appends: bool,
+    /// Nets what both sides of an epoch have made of the same row.
+    netted: Consolidator,
     gauge: StateGauge,
 }
 
@@ -51,7 +54,7 @@ struct Side {
 
 /// Whether a side's rows appear in the output outside of pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Alone {
+pub(super) enum Alone {
     Never,
     /// When they have no partner.
     Unmatched,
@@ -62,7 +65,7 @@ enum Alone {
 }
 
 impl Alone {
-    fn of(kind: JoinKind) -> [Alone; 2] {
+    pub(super) fn of(kind: JoinKind) -> [Alone; 2] {
         match kind {
             JoinKind::Inner => [Alone::Never, Alone::Never],
             JoinKind::Left => [Alone::Unmatched, Alone::Never],
@@ -96,14 +99,19 @@ impl JoinOperator {
         context: Arc<JobContext>,
     ) -> Result<Self> {
         let alone = Alone::of(join.kind);
+        let paired = paired_schema(&inputs);
         let [left, right] = inputs;
-        let paired = left.fields().iter().chain(right.fields()).map(|f| f.as_ref().clone().with_nullable(true));
-        let paired = Arc::new(Schema::new(paired.collect::<Vec<_>>()));
+        // Rows of a side that never come out are not kept, when their keys tell all.
+        let by_weight = join.residual.is_none() && !join.kind.pairs();
         let side = |schema: SchemaRef, keys: &[usize], retracts, alone| -> Result<Side> {
+            let arrangement = match by_weight && alone == Alone::Never {
+                true => Arrangement::of_weights(&schema, keys, retracts)?,
+                false => Arrangement::new(&schema, keys, retracts)?,
+            };
             Ok(Side {
                 waiting: vec![],
                 consolidator: Consolidator::new(&schema)?,
-                arrangement: Arrangement::new(&schema, keys, retracts)?,
+                arrangement,
                 keys: keys.to_vec(),
                 schema,
                 alone,
@@ -116,7 +124,9 @@ impl JoinOperator {
         ];
         let grows = matches!(join.kind, JoinKind::Inner | JoinKind::LeftSemi | JoinKind::RightSemi);
         let appends = grows && retracts == [false, false];
-        Ok(JoinOperator { join: join.clone(), sides, paired, schema, appends, gauge: StateGauge::new(context) })
+        let netted = Consolidator::new(&schema)?;
+        let gauge = StateGauge::new(context);
+        Ok(JoinOperator { join: join.clone(), sides, paired, schema, appends, netted, gauge })
     }
 
     /// Takes in an epoch's changes of one side, against the other side as it is.
@@ -173,11 +183,7 @@ impl JoinOperator {
         if self.join.null_equal {
             return Ok(Some(delta.clone()));
         }
-        let mut nulls = None;
-        for key in &side.keys {
-            nulls = arrow::buffer::NullBuffer::union(nulls.as_ref(), delta.rows.column(*key).logical_nulls().as_ref());
-        }
-        let Some(nulls) = nulls.filter(|n| n.null_count() > 0) else { return Ok(Some(delta.clone())) };
+        let Some(nulls) = null_keys(&delta.rows, &side.keys) else { return Ok(Some(delta.clone())) };
         let valid = BooleanArray::new(nulls.inner().clone(), None);
         if side.alone != Alone::Never {
             let never = pick(delta, &arrow::compute::not(&valid)?)?;
@@ -251,8 +257,8 @@ impl JoinOperator {
         let mut diffs = Int64Array::from(weights);
         if let Some(residual) = &self.join.residual {
             let mask = evaluate(residual, &batch)?;
-            let mask = mask.as_boolean();
-            for row in (0..mask.len()).filter(|row| mask.is_valid(*row) && mask.value(*row)) {
+            let mask = &certain(mask.as_boolean());
+            for row in mask.values().set_indices() {
                 let (mine, slot) = (rows.value(row), slots[row]);
                 partners[mine as usize] += other.weight(slot);
                 moved.add(slot, delta.diffs.as_ref().map_or(1, |d| d.value(mine as usize)));
@@ -376,6 +382,29 @@ impl JoinOperator {
     }
 }
 
+/// The columns of both inputs side by side.
+pub(super) fn paired_schema(inputs: &[SchemaRef; 2]) -> SchemaRef {
+    let fields = inputs.iter().flat_map(|s| s.fields()).map(|f| f.as_ref().clone().with_nullable(true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Which rows have no NULL among their keys; `None` when all of them.
+pub(super) fn null_keys(rows: &RecordBatch, keys: &[usize]) -> Option<NullBuffer> {
+    let mut nulls = None;
+    for key in keys {
+        nulls = NullBuffer::union(nulls.as_ref(), rows.column(*key).logical_nulls().as_ref());
+    }
+    nulls.filter(|n| n.null_count() > 0)
+}
+
+/// The mask with false where it is NULL.
+pub(super) fn certain(mask: &BooleanArray) -> BooleanArray {
+    match mask.nulls() {
+        Some(nulls) => BooleanArray::new(mask.values() & nulls.inner(), None),
+        None => mask.clone(),
+    }
+}
+
 /// How the numbers of partners of stored rows have moved, by slot.
 #[derive(Default)]
 struct Moved(hashbrown::HashMap<u32, i64>);
@@ -409,16 +438,17 @@ impl Operator for JoinOperator {
     }
 
     fn on_epoch_end(&mut self, _: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
-        let mut changed = false;
-        for which in 0..2 {
-            let side = &mut self.sides[which];
+        let mut deltas = [None, None];
+        for (side, delta) in self.sides.iter_mut().zip(&mut deltas) {
             let waiting = std::mem::take(&mut side.waiting);
-            if let Some(delta) = side.consolidator.run(&waiting)? {
-                self.take_in(which, &delta, out)?;
-                changed = true;
+            *delta = side.consolidator.run(&waiting)?;
+        }
+        for (which, delta) in deltas.iter().enumerate() {
+            if let Some(delta) = delta {
+                self.take_in(which, delta, out)?;
             }
         }
-        if changed {
+        if deltas.iter().any(Option::is_some) {
             let [left, right] = &self.sides;
             let bytes = left.arrangement.bytes() + right.arrangement.bytes();
             self.gauge.set(left.arrangement.len() + right.arrangement.len(), bytes);
@@ -427,7 +457,14 @@ impl Operator for JoinOperator {
             for batch in out {
                 batch.diffs = None;
             }
+        } else if deltas.iter().all(Option::is_some) {
+            // What one side's change has made the other's may have taken back.
+            *out = self.netted.run(&std::mem::take(out))?.into_iter().collect();
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "join/tests.rs"]
+pub(crate) mod tests;

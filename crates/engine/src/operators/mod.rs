@@ -3,8 +3,11 @@
 
 pub(crate) mod delta;
 pub(crate) mod group;
+pub(crate) mod interval_join;
 pub(crate) mod join;
+pub(crate) mod join_once;
 pub(crate) mod local;
+pub(crate) mod lookup_join;
 pub(crate) mod materialize;
 pub(crate) mod normalize;
 pub(crate) mod over;
@@ -15,11 +18,14 @@ pub(crate) mod recursive;
 pub(crate) mod session;
 pub(crate) mod session_changes;
 pub(crate) mod set_operation;
+pub(crate) mod single_row;
 pub(crate) mod sink;
 pub(crate) mod stages;
+pub(crate) mod temporal_join;
 pub(crate) mod unnest;
 pub(crate) mod window;
 pub(crate) mod window_assign;
+pub(crate) mod window_join;
 
 use sloth_types::Result;
 

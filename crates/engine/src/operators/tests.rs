@@ -77,7 +77,7 @@ fn spec() -> GroupsSpec {
 }
 
 fn domain() -> TimeDomain {
-    TimeDomain { sources: vec![0], clock: false, cascaded: false }
+    TimeDomain { sources: vec![0], clock: false, cascaded: false, lag_ms: 0 }
 }
 
 fn batch(changes: &[(Row, i64)]) -> Batch {

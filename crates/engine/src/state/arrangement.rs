@@ -27,6 +27,8 @@ pub(crate) struct Arrangement {
     index: Option<HashTable<u32>>,
     hashes: Vec<u64>,
     hasher: KeyHasher,
+    /// Only the weights of keys are kept, no rows.
+    bare: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -52,6 +54,22 @@ impl Arrangement {
             index: retracts.then(HashTable::new),
             hashes: vec![],
             hasher: KeyHasher::default(),
+            bare: false,
+        })
+    }
+
+    /// An arrangement that keeps the weight of each key and forgets the rows.
+    pub(crate) fn of_weights(schema: &Schema, keys: &[usize], retracts: bool) -> Result<Self> {
+        let kept = Arrangement::new(&Schema::empty(), &[], false)?;
+        let encoder = KeyEncoder::new(keys.iter().map(|k| schema.field(*k).data_type().clone()).collect())?;
+        let index = retracts.then(HashTable::new);
+        Ok(Arrangement {
+            key_columns: keys.to_vec(),
+            keys: KeyTable::new(&encoder),
+            encoder,
+            index,
+            bare: true,
+            ..kept
         })
     }
 
@@ -136,8 +154,12 @@ impl Arrangement {
         } else {
             self.keys.intern(keys, &RowSet::Range(0..count), &mut key_slots);
         }
-        self.heads.resize(self.keys.slots(), ABSENT);
         self.totals.resize(self.keys.slots(), 0);
+        if self.bare {
+            self.add_weights(&key_slots, diffs);
+            return Ok(());
+        }
+        self.heads.resize(self.keys.slots(), ABSENT);
         let found = self.look_up(rows)?;
         slots.clear();
         let (mut new_rows, mut new_slots) = (vec![], vec![]);
@@ -167,6 +189,31 @@ impl Arrangement {
             }
         }
         Ok(())
+    }
+
+    fn add_weights(&mut self, key_slots: &[u32], diffs: Option<&Int64Array>) {
+        for (row, key) in key_slots.iter().enumerate() {
+            self.totals[*key as usize] += diffs.map_or(1, |d| d.value(row));
+        }
+        // A key may come down to nothing and up again within the batch: only what is nothing in the end goes.
+        let mut gone: Vec<u32> = key_slots.iter().copied().filter(|key| self.totals[*key as usize] == 0).collect();
+        gone.sort_unstable();
+        gone.dedup();
+        for key in gone {
+            self.keys.remove(key);
+        }
+    }
+
+    /// Forgets a row, whatever its weight.
+    pub(crate) fn remove(&mut self, slot: u32) {
+        let (Some(link), Some(weight)) = (self.links.get(slot as usize), self.weights.get_mut(slot as usize)) else {
+            return;
+        };
+        if let Some(total) = self.totals.get_mut(link.key as usize) {
+            *total -= *weight;
+        }
+        *weight = 0;
+        self.unlink(slot);
     }
 
     /// The slot of each row that is stored already; empty when nothing is ever taken back.
@@ -245,9 +292,15 @@ impl Arrangement {
         self.links[slot as usize] = Link { next: first, before: ABSENT, key };
     }
 
-    /// Number of rows.
+    /// Number of rows (of keys, when only their weights are kept).
     pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+        if self.bare { self.keys.len() } else { self.rows.len() }
+    }
+
+    /// True when no row and no key is left.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.len() == 0 && (self.keys.len() == 0 || self.key_columns.is_empty())
     }
 
     /// Estimated bytes.

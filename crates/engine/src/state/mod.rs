@@ -10,4 +10,6 @@ pub(crate) mod ordered;
 pub(crate) mod rows;
 pub(crate) mod sorted;
 pub(crate) mod tally;
+pub(crate) mod timed;
 pub(crate) mod values;
+pub(crate) mod versions;

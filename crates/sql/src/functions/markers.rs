@@ -1,4 +1,4 @@
-//! Markers of legacy group windows: never evaluated, the lowering replaces the aggregate that groups by them.
+//! Markers of legacy group windows and of temporal joins: never evaluated, the lowering replaces what they mark.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::plan_err;
@@ -41,5 +41,16 @@ macro_rules! marker {
     };
 }
 
+/// The time of a temporal join, and the join's condition: the lowering of joins takes it out.
+const AS_OF: Function = Function {
+    names: &[crate::rewrite::temporal::AS_OF],
+    usage: "t FOR SYSTEM_TIME AS OF l.time, l.time being a timestamp",
+    about: "Marks a temporal join; internal.",
+    volatility: Volatility::Immutable,
+    coerce: |types| Some(types.to_vec()),
+    returns: |_| DataType::Boolean,
+    invoke: |_| plan_err!("FOR SYSTEM_TIME AS OF was moved away from its join; join the two tables in a subquery"),
+};
+
 pub(super) static FUNCTIONS: &[Function] =
-    &[marker!(&["$window_start"], bound), marker!(&["$window_end"], bound), marker!(&["$window_time"], time)];
+    &[marker!(&["$window_start"], bound), marker!(&["$window_end"], bound), marker!(&["$window_time"], time), AS_OF];

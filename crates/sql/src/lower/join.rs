@@ -7,58 +7,100 @@ use datafusion::common::{DFSchema, JoinType, NullEquality};
 use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::expressions::Column as ColumnExpr;
 use datafusion::physical_plan::PhysicalExpr;
-use sloth_plan::{Join, JoinKind, Node, NodeKind, Stage};
+use sloth_plan::{Join, JoinExchange, JoinKind, Node, NodeKind, Stage};
 use sloth_types::{ChangelogMode, Error, Result};
 
 use super::relation::{Relation, Role};
 use super::{Lowering, as_column, internal};
+use crate::plan::Versioned;
+
+mod conditions;
+mod interval;
+mod temporal;
+mod window;
+
+use conditions::Conditions;
+
+/// Both inputs of a join, ready to meet.
+struct Inputs {
+    left: Relation,
+    right: Relation,
+    /// Columns of either input before computed keys were added behind them.
+    widths: [usize; 2],
+}
 
 impl Lowering<'_> {
     pub(super) fn join(&mut self, join: &datafusion::logical_expr::Join) -> Result<Relation> {
         let kind = self.kind_of(join)?;
+        if let Some((versioned, columns)) = Versioned::below(&join.right) {
+            return self.temporal_join(join, kind, versioned, &columns);
+        }
         let left = self.relation(&join.left)?;
         let left = self.materialize(left)?;
         let right = self.relation(&join.right)?;
         let right = self.materialize(right)?;
-        let (left_on, right_on): (Vec<&Expr>, Vec<&Expr>) = join.on.iter().map(|(l, r)| (l, r)).unzip();
-        let (left_width, right_width) = (left.schema.fields().len(), right.schema.fields().len());
-        let (left, left_keys) = self.with_keys(left, &left_on)?;
-        let (right, right_keys) = self.with_keys(right, &right_on)?;
-        let (left_schema, right_schema) = (self.schema_of(left.node), self.schema_of(right.node));
-        let residual = match &join.filter {
+        let conditions = Conditions::of(join, kind)?;
+        let left = conditions.left.iter().try_fold(left, |input, condition| self.filter(input, condition))?;
+        let right = conditions.right.iter().try_fold(right, |input, condition| self.filter(input, condition))?;
+        let widths = [left.schema.fields().len(), right.schema.fields().len()];
+        let (left, left_keys) = self.with_keys(left, &conditions.left_keys, "left")?;
+        let (right, right_keys) = self.with_keys(right, &conditions.right_keys, "right")?;
+        let residual = match &conditions.residual {
             Some(filter) => Some(self.residual(&left, &right, filter)?),
             None => None,
         };
         let node = Join {
             kind,
+            exchange: if conditions.keyed { JoinExchange::ByKey } else { exchange_of(kind, &left, &right) },
             left_keys,
             right_keys,
             null_equal: join.null_equality == NullEquality::NullEqualsNull,
             residual,
-            null_aware: join.null_aware,
         };
-        let appends = !left.changes() && !right.changes();
+        let inputs = Inputs { left, right, widths };
+        if let Some(window) = self.shared_window(&node, &inputs) {
+            return self.window_join(node, inputs, window, &join.schema);
+        }
+        if let Some(interval) = self.interval(&node, conditions.residual.as_ref(), &inputs) {
+            return self.interval_join(interval, inputs, &join.schema);
+        }
+        let appends = !inputs.left.changes() && !inputs.right.changes();
         let mode = match kind {
             JoinKind::Inner | JoinKind::LeftSemi | JoinKind::RightSemi if appends => ChangelogMode::Append,
             _ => ChangelogMode::Retract,
         };
-        let key = unique_key(&node, &left, &right, left_schema.fields().len());
-        let fields: Vec<Field> = output_fields(kind, &left_schema, &right_schema);
-        let schema: SchemaRef = Arc::new(Schema::new(fields));
+        let roles = |_: usize, _: usize| Role::Plain;
+        self.add_join(NodeKind::Join(Box::new(node.clone())), &node, inputs, mode, &join.schema, roles)
+    }
+
+    /// Adds the node of a join. `roles` says what the columns of a side (0 or 1, column) mean in the output.
+    fn add_join(
+        &mut self,
+        kind: NodeKind,
+        join: &Join,
+        inputs: Inputs,
+        mode: ChangelogMode,
+        schema: &Arc<DFSchema>,
+        roles: impl Fn(usize, usize) -> Role,
+    ) -> Result<Relation> {
+        let Inputs { left, right, widths: [left_width, right_width] } = inputs;
+        let (left_schema, right_schema) = (self.schema_of(left.node), self.schema_of(right.node));
+        let second = left_schema.fields().len();
+        let key = unique_key(join, &left, &right, second);
         let mut sources = left.sources.clone();
         sources.extend(right.sources.iter().filter(|s| !left.sources.contains(s)));
-        let id = self.plan.add(Node {
-            kind: NodeKind::Join(Box::new(node)),
+        let node = self.plan.add(Node {
+            kind,
             inputs: vec![left.node, right.node],
-            schema,
+            schema: Arc::new(Schema::new(output_fields(join.kind, &left_schema, &right_schema))),
             mode: mode.clone(),
             key: key.clone(),
             sources: sources.clone(),
         });
         let relation = Relation {
-            node: id,
+            node,
             exclusive: false,
-            schema: Arc::clone(&join.schema),
+            schema: Arc::clone(schema),
             roles: vec![],
             pending: None,
             mode,
@@ -69,17 +111,30 @@ impl Lowering<'_> {
             lineage: None,
         };
         // The visible columns: computed keys stand behind each side's own.
-        let columns: Vec<usize> = match kind {
-            JoinKind::LeftSemi | JoinKind::LeftAnti => (0..left_width).collect(),
-            JoinKind::RightSemi | JoinKind::RightAnti => (0..right_width).collect(),
-            JoinKind::LeftMark => (0..left_width).chain([left_schema.fields().len()]).collect(),
-            _ => {
-                let second = left_schema.fields().len();
-                (0..left_width).chain(second..second + right_width).collect()
-            }
+        let left_picks = (0..left_width).map(|c| (c, roles(0, c)));
+        let picks: Vec<(usize, Role)> = match join.kind {
+            JoinKind::LeftSemi | JoinKind::LeftAnti => left_picks.collect(),
+            JoinKind::RightSemi | JoinKind::RightAnti => (0..right_width).map(|c| (c, roles(1, c))).collect(),
+            JoinKind::LeftMark => left_picks.chain([(second, Role::Plain)]).collect(),
+            _ => left_picks.chain((0..right_width).map(|c| (second + c, roles(1, c)))).collect(),
         };
-        let picks: Vec<(usize, Role)> = columns.into_iter().map(|c| (c, Role::Plain)).collect();
-        self.pick(relation, &picks, &join.schema)
+        self.pick(relation, &picks, schema)
+    }
+
+    /// A subquery used as a value.
+    pub(super) fn single_row(&mut self, input: &datafusion::logical_expr::LogicalPlan) -> Result<Relation> {
+        let input = self.relation(input)?;
+        let input = self.materialize(input)?;
+        let node = self.plan.add(Node {
+            kind: NodeKind::SingleRow,
+            inputs: vec![input.node],
+            schema: self.schema_of(input.node),
+            mode: input.mode.clone(),
+            key: Some(vec![]),
+            sources: input.sources.clone(),
+        });
+        let roles = vec![Role::Plain; input.roles.len()];
+        Ok(Relation { node, exclusive: false, roles, key: Some(vec![]), exchanged: true, lineage: None, ..input })
     }
 
     fn kind_of(&self, join: &datafusion::logical_expr::Join) -> Result<JoinKind> {
@@ -90,11 +145,8 @@ impl Lowering<'_> {
             JoinType::Full => JoinKind::Full,
             JoinType::LeftSemi => JoinKind::LeftSemi,
             JoinType::LeftAnti if join.null_aware => {
-                return Err(self.refuse_text(
-                    "NOT IN with a subquery is not offered yet",
-                    "NOT IN",
-                    "Write NOT EXISTS (SELECT … WHERE …).",
-                ));
+                // NOT IN was turned into NOT EXISTS, unless the subquery could not be unnested.
+                return Err(Error::internal("NOT IN has come through as a join"));
             }
             JoinType::LeftAnti => JoinKind::LeftAnti,
             JoinType::RightSemi => JoinKind::RightSemi,
@@ -105,7 +157,7 @@ impl Lowering<'_> {
     }
 
     /// The columns to join on; those that are computed are added behind the others.
-    pub(super) fn with_keys(&mut self, input: Relation, on: &[&Expr]) -> Result<(Relation, Vec<usize>)> {
+    pub(super) fn with_keys(&mut self, input: Relation, on: &[Expr], side: &str) -> Result<(Relation, Vec<usize>)> {
         let schema = self.schema_of(input.node);
         let mut exprs: Vec<Arc<dyn PhysicalExpr>> =
             schema.fields().iter().enumerate().map(|(i, f)| Arc::new(ColumnExpr::new(f.name(), i)) as _).collect();
@@ -119,7 +171,7 @@ impl Lowering<'_> {
                 None => {
                     let compiled = self.compile(&input, expr)?;
                     let data_type: DataType = compiled.data_type(&schema).map_err(internal)?;
-                    let field = Field::new(format!("$key{}", exprs.len()), data_type, true);
+                    let field = Field::new(format!("${side}{}", exprs.len()), data_type, true);
                     logical.push((None, Arc::new(field.clone())));
                     fields.push(field);
                     exprs.push(compiled);
@@ -145,6 +197,20 @@ impl Lowering<'_> {
     }
 }
 
+/// Where no key brings the rows together: one side is spread, the other copied. A single row is copied, else the side
+/// whose rows do not come out by themselves.
+fn exchange_of(kind: JoinKind, left: &Relation, right: &Relation) -> JoinExchange {
+    let single = |side: &Relation| side.key.as_ref().is_some_and(Vec::is_empty);
+    match kind {
+        JoinKind::Inner if single(left) && !single(right) => JoinExchange::CopyLeft,
+        JoinKind::Inner | JoinKind::Left | JoinKind::LeftSemi | JoinKind::LeftAnti | JoinKind::LeftMark => {
+            JoinExchange::CopyRight
+        }
+        JoinKind::Right | JoinKind::RightSemi | JoinKind::RightAnti => JoinExchange::CopyLeft,
+        JoinKind::Full => JoinExchange::ByKey,
+    }
+}
+
 fn output_fields(kind: JoinKind, left: &Schema, right: &Schema) -> Vec<Field> {
     let of = |schema: &Schema| -> Vec<Field> {
         schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect()
@@ -163,9 +229,8 @@ fn output_fields(kind: JoinKind, left: &Schema, right: &Schema) -> Vec<Field> {
 
 /// Columns that tell the rows of a join apart: a side's own key where each of its rows meets one row at most, else both.
 fn unique_key(join: &Join, left: &Relation, right: &Relation, left_width: usize) -> Option<Vec<usize>> {
-    let once = |side: &Relation, keys: &[usize]| {
-        side.key.as_ref().is_some_and(|key| !keys.is_empty() && key.iter().all(|k| keys.contains(k)))
-    };
+    let once =
+        |side: &Relation, keys: &[usize]| side.key.as_ref().is_some_and(|key| key.iter().all(|k| keys.contains(k)));
     match join.kind {
         JoinKind::LeftSemi | JoinKind::LeftAnti | JoinKind::LeftMark => left.key.clone(),
         JoinKind::RightSemi | JoinKind::RightAnti => right.key.clone(),

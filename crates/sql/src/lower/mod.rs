@@ -7,6 +7,7 @@
 mod aggregate;
 mod call;
 mod changes;
+mod extension;
 mod join;
 mod match_recognize;
 mod needs;
@@ -18,6 +19,7 @@ mod relation;
 mod route;
 mod scan;
 mod set_operation;
+mod shared;
 mod window;
 
 use std::collections::{HashMap, HashSet};
@@ -31,7 +33,6 @@ use datafusion::physical_plan::PhysicalExpr;
 use sloth_plan::{JobPlan, JobSettings, Node, NodeId, NodeKind, SinkNode, SourceOrigin, Stage, UnnestColumn};
 use sloth_types::{ChangelogMode, Error, Options, Result, TableSpec};
 
-use crate::plan::{MatchNode, SetOperationNode, WindowTvf};
 use crate::session::{Query, Session};
 use relation::{Relation, Role};
 use scan::Scans;
@@ -54,6 +55,7 @@ pub fn lower(session: &Session, queries: &[Query]) -> Result<JobPlan> {
         windows: 0,
         clocked: HashSet::new(),
         query: None,
+        shared: shared::Shared::of(queries),
     };
     for query in queries {
         lowering.query = Some(query.clone());
@@ -77,6 +79,8 @@ struct Lowering<'s> {
     /// The windows of processing time among them.
     clocked: HashSet<usize>,
     query: Option<Query>,
+    /// Plans that occur several times: they are carried out once.
+    shared: shared::Shared,
 }
 
 impl Lowering<'_> {
@@ -120,6 +124,14 @@ impl Lowering<'_> {
     }
 
     fn relation(&mut self, plan: &LogicalPlan) -> Result<Relation> {
+        if let Some(found) = self.shared.get(plan) {
+            return Ok(found);
+        }
+        let relation = self.fresh_relation(plan)?;
+        Ok(self.shared.keep(plan, relation))
+    }
+
+    fn fresh_relation(&mut self, plan: &LogicalPlan) -> Result<Relation> {
         match plan {
             LogicalPlan::TableScan(scan) => self.scan(scan),
             LogicalPlan::SubqueryAlias(alias) => {
@@ -151,20 +163,7 @@ impl Lowering<'_> {
             LogicalPlan::Values(values) => self.values(values),
             LogicalPlan::EmptyRelation(empty) => self.empty(empty),
             LogicalPlan::RecursiveQuery(query) => self.recursive(query),
-            LogicalPlan::Extension(extension) => {
-                let node = extension.node.as_any();
-                if let Some(window) = node.downcast_ref::<WindowTvf>() {
-                    let input = self.relation(&window.input)?;
-                    return self.window(input, window);
-                }
-                if let Some(operation) = node.downcast_ref::<SetOperationNode>() {
-                    return self.set_operation(operation);
-                }
-                match node.downcast_ref::<MatchNode>() {
-                    Some(node) => self.match_recognize(node),
-                    None => Err(self.refuse(plan)),
-                }
-            }
+            LogicalPlan::Extension(extension) => self.extension(plan, extension.node.as_any()),
             other => Err(self.refuse(other)),
         }
     }

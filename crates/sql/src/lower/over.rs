@@ -35,8 +35,8 @@ impl Lowering<'_> {
             return Err(Error::internal("window functions of different orders in one step"));
         }
         let visible = Arc::clone(&input.schema);
-        let exprs: Vec<&Expr> = partition_by.iter().chain(order_by.iter().map(|s| &s.expr)).collect();
-        let (input, columns) = self.with_keys(input, &exprs)?;
+        let exprs: Vec<Expr> = partition_by.iter().chain(order_by.iter().map(|s| &s.expr)).cloned().collect();
+        let (input, columns) = self.with_keys(input, &exprs, "key")?;
         let (partition, order) = columns.split_at(partition_by.len());
         let order: Vec<OrderColumn> = order
             .iter()

@@ -138,8 +138,8 @@ impl Lowering<'_> {
         let input = self.materialize(input)?;
         let visible = Arc::clone(&input.schema);
         let orders = wanted.order.iter().map(|s| &s.expr);
-        let exprs: Vec<&Expr> = wanted.partition.iter().chain(orders).collect();
-        let (input, columns) = self.with_keys(input, &exprs)?;
+        let exprs: Vec<Expr> = wanted.partition.iter().chain(orders).cloned().collect();
+        let (input, columns) = self.with_keys(input, &exprs, "key")?;
         let (partition, order) = columns.split_at(wanted.partition.len());
         let order = order.iter().zip(wanted.order).map(|(column, sort)| OrderColumn {
             column: *column,

@@ -1,20 +1,20 @@
 //! Filters move towards the scans, but never across a node that keeps state.
 
+mod joins;
+
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{
-    Expr, Extension, Filter, Join, JoinType, LogicalPlan, Projection, SubqueryAlias, Union,
-};
+use datafusion::logical_expr::{Expr, Extension, Filter, LogicalPlan, Projection, SubqueryAlias, Union};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use sloth_plan::WindowSpec;
 
 use crate::plan::WindowTvf;
 
-/// Moves filters through projections, aliases, unions, inner joins and the assignment to windows (not to sessions: a
+/// Moves filters through projections, aliases, unions, joins and the assignment to windows (not to sessions: a
 /// filter after it leaves the sessions as they are, before it would change them).
 #[derive(Debug)]
 pub struct PushFilters;
@@ -30,6 +30,11 @@ impl OptimizerRule for PushFilters {
         true
     }
     fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        if let LogicalPlan::Join(join) = &plan
+            && join.filter.is_some()
+        {
+            return joins::through_join(plan.clone(), join, vec![]);
+        }
         let LogicalPlan::Filter(filter) = plan else { return Ok(Transformed::no(plan)) };
         if matches!(filter.predicate, Expr::Literal(ScalarValue::Boolean(Some(true)), _)) {
             return Ok(Transformed::yes(Arc::unwrap_or_clone(filter.input)));
@@ -37,13 +42,18 @@ impl OptimizerRule for PushFilters {
         let conditions = split_conjunction_owned(filter.predicate.clone());
         match filter.input.as_ref() {
             LogicalPlan::Filter(inner) => {
-                let all = split_conjunction_owned(inner.predicate.clone()).into_iter().chain(conditions);
-                Ok(Transformed::yes(filtered(all.collect(), Arc::clone(&inner.input))?))
+                let mut all = split_conjunction_owned(inner.predicate.clone());
+                for condition in conditions {
+                    if !all.contains(&condition) {
+                        all.push(condition);
+                    }
+                }
+                Ok(Transformed::yes(filtered(all, Arc::clone(&inner.input))?))
             }
             LogicalPlan::Projection(inner) => through_projection(&filter, inner, conditions),
             LogicalPlan::SubqueryAlias(inner) => through_alias(inner, conditions),
             LogicalPlan::Union(inner) => through_union(&filter, inner, conditions),
-            LogicalPlan::Join(inner) if inner.join_type == JoinType::Inner => through_join(&filter, inner, conditions),
+            LogicalPlan::Join(inner) => joins::through_join(LogicalPlan::Filter(filter.clone()), inner, conditions),
             LogicalPlan::Extension(inner) => match inner.node.as_any().downcast_ref::<WindowTvf>() {
                 Some(window) if !matches!(window.spec, WindowSpec::Session { .. }) => {
                     through_window(&filter, window, conditions)
@@ -75,14 +85,15 @@ fn column_of(schema: &DFSchema, index: usize) -> Expr {
     Expr::Column(Column::from(schema.qualified_field(index)))
 }
 
-/// Conditions that may move: they hold no subquery and nothing volatile.
+/// Conditions that may move: they hold no subquery, nothing volatile, and (inside a subquery that is still to be unnested)
+/// nothing of the outer query.
 fn movable(expr: &Expr) -> bool {
     let subquery = expr
         .exists(|e| {
             Ok(matches!(e, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_)))
         })
         .unwrap_or(true);
-    !subquery && !expr.is_volatile()
+    !subquery && !expr.is_volatile() && !expr.contains_outer()
 }
 
 /// The output of a split: `Ok` moves, `Err` stays.
@@ -141,19 +152,6 @@ fn through_union(filter: &Filter, inner: &Union, conditions: Vec<Expr>) -> Resul
     }
     let union = LogicalPlan::Union(Union { inputs, schema: Arc::clone(&inner.schema) });
     Ok(Transformed::yes(filtered(stay, Arc::new(union))?))
-}
-
-fn through_join(filter: &Filter, inner: &Join, conditions: Vec<Expr>) -> Result<Transformed<LogicalPlan>> {
-    let of = |schema: &DFSchema, c: &Expr| c.column_refs().into_iter().all(|column| schema.has_column(column));
-    let (left, rest) = split(conditions, |c| of(inner.left.schema(), c));
-    let (right, stay) = split(rest, |c| of(inner.right.schema(), c));
-    if left.is_empty() && right.is_empty() {
-        return Ok(Transformed::no(LogicalPlan::Filter(filter.clone())));
-    }
-    let mut join = inner.clone();
-    join.left = Arc::new(filtered(left, Arc::clone(&inner.left))?);
-    join.right = Arc::new(filtered(right, Arc::clone(&inner.right))?);
-    Ok(Transformed::yes(filtered(stay, Arc::new(LogicalPlan::Join(join)))?))
 }
 
 fn through_window(filter: &Filter, window: &WindowTvf, conditions: Vec<Expr>) -> Result<Transformed<LogicalPlan>> {

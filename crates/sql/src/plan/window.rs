@@ -207,6 +207,16 @@ impl RelationPlanner for WindowPlanner {
                 let plan = super::unnest::plan_unnest(table_with_joins, cx)?;
                 Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias.clone()))))
             }
+            // Marked by the rewriting of joins: a table as of some time.
+            TableFactor::Table { version: Some(ast::TableVersion::TimestampAsOf(_)), alias, .. } => {
+                let mut table = relation.clone();
+                if let TableFactor::Table { version, alias, .. } = &mut table {
+                    (*version, *alias) = (None, None);
+                }
+                let node = super::Versioned { input: cx.plan(table)? };
+                let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+                Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias.clone()))))
+            }
             TableFactor::Table { name, alias, args: None, .. } => match unhinted(name) {
                 Some((own, hinted)) => {
                     let source = cx.context_provider().get_table_source(TableReference::bare(hinted))?;

@@ -6,6 +6,7 @@ pub(crate) mod interval;
 mod json;
 mod json_build;
 mod like;
+pub(crate) mod temporal;
 pub(crate) mod tokens;
 pub(crate) mod within;
 
@@ -73,7 +74,7 @@ impl VisitorMut for Rewriter<'_> {
     type Break = Error;
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
-        flow(group_window::rewrite_group_by(select))
+        flow(temporal::rewrite(select).and_then(|()| group_window::rewrite_group_by(select)))
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
@@ -90,12 +91,12 @@ impl VisitorMut for Rewriter<'_> {
             })
         };
         match factor {
+            TableFactor::Table { version: Some(ast::TableVersion::TimestampAsOf(_)), .. } => ControlFlow::Continue(()),
             TableFactor::Table { name, version: Some(_), .. } => {
                 let place = self.place(name.0.last().and_then(|part| part.as_ident()));
-                refuse(
-                    Error::unsupported("FOR SYSTEM_TIME AS OF (a temporal or lookup join) is not supported yet"),
-                    place,
-                )
+                let error = Error::unsupported("FOR SYSTEM_TIME AS OF stands where there is no join")
+                    .hint("Write l JOIN t FOR SYSTEM_TIME AS OF l.time AS t ON l.key = t.key.");
+                refuse(error, place)
             }
             _ => ControlFlow::Continue(()),
         }

@@ -81,6 +81,8 @@ impl Session {
         options.sql_parser.parse_float_as_decimal = true;
         options.sql_parser.map_string_types_to_utf8view = false;
         options.sql_parser.collect_spans = true;
+        // Subqueries used as values become joins, which can be kept up to date.
+        options.optimizer.enable_physical_uncorrelated_scalar_subquery = false;
         // NULL is the smallest value.
         options.sql_parser.default_null_ordering = "nulls_min".to_owned();
         let state = SessionStateBuilder::new()

@@ -1,0 +1,93 @@
+//! Joins with a table as it is now: a left row meets the table's rows of its epoch and is not kept. What the table says
+//! later changes nothing, so what comes out depends on when the rows came.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use sloth_plan::Join;
+use sloth_types::{Result, Watermark};
+
+use super::Operator;
+use super::delta::Consolidator;
+use super::temporal_join::Pairing;
+use crate::context::{JobContext, StateGauge};
+use crate::epoch::{EpochInfo, TimeDomain};
+use crate::message::Batch;
+use crate::state::arrangement::Arrangement;
+use crate::state::keys::{ABSENT, KeyEncoder};
+
+/// Rows of the table whose keys this worker owns.
+pub(crate) struct LookupJoinOperator {
+    pairing: Pairing,
+    encoder: KeyEncoder,
+    table: Arrangement,
+    changes: Vec<Batch>,
+    consolidator: Consolidator,
+    waiting: Vec<RecordBatch>,
+    /// Left rows wait until the table has been read to its end by this time.
+    hold: Option<TimeDomain>,
+    gauge: StateGauge,
+}
+
+impl LookupJoinOperator {
+    /// An empty table. `retracts` tells that its rows may be taken back.
+    pub(crate) fn new(
+        join: &Join,
+        inputs: [SchemaRef; 2],
+        retracts: bool,
+        hold: Option<TimeDomain>,
+        schema: SchemaRef,
+        context: Arc<JobContext>,
+    ) -> Result<Self> {
+        let pairing = Pairing::new(join, &inputs, schema);
+        let [left, right] = inputs;
+        let types = join.left_keys.iter().map(|k| left.field(*k).data_type().clone()).collect();
+        Ok(LookupJoinOperator {
+            pairing,
+            encoder: KeyEncoder::new(types)?,
+            table: Arrangement::new(&right, &join.right_keys, retracts)?,
+            changes: vec![],
+            consolidator: Consolidator::new(&right)?,
+            waiting: vec![],
+            hold,
+            gauge: StateGauge::new(context),
+        })
+    }
+
+    fn look_up(&mut self, left: &RecordBatch, out: &mut Vec<Batch>) -> Result<()> {
+        let keys: Vec<ArrayRef> = self.pairing.join.left_keys.iter().map(|k| Arc::clone(left.column(*k))).collect();
+        let found = self.table.find(&self.encoder.encode(&keys)?, left.num_rows());
+        let mut pairs = vec![];
+        for (row, key) in (0..).zip(&found).filter(|(_, key)| **key != ABSENT) {
+            pairs.extend(self.table.rows_of(*key).map(|slot| (row, slot)));
+        }
+        self.pairing.run(left, pairs.into_iter(), |column, slots| self.table.gather(column, slots), out)
+    }
+}
+
+impl Operator for LookupJoinOperator {
+    fn on_batch(&mut self, _: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
+        match batch.port {
+            0 => self.waiting.push(batch.rows),
+            _ => self.changes.push(batch),
+        }
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
+        let changes = std::mem::take(&mut self.changes);
+        if let Some(net) = self.consolidator.run(&changes)? {
+            let keys = self.table.encode(&net.rows)?;
+            self.table.apply(&net.rows, net.diffs.as_ref(), &keys, &mut vec![])?;
+        }
+        if self.hold.as_ref().is_some_and(|time| time.watermark(epoch) != Watermark::END) {
+            return Ok(());
+        }
+        for left in std::mem::take(&mut self.waiting) {
+            self.look_up(&left, out)?;
+        }
+        self.gauge.set(self.table.len(), self.table.bytes());
+        Ok(())
+    }
+}

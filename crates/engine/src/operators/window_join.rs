@@ -1,0 +1,98 @@
+//! Joins of two windowed inputs: the rows of a window wait until the watermark closes it, and are joined then, once.
+
+use arrow::datatypes::SchemaRef;
+use sloth_plan::WindowJoin;
+use sloth_types::{Result, Watermark};
+
+use super::Operator;
+use super::join_once::JoinOnce;
+use super::window_assign::millis;
+use crate::context::{JobContext, StateGauge};
+use crate::epoch::{EpochInfo, TimeDomain};
+use crate::message::Batch;
+use crate::state::timed::TimedRows;
+use std::sync::Arc;
+
+/// Windows of all keys that this worker owns.
+pub(crate) struct WindowJoinOperator {
+    once: JoinOnce,
+    /// Column of the window's end, by side.
+    ends: [usize; 2],
+    /// The time that judges the rows of each side.
+    times: [TimeDomain; 2],
+    waiting: [TimedRows; 2],
+    /// Windows that end at or before this have been joined.
+    fired: i64,
+    context: Arc<JobContext>,
+    gauge: StateGauge,
+}
+
+impl WindowJoinOperator {
+    /// No rows yet.
+    pub(crate) fn new(
+        window: &WindowJoin,
+        inputs: [SchemaRef; 2],
+        times: [TimeDomain; 2],
+        schema: SchemaRef,
+        context: Arc<JobContext>,
+    ) -> Result<Self> {
+        let waiting = [TimedRows::new(&inputs[0])?, TimedRows::new(&inputs[1])?];
+        Ok(WindowJoinOperator {
+            once: JoinOnce::new(&window.join, inputs, schema)?,
+            ends: window.ends,
+            times,
+            waiting,
+            fired: i64::MIN,
+            gauge: StateGauge::new(Arc::clone(&context)),
+            context,
+        })
+    }
+
+    fn fire(&mut self, watermark: Watermark, out: &mut Vec<Batch>) -> Result<()> {
+        let upto = watermark.0.saturating_add(1);
+        if upto <= self.fired {
+            return Ok(());
+        }
+        let [left, right] = &mut self.waiting;
+        let (left, right) = (left.take(upto)?, right.take(upto)?);
+        self.once.run(left, right, out)?;
+        self.fired = upto;
+        Ok(())
+    }
+}
+
+impl Operator for WindowJoinOperator {
+    fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
+        let side = usize::from(batch.port);
+        let (Some(column), Some(time), Some(waiting)) =
+            (self.ends.get(side), self.times.get(side), self.waiting.get_mut(side))
+        else {
+            return Ok(());
+        };
+        let watermark = time.late_watermark(epoch);
+        let ends = millis(batch.rows.column(*column))?;
+        let (mut rows, mut times) = (vec![], vec![]);
+        for (row, end) in ends.iter().enumerate() {
+            match end {
+                Some(end) if !watermark.completes(end) => {
+                    rows.push(row as u32);
+                    times.push(end);
+                }
+                _ => {}
+            }
+        }
+        self.context.figures.late_rows.add((ends.len() - rows.len()) as u64);
+        waiting.add(&batch.rows, &rows, &times)
+    }
+
+    fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
+        self.fire(self.times[0].watermark(epoch), out)?;
+        let [left, right] = &self.waiting;
+        self.gauge.set(left.len() + right.len(), left.bytes() + right.bytes());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "window_join/tests.rs"]
+mod tests;

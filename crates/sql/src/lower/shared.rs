@@ -1,0 +1,65 @@
+//! Plans that occur several times in a script are carried out once: their state is there once, whoever reads it.
+
+use std::collections::HashMap;
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::logical_expr::LogicalPlan;
+
+use super::relation::Relation;
+use crate::session::Query;
+
+/// The plans that are worth it, with what they have become.
+#[derive(Default)]
+pub(super) struct Shared {
+    relations: HashMap<LogicalPlan, Option<Relation>>,
+}
+
+/// Nodes that keep state.
+fn keeps_state(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Aggregate(_) | LogicalPlan::Join(_) | LogicalPlan::Window(_) | LogicalPlan::Distinct(_))
+}
+
+/// A plan that gives other values each time it is evaluated is not shared.
+fn volatile(plan: &LogicalPlan) -> bool {
+    plan.apply_with_subqueries(|node| {
+        let volatile = node.expressions().iter().any(datafusion::logical_expr::Expr::is_volatile);
+        Ok(if volatile { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })
+    .is_ok_and(|r| r == TreeNodeRecursion::Stop)
+}
+
+impl Shared {
+    /// Finds what occurs more than once in the queries.
+    pub(super) fn of(queries: &[Query]) -> Shared {
+        let mut counts: HashMap<&LogicalPlan, usize> = HashMap::new();
+        let mut open: Vec<&LogicalPlan> = queries.iter().map(|q| &q.plan).collect();
+        while let Some(plan) = open.pop() {
+            if keeps_state(plan) {
+                *counts.entry(plan).or_default() += 1;
+            }
+            open.extend(plan.inputs());
+        }
+        let several = counts.into_iter().filter(|(plan, count)| *count > 1 && !volatile(plan));
+        Shared { relations: several.map(|(plan, _)| (plan.clone(), None)).collect() }
+    }
+
+    /// What a plan has become already.
+    pub(super) fn get(&self, plan: &LogicalPlan) -> Option<Relation> {
+        if self.relations.is_empty() || !keeps_state(plan) {
+            return None;
+        }
+        self.relations.get(plan).cloned().flatten()
+    }
+
+    /// Keeps what a plan has become, if it will be asked for again. Several readers may not add to its node.
+    pub(super) fn keep(&mut self, plan: &LogicalPlan, relation: Relation) -> Relation {
+        match self.relations.get_mut(plan).filter(|_| keeps_state(plan)) {
+            Some(kept) => {
+                let relation = Relation { exclusive: false, ..relation };
+                *kept = Some(relation.clone());
+                relation
+            }
+            None => relation,
+        }
+    }
+}
