@@ -89,3 +89,10 @@ SELECT id FROM orders WHERE amount > (SELECT AVG(amount) FROM orders);
 --| +I[1]
 --| +I[2]
 --| +I[4]
+
+-- Of neither side is a column needed: what is counted is rows.
+SELECT COUNT(*) AS n FROM orders CROSS JOIN customers;
+--| +I[25]
+
+SELECT 'none' AS city FROM (VALUES (1)) AS one(x) WHERE NOT EXISTS (SELECT 1 FROM customers WHERE city = 'Lima');
+--| +I[none]

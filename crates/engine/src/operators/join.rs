@@ -16,7 +16,7 @@ use sloth_types::Result;
 use super::Operator;
 use super::delta::Consolidator;
 use super::stages::evaluate;
-use super::window::fit;
+use super::window::fit_rows;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
@@ -269,7 +269,7 @@ impl JoinOperator {
             }
         }
         if self.join.kind.pairs() && batch.num_rows() > 0 {
-            let rows = fit(&self.schema, batch.columns().to_vec())?;
+            let rows = fit_rows(&self.schema, batch.columns().to_vec(), batch.num_rows())?;
             out.push(Batch::changes(rows, (!inserts_only).then_some(diffs)));
         }
         Ok(())
@@ -377,7 +377,7 @@ impl JoinOperator {
             };
         }
         columns.extend(mark);
-        out.push(Batch::changes(fit(&self.schema, columns)?, delta.diffs.clone()));
+        out.push(Batch::changes(fit_rows(&self.schema, columns, rows)?, delta.diffs.clone()));
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, SchemaRef};
 use sloth_types::{Result, Watermark};
@@ -145,6 +145,12 @@ impl WindowAggregateOperator {
 
 /// A batch of the schema; columns that differ in form only are cast.
 pub(crate) fn fit(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    let rows = columns.first().map_or(0, |c| c.len());
+    fit_rows(schema, columns, rows)
+}
+
+/// As [`fit`], for a batch that may be without columns.
+pub(crate) fn fit_rows(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
     let columns = columns
         .into_iter()
         .zip(schema.fields())
@@ -153,7 +159,8 @@ pub(crate) fn fit(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBa
             if column.data_type() == wanted { Ok(column) } else { Ok(cast(&column, wanted)?) }
         })
         .collect::<Result<Vec<_>>>()?;
-    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
 }
 
 impl Operator for WindowAggregateOperator {
