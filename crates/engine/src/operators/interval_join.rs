@@ -156,6 +156,7 @@ impl IntervalJoinOperator {
     }
 
     /// Checks pairs that agree in their keys, and puts them out.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one step, handed on together")]
     fn pair(
         &mut self,
         which: usize,

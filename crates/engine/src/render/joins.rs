@@ -70,6 +70,7 @@ pub(super) fn interval_join<'s>(
 }
 
 /// A join with a table as of some time. `right` are the sources of the table, `domain` as for [`window_join`].
+#[expect(clippy::too_many_arguments, reason = "the parts of one step, handed on together")]
 pub(super) fn temporal_join<'s>(
     floor: &Floor<'s>,
     plan: &JobPlan,

@@ -74,6 +74,7 @@ impl Lowering<'_> {
     }
 
     /// Adds the node of a join. `roles` says what the columns of a side (0 or 1, column) mean in the output.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one step, handed on together")]
     fn add_join(
         &mut self,
         kind: NodeKind,

@@ -64,7 +64,7 @@ fn each_frame(call: &OverCall, rows: &RecordBatch) -> Result<ArrayRef> {
         results.push(accumulator.evaluate()?);
         last = frame;
     }
-    Ok(ScalarValue::iter_to_array(results)?)
+    ScalarValue::iter_to_array(results)
 }
 
 /// The arguments of a call, and which rows count.
