@@ -11,7 +11,6 @@ use sloth_testkit::changes::Kind;
 use sloth_testkit::differential::{Asked, Verdict, Ways, examine};
 use sloth_testkit::paths;
 use sloth_testkit::tpch::{Shape, tables};
-use sloth_types::Clock;
 use sloth_types::rng::Rng;
 
 /// Queries that are refused today, each with what the refusal says.
@@ -25,7 +24,7 @@ fn text(query: usize) -> String {
 fn all_queries_follow_the_changes() {
     let number = |name: &str| std::env::var(name).ok().map(|v| v.parse::<u64>().expect("a number"));
     let scale = std::env::var("SCALE").ok().map_or(0.0005, |v| v.parse::<f64>().expect("a number"));
-    let seed = number("SEED").unwrap_or_else(|| Clock::System.now_ms() as u64);
+    let seed = number("SEED").unwrap_or(11);
     println!("SEED={seed} SCALE={scale}");
     let queries: Vec<usize> = number("QUERY").map_or((1..=22).collect(), |q| vec![q as usize]);
     let shape = Shape { scale, load_epochs: 1, change_epochs: 2, changes: 60 };

@@ -25,10 +25,11 @@ fn server(mut answers: Vec<u16>) -> (u16, Receiver<Seen>) {
             let mut reader = BufReader::new(stream.try_clone().unwrap());
             while let Some(seen) = request(&mut reader) {
                 let status = answers.pop().unwrap_or(200);
-                answer(&stream, status);
+                // Noted before it is answered: whoever has the answer may ask what was seen.
                 if sender.send(seen).is_err() {
                     return;
                 }
+                answer(&stream, status);
             }
         }
     });
