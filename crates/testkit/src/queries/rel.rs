@@ -227,6 +227,13 @@ impl Writer<'_> {
         let ask = |what: &str| format!("(SELECT {what} FROM {inner}{filter})");
         let condition = match asks {
             Asks::Exists(yes) => format!("{}EXISTS {}", not(*yes), ask("1")),
+            // DataFusion's joins for IN know NULL in the simplest cases only. In a WHERE these say the same.
+            Asks::In(yes, outer, column) if self.dialect == Dialect::Batch => {
+                let equal = format!("{} = {}", of_inner[*column], names[*outer]);
+                let equal = if *yes { equal } else { format!("({equal}) IS NOT FALSE") };
+                let word = if filter.is_empty() { " WHERE" } else { " AND" };
+                format!("{}EXISTS (SELECT 1 FROM {inner}{filter}{word} {equal})", not(*yes))
+            }
             Asks::In(yes, outer, column) => format!("{} {}IN {}", names[*outer], not(*yes), ask(&of_inner[*column])),
             Asks::Compare(op, outer, call) => {
                 format!("{} {op} {}", names[*outer], ask(&call.sql(self.dialect, &of_inner, "")))
