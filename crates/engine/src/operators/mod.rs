@@ -31,6 +31,7 @@ use sloth_types::Result;
 
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
+use crate::state::snapshot::Section;
 
 /// An operator that keeps state over epochs. It sees epochs one after the other: all batches of an epoch, then its end.
 pub(crate) trait Operator {
@@ -39,6 +40,24 @@ pub(crate) trait Operator {
 
     /// The current epoch is complete: no batch of it is missing on this worker.
     fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()>;
+
+    /// The whole state between two epochs, as rows from which [`Operator::restore`] makes it again.
+    ///
+    /// # Errors
+    /// When rows cannot be copied.
+    fn save(&mut self) -> Result<Vec<Section>> {
+        Ok(vec![])
+    }
+
+    /// Takes up the state that [`Operator::save`] gave, before the first epoch: this worker's share of it, whatever the
+    /// number of workers then and now (see [`share_of`](crate::state::snapshot::share_of)).
+    ///
+    /// # Errors
+    /// When the rows are not those of such an operator.
+    fn restore(&mut self, state: Vec<Section>) -> Result<()> {
+        drop(state);
+        Ok(())
+    }
 
     /// The job has ended after the last epoch.
     fn on_end(&mut self) -> Result<()> {

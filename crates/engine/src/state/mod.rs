@@ -8,6 +8,7 @@ pub(crate) mod keys;
 pub(crate) mod latest;
 pub(crate) mod ordered;
 pub(crate) mod rows;
+pub(crate) mod snapshot;
 pub(crate) mod sorted;
 pub(crate) mod tally;
 pub(crate) mod timed;
