@@ -61,3 +61,29 @@ SELECT SUM(amount) AS total FROM sales GROUP BY GROUPING SETS ((shop), (item));
 --| +I[1]
 --| +I[8]
 --| +I[9]
+
+-- The grand total of grouping sets is there as well, even over nothing.
+SELECT a, COUNT(*) AS n, SUM(b) AS s FROM nothing GROUP BY ROLLUP (a);
+--| +I[null, 0, null]
+
+SELECT a, b, GROUPING(a) AS g, COUNT(*) AS n FROM gone GROUP BY GROUPING SETS ((a, b), (a), ());
+--| +I[null, null, 1, 0]
+
+SELECT a, b, COUNT(*) AS n FROM nothing GROUP BY CUBE (a, b);
+--| +I[null, null, 0]
+
+SELECT a, COUNT(*) AS n FROM nothing GROUP BY GROUPING SETS ((a), ()) HAVING COUNT(*) > 0;
+
+-- A set without columns twice gives its row twice, a set with columns too.
+SELECT shop, COUNT(*) AS n FROM sales GROUP BY GROUPING SETS ((), (shop), (), (shop));
+--| +I[a, 1]
+--| +I[a, 1]
+--| +I[b, 1]
+--| +I[b, 1]
+--| +I[null, 1]
+--| +I[null, 1]
+--| +I[null, 3]
+--| +I[null, 3]
+
+-- Without an empty set nothing gives nothing.
+SELECT a, b, COUNT(*) AS n FROM nothing GROUP BY GROUPING SETS ((a), (b));

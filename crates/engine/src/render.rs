@@ -158,7 +158,8 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                     spec: spec()?,
                     schema: Arc::clone(&node.schema),
                     mode: node.mode.clone(),
-                    owner: worker.0 == 0,
+                    totals: group.totals.clone(),
+                    worker,
                 };
                 let operator = GroupAggregateOperator::new(parts, Arc::clone(&floor.context))?;
                 stateful(&floor, exchanged, "group aggregate", by_key_of(&group.keys), operator)

@@ -258,6 +258,9 @@ pub struct GroupAggregate {
     pub keys: Vec<usize>,
     /// The results.
     pub calls: Vec<AggregateCall>,
+    /// Keys of the groups that are there without any row: the grand totals of grouping sets. (Without keys the only group
+    /// is always there.)
+    pub totals: Option<RecordBatch>,
 }
 
 /// Which rows a [`Join`] gives.

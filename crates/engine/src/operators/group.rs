@@ -12,8 +12,10 @@ use super::delta::changed;
 use super::window::fit;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
+use crate::hash::{KeyHasher, worker_of};
 use crate::message::Batch;
 use crate::state::groups::{Groups, GroupsSpec};
+use crate::state::keys::EncodedKeys;
 
 /// All groups that this worker owns.
 pub(crate) struct GroupAggregateOperator {
@@ -24,8 +26,10 @@ pub(crate) struct GroupAggregateOperator {
     touched: Touched,
     /// What is said of a replaced row: nothing, or its retraction.
     upsert: bool,
-    /// Without keys there is one group from the first epoch on, on this worker if it is the owner; until then `Some`.
-    global: Option<bool>,
+    /// Groups of this worker that are there without any row: the only group where there are no keys, grand totals.
+    totals: Vec<u32>,
+    /// They have been given out: from the first epoch on.
+    totals_told: bool,
     schema: SchemaRef,
     buffer: Vec<u32>,
     gauge: StateGauge,
@@ -47,17 +51,19 @@ pub(crate) struct GroupParts {
     pub(crate) spec: GroupsSpec,
     pub(crate) schema: SchemaRef,
     pub(crate) mode: ChangelogMode,
-    /// This worker owns the group of an aggregation without keys.
-    pub(crate) owner: bool,
+    /// Keys of the groups that are there without any row.
+    pub(crate) totals: Option<RecordBatch>,
+    /// Which worker of how many this is.
+    pub(crate) worker: (usize, usize),
 }
 
 impl GroupAggregateOperator {
     /// No groups yet.
     pub(crate) fn new(parts: GroupParts, context: Arc<JobContext>) -> Result<Self> {
-        let GroupParts { spec, schema, mode, owner } = parts;
-        let groups = spec.groups()?;
+        let GroupParts { mut spec, schema, mode, totals, worker } = parts;
+        let mut groups = spec.groups()?;
+        let totals = own_totals(&mut spec, &mut groups, totals, worker)?;
         let ordered = spec.calls.iter().any(sloth_plan::AggregateCall::order_sensitive);
-        let global = (spec.keys.is_empty() && owner).then_some(true);
         Ok(GroupAggregateOperator {
             spec,
             groups,
@@ -65,7 +71,8 @@ impl GroupAggregateOperator {
             waiting: vec![],
             touched: Touched::default(),
             upsert: matches!(mode, ChangelogMode::Upsert { .. }),
-            global,
+            totals,
+            totals_told: false,
             schema,
             buffer: vec![],
             gauge: StateGauge::new(context),
@@ -101,8 +108,8 @@ impl GroupAggregateOperator {
             if !*mark {
                 *mark = true;
                 touched.slots.push(*slot);
-                let alive = if self.spec.keys.is_empty() {
-                    self.global != Some(true)
+                let alive = if self.totals.contains(slot) {
+                    self.totals_told
                 } else if self.spec.retracts() {
                     self.groups.is_alive(*slot)
                 } else {
@@ -162,8 +169,36 @@ impl GroupAggregateOperator {
     }
 
     fn is_alive(&self, slot: u32) -> bool {
-        self.spec.keys.is_empty() || self.groups.is_alive(slot)
+        self.totals.contains(&slot) || self.groups.is_alive(slot)
     }
+}
+
+/// Makes the groups that are there without any row, on the worker that owns them.
+fn own_totals(
+    spec: &mut GroupsSpec,
+    groups: &mut Groups,
+    totals: Option<RecordBatch>,
+    worker: (usize, usize),
+) -> Result<Vec<u32>> {
+    let mut slots = vec![];
+    if spec.keys.is_empty() {
+        if worker.0 == 0 {
+            groups.slots_of(&EncodedKeys::None, 1, &mut slots);
+        }
+        return Ok(slots);
+    }
+    let Some(totals) = totals else { return Ok(slots) };
+    let mut hasher = KeyHasher::default();
+    let columns: Vec<_> = totals.columns().iter().collect();
+    let hashes = hasher.hash(&columns, totals.num_rows());
+    let own: UInt32Array =
+        (0u32..).zip(hashes).filter(|(_, hash)| worker_of(**hash, worker.1) == worker.0).map(|(row, _)| row).collect();
+    if !own.is_empty() {
+        let own = take_record_batch(&totals, &own)?;
+        let keys = spec.encode(own.columns())?;
+        groups.slots_of(&keys, own.num_rows(), &mut slots);
+    }
+    Ok(slots)
 }
 
 impl Operator for GroupAggregateOperator {
@@ -181,16 +216,15 @@ impl Operator for GroupAggregateOperator {
         for batch in waiting {
             self.add(&batch)?;
         }
-        if self.global == Some(true) {
+        if !self.totals_told && !self.totals.is_empty() {
             // The sum of nothing is a row too.
-            let mut slot = vec![];
-            self.groups.slots_of(&crate::state::keys::EncodedKeys::None, 1, &mut slot);
-            self.touch(&slot, 0)?;
+            let totals = self.totals.clone();
+            self.touch(&totals, 0)?;
         }
         let any = !self.touched.slots.is_empty();
         self.changes(out)?;
         if any {
-            self.global = self.global.map(|_| false);
+            self.totals_told = true;
             self.gauge.set(self.groups.keys.len(), self.groups.bytes());
         }
         Ok(())

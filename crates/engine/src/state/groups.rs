@@ -76,6 +76,11 @@ impl GroupsSpec {
         self.retracts
     }
 
+    /// Encodes key columns.
+    pub(crate) fn encode(&mut self, columns: &[ArrayRef]) -> Result<EncodedKeys> {
+        self.encoder.encode(columns)
+    }
+
     /// Prepares a batch of rows.
     pub(crate) fn prepare(&mut self, rows: &RecordBatch, weights: Option<&Int64Array>) -> Result<Prepared> {
         let columns: Vec<ArrayRef> = self.keys.iter().map(|k| ArrayRef::clone(rows.column(*k))).collect();

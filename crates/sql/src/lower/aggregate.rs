@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::expr::GroupingSet;
@@ -196,11 +197,11 @@ impl Lowering<'_> {
             calls.iter_mut().for_each(|call| call.by_content = true);
         }
         self.check_session_keys(input.pending.as_ref().filter(|_| matches!(shape.by, By::Pending)), &shape)?;
-        let (input, keys, id_key) = self.prepare(input, columns, &shape, group, sets)?;
+        let (input, keys, grouping) = self.prepare(input, columns, &shape, group, sets)?;
         self.add_aggregate(
             input,
             aggregate,
-            Parts { shape, spec, proctime, time_type, window_columns, keys, calls, id_key },
+            Parts { shape, spec, proctime, time_type, window_columns, keys, calls, grouping },
         )
     }
 
@@ -231,7 +232,7 @@ impl Lowering<'_> {
         shape: &Shape,
         group: &[Expr],
         sets: Option<&GroupingSet>,
-    ) -> Result<(Relation, Vec<usize>, Option<usize>)> {
+    ) -> Result<(Relation, Vec<usize>, Option<GroupingId>)> {
         let mut keys = std::mem::take(&mut columns.keys);
         let Some(sets) = sets else {
             let schema: SchemaRef = Arc::new(Schema::new(columns.fields));
@@ -243,11 +244,14 @@ impl Lowering<'_> {
             [Expr::GroupingSet(GroupingSet::GroupingSets(sets))] => sets.clone(),
             _ => return Err(Error::internal("grouping sets of unknown form")),
         };
-        let id_type = Aggregate::grouping_id_type(group.len(), 0);
+        // A set that is written twice gives its rows twice: the id tells them apart above the bits of the columns.
+        let before = |at: usize| sets.iter().take(at).filter(|s| Some(*s) == sets.get(at)).count();
+        let id_type = Aggregate::grouping_id_type(group.len(), (0..sets.len()).map(before).max().unwrap_or(0));
         let id_column = columns.exprs.len();
         columns.fields.push(Field::new("grouping_id", id_type.clone(), true));
         let mut copies = vec![];
-        for set in &sets {
+        let mut totals = vec![];
+        for (at, set) in sets.iter().enumerate() {
             let mut exprs = columns.exprs.clone();
             let mut id = 0u64;
             for (expr, slot) in group.iter().zip(&shape.slots) {
@@ -270,19 +274,23 @@ impl Lowering<'_> {
                     }
                 }
             }
+            let id = if group.len() < 64 { id | ((before(at) as u64) << group.len()) } else { id };
             let id = ScalarValue::UInt64(Some(id)).cast_to(&id_type).map_err(internal)?;
+            if set.is_empty() {
+                totals.push(id.clone());
+            }
             exprs.push(Arc::new(Literal::new(id)));
             copies.push(exprs);
         }
         let schema: SchemaRef = Arc::new(Schema::new(columns.fields));
         let node = self.add_stage(&input, Stage::Expand { copies, schema: Arc::clone(&schema) }, schema);
         keys.push(id_column);
-        let id_key = keys.len() - 1;
-        Ok((Relation { node, exclusive: true, ..input }, keys, Some(id_key)))
+        let id = GroupingId { key: keys.len() - 1, totals };
+        Ok((Relation { node, exclusive: true, ..input }, keys, Some(id)))
     }
 
     fn add_aggregate(&mut self, input: Relation, aggregate: &Aggregate, parts: Parts) -> Result<Relation> {
-        let Parts { shape, spec, proctime, time_type, window_columns, keys, calls, id_key } = parts;
+        let Parts { shape, spec, proctime, time_type, window_columns, keys, calls, grouping } = parts;
         if !proctime && let Some(spec) = spec {
             self.note_late(input.lineage.as_ref(), &input.sources, spec)?;
         }
@@ -327,7 +335,11 @@ impl Lowering<'_> {
                 proctime,
                 cascaded,
             }),
-            (None, false) => NodeKind::GroupAggregate(GroupAggregate { keys, calls }),
+            (None, false) => {
+                let fields = keys.iter().map(|k| read.field(*k).clone()).collect::<Vec<_>>();
+                let totals = grouping.as_ref().map_or(&[][..], |id| &id.totals);
+                NodeKind::GroupAggregate(GroupAggregate { keys, calls, totals: total_keys(fields, totals)? })
+            }
         };
         let offset = if windowed { 3 } else { 0 };
         let mode = match windowed || (distinct && !input.changes()) {
@@ -361,7 +373,7 @@ impl Lowering<'_> {
                 Slot::Key(key) => (offset + key, Role::Plain),
             })
             .collect();
-        picks.extend(id_key.map(|key| (offset + key, Role::Plain)));
+        picks.extend(grouping.iter().map(|id| (offset + id.key, Role::Plain)));
         picks.extend((0..aggregate.aggr_expr.len()).map(|i| (offset + key_width + i, Role::Plain)));
         let relation = Relation {
             node,
@@ -412,7 +424,28 @@ struct Parts {
     window_columns: Vec<usize>,
     keys: Vec<usize>,
     calls: Vec<AggregateCall>,
-    id_key: Option<usize>,
+    grouping: Option<GroupingId>,
+}
+
+/// The key that tells grouping sets apart.
+struct GroupingId {
+    /// Its place among the keys.
+    key: usize,
+    /// Its values for the empty sets: their groups are there before any row is.
+    totals: Vec<ScalarValue>,
+}
+
+/// The keys of the grand totals: NULL for every column, and the id of the set.
+fn total_keys(fields: Vec<Field>, ids: &[ScalarValue]) -> Result<Option<RecordBatch>> {
+    if ids.is_empty() {
+        return Ok(None);
+    }
+    let fields: Vec<Field> = fields.into_iter().map(|f| f.with_nullable(true)).collect();
+    let mut columns: Vec<ArrayRef> = fields.iter().map(|f| new_null_array(f.data_type(), ids.len())).collect();
+    if let Some(last) = columns.last_mut() {
+        *last = ScalarValue::iter_to_array(ids.iter().cloned()).map_err(internal)?;
+    }
+    Ok(Some(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?))
 }
 
 fn millis_type(data_type: &DataType) -> DataType {
