@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, SchemaRef};
-use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Result, Sink, SinkWriter, TableSpec};
+use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Result, Sink, OpenSink, SinkWriter, TableSpec};
 
 /// Rows and the sum of the last column.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,7 +61,7 @@ impl Sink for TallyTable {
         false
     }
 
-    fn open(&self, _: SchemaRef, _: ChangelogMode, _: usize) -> Result<Box<dyn SinkWriter>> {
+    fn open(&self, _: OpenSink) -> Result<Box<dyn SinkWriter>> {
         Ok(Box::new(Writer { tally: Tally::default(), table: self.clone() }))
     }
 }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
-use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Result, Sink, SinkWriter, TableSpec};
+use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Guarantee, Result, Sink, OpenSink, SinkWriter, TableSpec};
 
 /// The connector.
 #[derive(Debug)]
@@ -29,7 +28,11 @@ impl Sink for Blackhole {
         false
     }
 
-    fn open(&self, _: SchemaRef, _: ChangelogMode, _: usize) -> Result<Box<dyn SinkWriter>> {
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::WithTheJob
+    }
+
+    fn open(&self, _: OpenSink) -> Result<Box<dyn SinkWriter>> {
         Ok(Box::new(Blackhole))
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Error, Options, Result, Sink, SinkWriter, TableSpec};
+use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Error, Options, Result, Sink, OpenSink, SinkWriter, TableSpec};
 
 use crate::format::{self, Encoder};
 
@@ -113,7 +113,8 @@ impl Sink for HttpSink {
         true
     }
 
-    fn open(&self, schema: SchemaRef, mode: ChangelogMode, _: usize) -> Result<Box<dyn SinkWriter>> {
+    fn open(&self, open: OpenSink) -> Result<Box<dyn SinkWriter>> {
+        let OpenSink { schema, mode, .. } = open;
         let op = match mode {
             ChangelogMode::Retract if self.format == "json" => Some(self.op_key(&schema)?),
             _ => None,

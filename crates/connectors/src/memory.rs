@@ -10,8 +10,8 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, St
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use sloth_types::source::OpenSplit;
 use sloth_types::{
-    ChangeBatch, ChangelogMode, Connector, Epoch, Error, Offset, ReadLimit, ReadOutcome, Readiness, Result, Rows, Sink,
-    SinkWriter, Source, SplitId, SplitReader, TableSpec,
+    ChangeBatch, ChangelogMode, Connector, Epoch, Error, Guarantee, Offset, ReadLimit, ReadOutcome, Readiness, Result, Rows, Sink,
+    OpenSink, SinkWriter, Source, SplitId, SplitReader, TableSpec,
 };
 
 /// What one sink has collected, in the order of writing.
@@ -209,7 +209,11 @@ impl Sink for MemoryTable {
         }
     }
 
-    fn open(&self, _: SchemaRef, _: ChangelogMode, _: usize) -> Result<Box<dyn SinkWriter>> {
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::WithTheJob
+    }
+
+    fn open(&self, _: OpenSink) -> Result<Box<dyn SinkWriter>> {
         lock(&COLLECTED).entry(self.name.clone()).or_default();
         Ok(Box::new(MemoryWriter { name: self.name.clone() }))
     }
@@ -303,7 +307,7 @@ mod tests {
     fn a_sink_keeps_epochs() {
         let spec = table("t", Vec::new(), &[("connector", "memory"), ("name", "memory-sink")]);
         let sink = Memory.sink(&spec).unwrap();
-        let mut writer = sink.open(sample(0, 1).schema(), ChangelogMode::Append, 0).unwrap();
+        let mut writer = sink.open(OpenSink::plain(sample(0, 1).schema(), ChangelogMode::Append)).unwrap();
         writer.write(Epoch(3), &ChangeBatch::append(sample(0, 2))).unwrap();
         writer.end_epoch(Epoch(3)).unwrap();
         writer.write(Epoch(4), &ChangeBatch::append(sample(2, 1))).unwrap();

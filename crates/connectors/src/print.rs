@@ -3,8 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
-use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Result, Sink, SinkWriter, TableSpec};
+use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Result, Sink, OpenSink, SinkWriter, TableSpec};
 
 use crate::format::cells::{Cells, TimeStyle, Values};
 
@@ -41,7 +40,7 @@ impl Sink for PrintSink {
         !matches!(mode, ChangelogMode::Upsert { .. })
     }
 
-    fn open(&self, _: SchemaRef, _: ChangelogMode, _: usize) -> Result<Box<dyn SinkWriter>> {
+    fn open(&self, _: OpenSink) -> Result<Box<dyn SinkWriter>> {
         let out: Box<dyn Write + Send> =
             if self.to_stderr { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
         Ok(Box::new(PrintWriter { prefix: self.prefix.clone(), out, buffer: Vec::new() }))

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use sloth_plan::JobSettings;
+use sloth_types::Epoch;
 use sloth_types::metrics::JobFigures;
 
 use crate::coordinator::Completion;
+use crate::durable::Durable;
 use crate::failure::Failure;
 use crate::io::board::Board;
 
@@ -16,6 +18,10 @@ pub(crate) struct JobContext {
     pub(crate) failure: Arc<Failure>,
     pub(crate) figures: Arc<JobFigures>,
     pub(crate) completion: Arc<Completion>,
+    /// The first epoch of this run.
+    pub(crate) first_epoch: Epoch,
+    /// Present when the job can be resumed.
+    pub(crate) durable: Option<Arc<Durable>>,
 }
 
 #[cfg(test)]
@@ -24,10 +30,12 @@ impl JobContext {
     pub(crate) fn alone() -> Arc<JobContext> {
         Arc::new(JobContext {
             settings: JobSettings::default(),
-            board: Board::new(0, 1),
+            board: Board::new(0, 1, Epoch(0)),
             failure: Arc::new(Failure::default()),
             figures: Arc::new(JobFigures::default()),
-            completion: Arc::new(Completion { dataflow: 0.into(), writers: vec![] }),
+            completion: Arc::new(Completion::new(Epoch(0), 0)),
+            first_epoch: Epoch(0),
+            durable: None,
         })
     }
 }

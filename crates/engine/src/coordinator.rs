@@ -3,6 +3,7 @@
 //! What to do next is decided by [`decide`], a pure function of the facts; the rest of the file gathers the facts from
 //! the board and carries the decision out.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,10 +11,14 @@ use std::time::Duration;
 use sloth_plan::JobSettings;
 use sloth_types::clock::Mono;
 use sloth_types::metrics::JobFigures;
-use sloth_types::{Clock, Epoch, EpochListener, Watermark};
+use sloth_types::journal::{Cut, OpenedSplit, SplitCut};
+use sloth_types::{Clock, Epoch, EpochEntry, EpochListener, Result, Watermark};
 
-use crate::epoch::{EpochEntry, EpochInfo, EpochLog};
+use crate::checkpoint::Durability;
+use crate::epoch::{EpochInfo, EpochLog};
+use crate::failure::Failure;
 use crate::io::board::{Board, SplitState};
+use crate::job::Replay;
 
 /// What the coordinator knows when it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,18 +106,42 @@ fn read_time(before: Duration, took: Duration, most: Duration) -> Duration {
 }
 
 /// How far the sinks are.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Completion {
-    /// Epochs that the dataflow has finished (the frontier behind all sinks).
+    /// Epochs below this are finished by the dataflow (the frontier behind all sinks).
     pub(crate) dataflow: AtomicU64,
-    /// For each writer with a thread of its own, the epochs it has finished.
-    pub(crate) writers: Vec<AtomicU64>,
+    /// The writers with threads of their own.
+    pub(crate) writers: Vec<WriterProgress>,
+}
+
+/// How far a writer is: epochs below these are handed over, and visible for good.
+#[derive(Debug)]
+pub(crate) struct WriterProgress {
+    pub(crate) handed: AtomicU64,
+    pub(crate) committed: AtomicU64,
 }
 
 impl Completion {
+    /// Of a job with so many threaded writers that begins with epoch `first`.
+    pub(crate) fn new(first: Epoch, writers: usize) -> Self {
+        let at = || AtomicU64::new(first.0);
+        let writer = |_| WriterProgress { handed: at(), committed: at() };
+        Completion { dataflow: at(), writers: (0..writers).map(writer).collect() }
+    }
+
+    /// Epochs below this are complete: all sinks have them.
     pub(crate) fn epochs(&self) -> u64 {
+        self.least(|w| &w.handed)
+    }
+
+    /// Epochs below this are visible outside for good.
+    pub(crate) fn committed(&self) -> u64 {
+        self.least(|w| &w.committed)
+    }
+
+    fn least(&self, of: impl Fn(&WriterProgress) -> &AtomicU64) -> u64 {
         let dataflow = self.dataflow.load(Ordering::SeqCst);
-        self.writers.iter().map(|w| w.load(Ordering::SeqCst)).min().unwrap_or(u64::MAX).min(dataflow)
+        self.writers.iter().map(|w| of(w).load(Ordering::SeqCst)).min().unwrap_or(u64::MAX).min(dataflow)
     }
 }
 
@@ -123,6 +152,7 @@ pub(crate) struct Coordinator {
     pub(crate) clock: Clock,
     pub(crate) completion: Arc<Completion>,
     pub(crate) figures: Arc<JobFigures>,
+    pub(crate) failure: Arc<Failure>,
     pub(crate) listeners: Vec<Arc<dyn EpochListener>>,
     /// For each source its idle time-out; zero for never.
     pub(crate) idle_timeouts: Vec<Duration>,
@@ -131,7 +161,8 @@ pub(crate) struct Coordinator {
     /// True when the input ends: then throughput counts, and every epoch is read for the full time.
     pub(crate) bounded: bool,
     pub(crate) record: Option<EpochLog>,
-    pub(crate) replay: Option<Vec<EpochEntry>>,
+    pub(crate) durable: Option<Durability>,
+    pub(crate) replay: Option<Replay>,
     pub(crate) progress: Progress,
 }
 
@@ -143,25 +174,32 @@ pub(crate) struct Progress {
     end_told: bool,
     last_open: Mono,
     told: u64,
-    /// Facts of opened epochs whose end offsets are not yet known.
-    unlogged: std::collections::VecDeque<(i64, Vec<Watermark>)>,
+    /// The first epoch of this run.
+    first: u64,
+    /// Opened epochs whose end offsets are not yet known.
+    unlogged: VecDeque<Arc<EpochInfo>>,
+    /// For each source how many of its splits are in the log.
+    logged_splits: Vec<usize>,
     /// Clock and opening of the epochs that are not complete.
-    open: std::collections::VecDeque<(i64, Mono)>,
+    open: VecDeque<(i64, Mono)>,
     read_time: Duration,
     /// Epochs below this were opened before the reading time was last shortened.
     shortened: u64,
 }
 
 impl Progress {
-    pub(crate) fn new(sources: usize, settings: &JobSettings) -> Self {
+    /// Of a job that begins with the epoch of `cut`.
+    pub(crate) fn new(sources: usize, settings: &JobSettings, cut: &Cut) -> Self {
         Progress {
-            opened: 0,
-            watermarks: vec![Watermark::NONE; sources],
-            end_told: false,
+            opened: cut.epoch.0,
+            first: cut.epoch.0,
+            watermarks: (0..sources).map(|s| cut.watermarks.get(s).copied().unwrap_or(Watermark::NONE)).collect(),
+            end_told: cut.ended,
             last_open: Mono::now(),
-            told: 0,
-            unlogged: std::collections::VecDeque::new(),
-            open: std::collections::VecDeque::new(),
+            told: cut.epoch.0,
+            unlogged: VecDeque::new(),
+            logged_splits: (0..sources).map(|s| cut.splits.get(s).map_or(0, Vec::len)).collect(),
+            open: VecDeque::new(),
             read_time: settings.epoch_target,
             shortened: 0,
         }
@@ -186,8 +224,16 @@ impl Coordinator {
     pub(crate) fn step(&mut self) -> Step {
         self.tell_completed();
         self.log_read();
+        if let Err(error) = self.keep() {
+            self.failure.fail(error);
+            return Step::Finish;
+        }
         if self.replay.is_some() {
             return self.step_replay();
+        }
+        if self.progress.end_told && self.progress.opened == self.progress.first {
+            // An earlier run came to the end.
+            return Step::Finish;
         }
         let facts = self.gather();
         match decide(&facts, &self.settings) {
@@ -195,7 +241,7 @@ impl Coordinator {
             Decision::Wait(time) => Step::Wait(time),
             // The log is complete only with the last epochs' end offsets.
             Decision::Finish if !self.progress.unlogged.is_empty() => Step::Wait(None),
-            Decision::Finish => Step::Finish,
+            Decision::Finish => self.finish(),
         }
     }
 
@@ -281,10 +327,17 @@ impl Coordinator {
         let now_ms = self.clock.now_ms();
         let watermarks = self.reported_watermarks();
         self.progress.end_told = ended;
-        self.announce(now_ms, watermarks, None)
+        let checkpoint = self.durable.as_ref().is_some_and(|d| d.is_due(ended));
+        self.announce(now_ms, watermarks, None, checkpoint)
     }
 
-    fn announce(&mut self, now_ms: i64, watermarks: Vec<Watermark>, until: Option<Vec<Vec<u64>>>) -> Arc<EpochInfo> {
+    fn announce(
+        &mut self,
+        now_ms: i64,
+        watermarks: Vec<Watermark>,
+        until: Option<Vec<Vec<u64>>>,
+        checkpoint: bool,
+    ) -> Arc<EpochInfo> {
         let before = std::mem::replace(&mut self.progress.watermarks, watermarks.clone());
         let splits = match &until {
             Some(until) => until.iter().map(Vec::len).collect(),
@@ -293,51 +346,120 @@ impl Coordinator {
         for (figures, watermark) in self.figures.sources.iter().zip(&watermarks) {
             figures.watermark_ms.store(watermark.0, Ordering::Relaxed);
         }
-        let info = EpochInfo {
+        let info = Arc::new(EpochInfo {
             epoch: Epoch(self.progress.opened),
             now_ms,
-            watermarks: watermarks.clone(),
+            watermarks,
             watermarks_before: before,
             splits,
             read_time: self.progress.read_time,
             until,
-        };
+            checkpoint,
+        });
         self.progress.opened += 1;
         self.progress.last_open = Mono::now();
         self.progress.open.push_back((now_ms, self.progress.last_open));
-        if self.record.is_some() {
-            self.progress.unlogged.push_back((now_ms, watermarks));
+        if self.record.is_some() || self.durable.is_some() {
+            self.progress.unlogged.push_back(Arc::clone(&info));
         }
-        Arc::new(info)
+        if let (Some(durable), true) = (&mut self.durable, checkpoint) {
+            durable.begin(info.epoch);
+        }
+        info
     }
 
-    /// Replays the log: one epoch at a time, each with its recorded clock, watermarks and end offsets.
+    /// Replays the log, each epoch with its recorded clock, watermarks and end offsets.
     fn step_replay(&mut self) -> Step {
-        let opened = self.progress.opened;
-        if self.board.epochs_read() < opened || self.completion.epochs() < opened {
+        let Progress { opened, first, .. } = self.progress;
+        let behind = opened.saturating_sub(self.completion.epochs()) as usize;
+        if behind >= self.settings.epochs_in_flight_max || opened.saturating_sub(self.board.epochs_read()) > 1 {
             return Step::Wait(None);
         }
-        let entry = self.replay.as_ref().and_then(|log| log.get(opened as usize)).cloned();
+        let entry = self.replay.as_ref().and_then(|r| r.recovered.log.get((opened - first) as usize)).cloned();
         match entry {
             Some(entry) if !self.board.stopping() => {
-                Step::Open(self.announce(entry.now_ms, entry.watermarks, Some(entry.ends)))
+                Step::Open(self.announce(entry.now_ms, entry.watermarks, Some(entry.ends), false))
+            }
+            _ if behind > 0 => Step::Wait(None),
+            None if self.replay.as_ref().is_some_and(|r| r.then_live) => {
+                self.replay = None;
+                self.step()
             }
             _ => Step::Finish,
         }
     }
 
-    /// Writes the log entry of an epoch that has been read by all. With a log, epochs are read one at a time, so the
-    /// offsets on the board are those after it.
+    /// Log entries of the epochs that have been read by all.
     fn log_read(&mut self) {
-        let Some(log) = &self.record else { return };
-        if self.board.epochs_read() < self.progress.opened {
-            return;
+        let read = self.board.epochs_read();
+        while let Some(info) = self.progress.unlogged.front().filter(|info| info.epoch.0 < read).cloned() {
+            self.progress.unlogged.pop_front();
+            let (entry, splits) = self.entry_of(&info);
+            if let Some(log) = &self.record {
+                log.push(entry.clone());
+            }
+            if let Some(durable) = &mut self.durable {
+                // What is replayed is in the log already.
+                if info.until.is_none() {
+                    durable.store.append(info.epoch, entry);
+                }
+                let cut = Cut {
+                    epoch: Epoch(info.epoch.0 + 1),
+                    workers: self.settings.parallelism,
+                    now_ms: info.now_ms,
+                    watermarks: info.watermarks.clone(),
+                    splits,
+                    ended: self.progress.end_told && self.progress.opened == info.epoch.0 + 1,
+                };
+                durable.note(&info, cut);
+            }
         }
-        while let Some((now_ms, watermarks)) = self.progress.unlogged.pop_front() {
-            let ends =
-                self.board.sources.iter().map(|s| s.splits().iter().map(|s| s.report().offset).collect()).collect();
-            log.push(EpochEntry { now_ms, watermarks, ends });
+    }
+
+    /// The log entry of an epoch that has been read by all, and where all splits stood after it.
+    fn entry_of(&mut self, info: &EpochInfo) -> (EpochEntry, Vec<Vec<SplitCut>>) {
+        let mut entry = EpochEntry { now_ms: info.now_ms, watermarks: info.watermarks.clone(), ..EpochEntry::default() };
+        let mut cuts = vec![];
+        for (source, board) in self.board.sources.iter().enumerate() {
+            let count = info.splits.get(source).copied().unwrap_or(0);
+            let mut cut = vec![];
+            for (ordinal, split) in board.splits().iter().take(count).enumerate() {
+                let end = split.end_of(info.epoch);
+                let (offset, watermark) = end.map_or((split.from, split.promised), |e| (e.offset, e.watermark));
+                if self.progress.logged_splits.get(source).is_some_and(|known| *known <= ordinal) {
+                    entry.opened.push(OpenedSplit { source, split: split.id.clone(), from: split.from });
+                }
+                cut.push(SplitCut { split: split.id.clone(), offset, watermark });
+            }
+            if let Some(known) = self.progress.logged_splits.get_mut(source) {
+                *known = (*known).max(count);
+            }
+            entry.ends.push(cut.iter().map(|s| s.offset.0).collect());
+            cuts.push(cut);
         }
+        (entry, cuts)
+    }
+
+    /// What a durable job does besides: looks after its store, and brings the checkpoint on that is being made.
+    fn keep(&mut self) -> Result<()> {
+        match &mut self.durable {
+            Some(durable) => durable.step(&self.completion),
+            None => Ok(()),
+        }
+    }
+
+    /// The end: of a durable job only when a last checkpoint stands.
+    fn finish(&mut self) -> Step {
+        let Some(durable) = &mut self.durable else { return Step::Finish };
+        if durable.published(Epoch(self.progress.opened)) {
+            return Step::Finish;
+        }
+        if durable.is_busy() {
+            return Step::Wait(None);
+        }
+        // The user has asked to stop: one more epoch, which ends in a checkpoint.
+        let (now_ms, watermarks) = (self.clock.now_ms(), self.reported_watermarks());
+        Step::Open(self.announce(now_ms, watermarks, None, true))
     }
 
     /// Learns from an epoch that is complete. Those opened before the last shortening tell nothing about its effect.

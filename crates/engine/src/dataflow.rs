@@ -1,12 +1,13 @@
 //! The adapters between operators and timely: ticks, sources, operators with and without state, the end.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use sloth_types::journal::OperatorState;
 use sloth_types::{Error, Result};
 use timely::communication::Pull;
 use timely::dataflow::channels::Message as Envelope;
@@ -20,11 +21,14 @@ use timely::dataflow::{Scope, Stream};
 
 use crate::context::JobContext;
 use crate::coordinator::{Coordinator, Step};
+use crate::durable::Durable;
 use crate::epoch::{EpochInfo, EpochTable};
+use crate::hash::hash_bytes;
 use crate::io::reader::{Polled, Read, SourceReader};
 use crate::message::{Batch, Builder, Message};
 use crate::operators::Operator;
 use crate::pact;
+use crate::state::snapshot::share_of;
 
 /// A stream of messages.
 pub(crate) type Edge<'s> = Stream<'s, u64, Message>;
@@ -35,6 +39,8 @@ pub(crate) struct Floor<'s> {
     pub(crate) epochs: EpochTable,
     pub(crate) context: Arc<JobContext>,
     pub(crate) worker: (usize, usize),
+    /// Identity of the node being rendered.
+    pub(crate) node: Cell<u64>,
 }
 
 /// Wakes the coordinator's operator on worker 0.
@@ -53,8 +59,13 @@ pub(crate) fn tick_source<'s>(floor: &Floor<'s>, coordinator: Option<Coordinator
     }
     let peers = floor.worker.1 as u32;
     let failure = Arc::clone(&floor.context.failure);
+    let first = floor.context.first_epoch.0;
     builder.build(move |capabilities| {
-        let mut state = coordinator.zip(capabilities.into_iter().next());
+        let capability = capabilities.into_iter().next().map(|mut capability| {
+            capability.downgrade(&first);
+            capability
+        });
+        let mut state = coordinator.zip(capability);
         move |_| {
             loop {
                 let Some((coordinator, capability)) = &mut state else { return };
@@ -207,7 +218,13 @@ where
 {
     let epochs = floor.epochs.clone();
     let failure = Arc::clone(&floor.context.failure);
-    input.unary_frontier::<Builder, _, _, _>(pact, name, move |capability, _| {
+    let keeper = Keeper::new(floor, name);
+    if let Err(error) = keeper.restore(&mut operator) {
+        failure.fail(error);
+    }
+    let first = floor.context.first_epoch.0;
+    input.unary_frontier::<Builder, _, _, _>(pact, name, move |mut capability, _| {
+        capability.downgrade(&first);
         let mut state = Some((capability, BTreeMap::<u64, Vec<Batch>>::new()));
         move |(input, frontier), output| {
             let Some((capability, early)) = &mut state else {
@@ -251,6 +268,9 @@ where
                     };
                     sloth_types::clock::set_epoch_now_ms(info.now_ms);
                     operator.on_epoch_end(&info, &mut out)?;
+                    if info.checkpoint {
+                        keeper.save(&mut operator)?;
+                    }
                     if !out.is_empty() {
                         let mut session = output.session_with_builder(&*capability);
                         for batch in out.drain(..) {
@@ -271,6 +291,39 @@ where
             }
         }
     })
+}
+
+/// Gives an operator's state to checkpoints and takes it from them.
+struct Keeper {
+    durable: Option<Arc<Durable>>,
+    operator: u64,
+    name: String,
+    worker: (usize, usize),
+}
+
+impl Keeper {
+    fn new(floor: &Floor<'_>, name: &str) -> Self {
+        let Floor { context, worker, node, .. } = floor;
+        // A node may be made of several operators: their names tell them apart.
+        let operator = hash_bytes(format!("{:016x} {name}", node.get()).as_bytes());
+        Keeper { durable: context.durable.clone(), operator, name: name.to_owned(), worker: *worker }
+    }
+
+    fn restore(&self, operator: &mut impl Operator) -> Result<()> {
+        let Some(durable) = &self.durable else { return Ok(()) };
+        let written = durable.written(self.operator);
+        if written.is_empty() { Ok(()) } else { operator.restore(share_of(&written, self.worker)?) }
+    }
+
+    fn save(&self, operator: &mut impl Operator) -> Result<()> {
+        let Some(durable) = &self.durable else { return Ok(()) };
+        let sections = operator.save()?;
+        if !sections.is_empty() {
+            let (name, worker) = (self.name.clone(), self.worker.0);
+            durable.add(OperatorState { operator: self.operator, name, worker, sections });
+        }
+        Ok(())
+    }
 }
 
 fn on_batch(
@@ -301,7 +354,7 @@ pub(crate) fn watch_end<'s>(floor: &Floor<'s>, ends: Vec<Edge<'s>>, call: &Call)
             input.for_each(|_, message| drop(std::mem::take(message)));
             if first {
                 let epochs = frontier.frontier().first().copied().unwrap_or(u64::MAX);
-                completion.dataflow.store(epochs, Ordering::SeqCst);
+                completion.dataflow.fetch_max(epochs, Ordering::SeqCst);
                 if let Some(activator) = call.borrow().as_ref() {
                     activator.activate();
                 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sloth_types::{Epoch, Watermark};
+use sloth_types::{Epoch, EpochEntry, Watermark};
 
 /// All that an epoch must know. Made once by the coordinator, the same on every worker.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct EpochInfo {
     pub read_time: Duration,
     /// In a replay, where each split of each source stops.
     pub until: Option<Vec<Vec<u64>>>,
+    /// The epoch ends in a checkpoint: operators give their state after it, sinks commit it.
+    pub checkpoint: bool,
 }
 
 #[cfg(test)]
@@ -39,6 +41,7 @@ impl EpochInfo {
             splits: vec![],
             read_time: Duration::ZERO,
             until: None,
+            checkpoint: false,
         }
     }
 }
@@ -82,17 +85,6 @@ impl TimeDomain {
 
 fn minimum(watermarks: &[Watermark], sources: &[usize]) -> Watermark {
     sources.iter().filter_map(|s| watermarks.get(*s).copied()).min().unwrap_or(Watermark::NONE)
-}
-
-/// One line of the epoch log: with it, the epoch can be made again exactly.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EpochEntry {
-    /// The wall clock of the epoch (ms).
-    pub now_ms: i64,
-    /// The watermark of each source in effect.
-    pub watermarks: Vec<Watermark>,
-    /// For each source the offset after the epoch of each of its splits.
-    pub ends: Vec<Vec<u64>>,
 }
 
 /// The epoch log of a job, in memory. Clones share it.

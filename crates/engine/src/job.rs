@@ -1,20 +1,28 @@
 //! A running job: opens the connectors, starts the workers, watches over them, ends.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sloth_plan::{JobPlan, NodeKind, SinkNode, SourceNode, SourceOrigin};
+use sloth_types::journal::Recovered;
 use sloth_types::metrics::{JobFigures, SinkFigures, SourceFigures};
+use sloth_types::sink::DurableSink;
 use sloth_types::source::OpenSplit;
-use sloth_types::{Clock, ConnectorRegistry, EpochListener, Error, Result, Sink, Source, SplitId};
+use sloth_types::{
+    Clock, ConnectorRegistry, EpochEntry, EpochListener, Error, JobStore, Offset, OpenSink, Result, Sink, Source,
+    SplitId, Waker, Watermark,
+};
 
 use crate::context::JobContext;
 use crate::coordinator::{Completion, Coordinator, Progress};
-use crate::epoch::{EpochEntry, EpochLog};
+use crate::checkpoint::Durability;
+use crate::durable::Durable;
+use crate::epoch::EpochLog;
 use crate::failure::Failure;
-use crate::io::board::Board;
+use crate::io::board::{Board, Split};
 use crate::io::rows::RowsSource;
 use crate::io::writer::{Writer, WriterThread};
 use crate::render::{OpenWriters, Rendering, render};
@@ -28,13 +36,32 @@ pub struct JobOptions {
     pub listeners: Vec<Arc<dyn EpochListener>>,
     /// Records the epoch log; epochs are then read one at a time.
     pub record: Option<EpochLog>,
-    /// Replays a recorded log instead of cutting epochs anew; the job ends after its last entry.
-    pub replay: Option<Vec<EpochEntry>>,
+    /// Goes on from an earlier run instead of beginning anew.
+    pub replay: Option<Replay>,
+    /// Keeps the epoch log and checkpoints, so that the job can be resumed.
+    pub store: Option<Arc<dyn JobStore>>,
+}
+
+/// What a job goes on from.
+#[derive(Clone, Debug, Default)]
+pub struct Replay {
+    /// Where the earlier run stood, and the epochs it had logged after that: they are made again, the same.
+    pub recovered: Recovered,
+    /// Cut new epochs after the logged ones; otherwise the job ends there.
+    pub then_live: bool,
+}
+
+impl Replay {
+    /// The epochs of a log from the beginning, and no more.
+    pub fn of_log(log: &[EpochEntry]) -> Self {
+        let recovered = Recovered { checkpoint: None, log: log.to_vec() };
+        Replay { recovered, then_live: false }
+    }
 }
 
 impl Default for JobOptions {
     fn default() -> Self {
-        JobOptions { clock: Clock::System, listeners: vec![], record: None, replay: None }
+        JobOptions { clock: Clock::System, listeners: vec![], record: None, replay: None, store: None }
     }
 }
 
@@ -62,41 +89,57 @@ impl Job {
         let tables = settle_sinks(&mut plan, connectors)?;
         crate::dictionaries::mark(&mut plan, connectors);
         let mut settings = plan.settings.clone();
-        if options.record.is_some() || options.replay.is_some() {
+        if options.record.is_some() || options.replay.as_ref().is_some_and(|r| !r.then_live) {
             settings.epochs_in_flight_max = 1;
         }
+        let recovered = options.replay.as_ref().map(|r| r.recovered.clone()).unwrap_or_default();
+        let cut = recovered.checkpoint.as_ref().map(|c| c.cut.clone()).unwrap_or_default();
+        let first = cut.epoch;
         let sources = source_nodes(&plan);
-        let board = Board::new(sources.len(), settings.parallelism);
+        let board = Board::new(sources.len(), settings.parallelism, first);
         let figures = Arc::new(figures_of(&plan));
-        let (sinks, blocking_writers) = open_sinks(&plan, tables, settings.parallelism)?;
-        let completion = Completion {
-            dataflow: AtomicU64::new(0),
-            writers: (0..blocking_writers).map(|_| AtomicU64::new(0)).collect(),
-        };
+        let (sinks, blocking_writers) = open_sinks(&plan, tables, settings.parallelism, options.store.as_ref())?;
+        let completion = Completion::new(first, blocking_writers);
+        let shared = options.store.clone().map(|store| Durable::new(store, recovered.checkpoint.clone()));
         let context = Arc::new(JobContext {
+            first_epoch: first,
+            durable: shared.clone(),
             settings: settings.clone(),
             board: Arc::clone(&board),
             failure: Arc::new(Failure::default()),
             figures: Arc::clone(&figures),
             completion: Arc::new(completion),
         });
-        let (discovering, bounded) = open_sources(&sources, connectors, &context, &options.clock)?;
+        if let Some(store) = &options.store {
+            let (board, shared) = (Arc::downgrade(&board), shared.as_ref().map(Arc::downgrade));
+            store.watch(Waker::new(move || {
+                // Writers wait for the log: they are let go at once, not when the coordinator comes to it.
+                if let Some(shared) = shared.as_ref().and_then(std::sync::Weak::upgrade) {
+                    let _ = shared.look();
+                }
+                board.upgrade().into_iter().for_each(|board| board.ring());
+            }));
+        }
+        let (discovering, bounded) = open_sources(&sources, connectors, &context, &options.clock, &recovered)?;
         let coordinator = Coordinator {
             board: Arc::clone(&board),
             clock: options.clock.clone(),
             completion: Arc::clone(&context.completion),
             figures,
+            failure: Arc::clone(&context.failure),
             listeners: options.listeners.clone(),
             idle_timeouts: sources.iter().map(|s| s.idle_timeout.unwrap_or(settings.idle_timeout)).collect(),
             clock_driven: plan.nodes.iter().any(by_clock),
             bounded,
             record: options.record,
+            durable: shared.map(|shared| Durability::new(shared, settings.checkpoint_interval)),
             replay: options.replay,
-            progress: Progress::new(sources.len(), &settings),
+            progress: Progress::new(sources.len(), &settings, &cut),
             settings,
         };
         let over = Arc::new(AtomicBool::new(false));
         let discovery = start_discovery(discovering, &context, &options.clock, &over)?;
+        let logged = coordinator.record.is_some() || coordinator.durable.is_some();
         let mut job = Job { context, listeners: options.listeners, workers: None, writers: vec![], discovery, over };
         let (ordered, writers) = job.start_writers(sinks)?;
         let rendering = Rendering {
@@ -105,12 +148,13 @@ impl Job {
             writers: Mutex::new(writers),
             ordered,
             coordinator: Mutex::new(Some(coordinator)),
+            logged,
         };
         job.workers = Some(start_workers(rendering)?);
         Ok(job)
     }
 
-    fn start_writers(&mut self, sinks: Vec<OpenSink>) -> Result<(Vec<bool>, OpenWriters)> {
+    fn start_writers(&mut self, sinks: Vec<OpenedSink>) -> Result<(Vec<bool>, OpenWriters)> {
         let mut writers = OpenWriters::new();
         let mut ordered = vec![];
         let mut slot = 0;
@@ -152,12 +196,20 @@ impl Job {
                 self.context.failure.fail(Error::internal(format!("a worker has ended: {panic}")));
             }
         }
+        if let Some(durable) = self.context.durable.as_ref().filter(|_| self.context.failure.is_set()) {
+            durable.give_up();
+        }
         for writer in self.writers.drain(..) {
             if writer.join().is_err() {
                 self.context.failure.fail(Error::internal("a sink's thread has panicked"));
             }
         }
         self.over.store(true, Ordering::SeqCst);
+        if let Some(durable) = &self.context.durable
+            && let Err(error) = durable.store.close()
+        {
+            self.context.failure.fail(error);
+        }
         if let Some(discovery) = self.discovery.take() {
             discovery.thread().unpark();
             let _ = discovery.join();
@@ -276,14 +328,20 @@ fn settle_sinks(plan: &mut JobPlan, connectors: &ConnectorRegistry) -> Result<Ve
     Ok(sinks)
 }
 
-struct OpenSink {
+struct OpenedSink {
     table: String,
     ordered: bool,
     blocking: bool,
     writers: Vec<Box<dyn sloth_types::SinkWriter>>,
 }
 
-fn open_sinks(plan: &JobPlan, tables: Vec<Arc<dyn Sink>>, parallelism: usize) -> Result<(Vec<OpenSink>, usize)> {
+fn open_sinks(
+    plan: &JobPlan,
+    tables: Vec<Arc<dyn Sink>>,
+    parallelism: usize,
+    store: Option<&Arc<dyn JobStore>>,
+) -> Result<(Vec<OpenedSink>, usize)> {
+    let mut named_before: HashMap<&str, usize> = HashMap::new();
     let mut sinks = vec![];
     let mut blocking = 0;
     let nodes = plan.nodes.iter().filter_map(|n| if let NodeKind::Sink(s) = &n.kind { Some((n, s)) } else { None });
@@ -291,14 +349,23 @@ fn open_sinks(plan: &JobPlan, tables: Vec<Arc<dyn Sink>>, parallelism: usize) ->
         let table = &node_sink.table;
         let named = |e: Error| name_table(e, &table.name);
         let count = if sink.ordered() { 1 } else { parallelism };
+        let place = named_before.entry(&table.name).or_default();
+        let job = store.map(|store| (format!("{}-{}-{place}", store.job(), table.name), store.generation()));
+        *place += 1;
+        let open = |writer| OpenSink {
+            schema: Arc::clone(&node.schema),
+            mode: node_sink.mode.clone(),
+            writer,
+            durable: job.clone().map(|(name, generation)| DurableSink { name: format!("{name}-{writer}"), generation }),
+        };
         let writers = (0..count)
-            .map(|number| sink.open(Arc::clone(&node.schema), node_sink.mode.clone(), number))
+            .map(|number| sink.open(open(number)))
             .collect::<Result<Vec<_>>>()
             .map_err(named)?;
         if sink.blocking() {
             blocking += count;
         }
-        sinks.push(OpenSink { table: table.name.clone(), ordered: sink.ordered(), blocking: sink.blocking(), writers });
+        sinks.push(OpenedSink { table: table.name.clone(), ordered: sink.ordered(), blocking: sink.blocking(), writers });
     }
     Ok((sinks, blocking))
 }
@@ -315,6 +382,8 @@ struct Discovering {
     source: Arc<dyn Source>,
     node: SourceNode,
     known: Vec<SplitId>,
+    /// Splits of an earlier run: where to go on, and what their rows have promised.
+    resumed: Vec<(SplitId, Offset, Watermark)>,
 }
 
 /// Opens all sources; gives those that may find more splits, and whether all of them end.
@@ -323,6 +392,7 @@ fn open_sources(
     connectors: &ConnectorRegistry,
     context: &Arc<JobContext>,
     clock: &Clock,
+    recovered: &Recovered,
 ) -> Result<(Vec<Discovering>, bool)> {
     let mut discovering = vec![];
     let mut bounded = true;
@@ -331,7 +401,7 @@ fn open_sources(
             SourceOrigin::Table(spec) => connectors.of(spec)?.source(spec).map_err(|e| name_table(e, &spec.name))?,
             SourceOrigin::Rows(rows) => RowsSource::shared(rows.clone()),
         };
-        let mut entry = Discovering { ordinal, source, node: (*node).clone(), known: vec![] };
+        let mut entry = Discovering { ordinal, source, node: (*node).clone(), known: vec![], resumed: recovered.splits(ordinal) };
         let name = match &node.origin {
             SourceOrigin::Table(spec) => spec.name.clone(),
             SourceOrigin::Rows(_) => "VALUES".to_owned(),
@@ -354,21 +424,25 @@ fn open_new_splits(entry: &mut Discovering, context: &Arc<JobContext>, clock: &C
             board.opening.store(opening, Ordering::SeqCst);
         }
     };
-    for id in entry.source.splits()? {
+    // Those of an earlier run first: they keep their numbers.
+    let resumed = entry.resumed.drain(..).map(|(id, from, promised)| (id, Some(from), promised));
+    let now = entry.source.splits()?.into_iter().map(|id| (id, None, Watermark::NONE));
+    for (id, from, promised) in resumed.chain(now).collect::<Vec<_>>() {
         if entry.known.contains(&id) {
             continue;
         }
         // It stays set when the split does not open; the next look tries again.
         set_opening(true);
-        let (split, waker) = context.board.new_split(id.clone());
+        let (woken, waker) = context.board.new_waker();
         let reader = entry.source.open(OpenSplit {
             split: id.clone(),
-            from: None,
+            from,
             schema: Arc::clone(&entry.node.read_schema),
             waker,
             clock: clock.clone(),
         })?;
-        context.board.add_split(entry.ordinal, split, reader);
+        let split = Split::new(id.clone(), reader.offset(), promised, woken);
+        context.board.add_split(entry.ordinal, Arc::new(split), reader);
         entry.known.push(id);
     }
     set_opening(false);

@@ -10,10 +10,12 @@
 //! behind every sink. Operators are plain structs over batches and epochs (`operators/`); `render` wires them.
 
 mod aggregate;
+mod checkpoint;
 mod context;
 mod coordinator;
 mod dataflow;
 mod dictionaries;
+mod durable;
 mod epoch;
 mod failure;
 mod hash;
@@ -25,5 +27,6 @@ mod pact;
 mod render;
 mod state;
 
-pub use epoch::{EpochEntry, EpochInfo, EpochLog};
-pub use job::{Job, JobOptions, Stopper, settle};
+pub use epoch::{EpochInfo, EpochLog};
+pub use job::{Job, JobOptions, Replay, Stopper, settle};
+pub use sloth_types::EpochEntry;

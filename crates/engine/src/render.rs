@@ -2,6 +2,7 @@
 
 mod joins;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,12 +50,17 @@ pub(crate) struct Rendering {
     /// For each sink whether its rows must be put in order (one writer).
     pub(crate) ordered: Vec<bool>,
     pub(crate) coordinator: Mutex<Option<Coordinator>>,
+    /// The job keeps an epoch log.
+    pub(crate) logged: bool,
 }
 
 /// Builds the dataflow of a job on one worker.
 pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usize, usize)) -> Result<()> {
     let plan = &rendering.plan;
-    let floor = Floor { scope, epochs: EpochTable::default(), context: Arc::clone(&rendering.context), worker };
+    let context = Arc::clone(&rendering.context);
+    let floor = Floor { scope, epochs: EpochTable::default(), context, worker, node: Cell::new(0) };
+    let identities = plan.identities();
+    let logged = rendering.logged;
     let call: Call = Rc::default();
     let coordinator = rendering.coordinator.lock().unwrap_or_else(PoisonError::into_inner);
     let coordinator = if worker.0 == 0 { Some(coordinator) } else { None }.and_then(|mut c| c.take());
@@ -68,6 +74,7 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
     let mut ends: Vec<Edge<'_>> = vec![];
     let mut sinks = 0;
     for (id, node) in plan.nodes.iter().enumerate() {
+        floor.node.set(identities.get(id).copied().unwrap_or_default());
         let inputs: Vec<Edge<'_>> = node.inputs.iter().filter_map(|i| edges.get(*i).cloned()).collect();
         let first = || inputs.first().cloned().ok_or_else(|| Error::internal("a node has no input"));
         let lag_ms = node.inputs.iter().map(|i| plan.lag_ms(*i)).max().unwrap_or(0);
@@ -79,7 +86,7 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
         let edge = match &node.kind {
             NodeKind::Source(source) => {
                 let ordinal = source_ids.iter().position(|s| *s == id).unwrap_or(0);
-                let reader = SourceReader::new((**source).clone(), ordinal, worker, Arc::clone(&rendering.context));
+                let reader = SourceReader::new((**source).clone(), ordinal, worker, Arc::clone(&rendering.context), logged);
                 let (rows, bad) = read_source(&floor, ticks.clone(), reader);
                 bad_edges.insert(id, bad);
                 rows

@@ -6,6 +6,7 @@
 pub mod aggregate;
 pub mod changelog;
 pub mod explain;
+mod identity;
 pub mod node;
 pub mod over;
 pub mod pattern;

@@ -14,7 +14,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use sloth_server::{ScreenHub, ScreenSpec, Server, ServerConfig};
 use sloth_types::metrics::{JobFigures, SinkFigures, SourceFigures};
 use sloth_types::{
-    ChangeBatch, ChangelogMode, Clock, Connector, Epoch, EpochListener, Options, Result, SinkWriter, TableSpec,
+    ChangeBatch, ChangelogMode, Clock, Connector, Epoch, EpochListener, Options, Result, OpenSink, SinkWriter, TableSpec,
 };
 
 use orders::Shop;
@@ -93,7 +93,7 @@ impl Table {
             time_zone: "UTC".into(),
             partition_by: vec![],
         };
-        let writer = hub.sink(&spec)?.open(Arc::clone(&schema), mode, 0)?;
+        let writer = hub.sink(&spec)?.open(OpenSink::plain(Arc::clone(&schema), mode))?;
         Ok(Table { schema, writer })
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::inline::without_place;
 use arrow::datatypes::SchemaRef;
-use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Result, Sink, SinkWriter, TableSpec};
+use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Result, Sink, OpenSink, SinkWriter, TableSpec};
 
 /// The connector. Clones share what was captured.
 #[derive(Clone, Default)]
@@ -146,7 +146,8 @@ impl Sink for CaptureSink {
         }
     }
 
-    fn open(&self, schema: SchemaRef, mode: ChangelogMode, _: usize) -> Result<Box<dyn SinkWriter>> {
+    fn open(&self, open: OpenSink) -> Result<Box<dyn SinkWriter>> {
+        let OpenSink { schema, mode, .. } = open;
         let mut all = self.capture.lock();
         let table = self.table.clone();
         all.push(Captured { table, mode, schema: Some(schema), changes: vec![], closed: false });

@@ -205,10 +205,10 @@ impl Tables {
                     }
                 }
             }
-            log.push(EpochEntry { now_ms: NOW_MS, watermarks: watermarks.clone(), ends: ends.clone() });
+            log.push(EpochEntry { now_ms: NOW_MS, watermarks: watermarks.clone(), ends: ends.clone(), opened: vec![] });
         }
         let watermarks = vec![Watermark::END; tables.len()];
-        log.push(EpochEntry { now_ms: NOW_MS, watermarks, ends });
+        log.push(EpochEntry { now_ms: NOW_MS, watermarks, ends, opened: vec![] });
         log
     }
 }

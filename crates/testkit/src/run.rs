@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sloth_engine::{EpochEntry, EpochLog, Job, JobOptions};
+use sloth_engine::{EpochEntry, EpochLog, Job, JobOptions, Replay};
 use sloth_plan::JobPlan;
 use sloth_types::{Clock, ConnectorRegistry, Error};
 
@@ -117,7 +117,8 @@ pub fn run(plan: &JobPlan, setup: &Setup) -> Outcome {
         clock: setup.clock.clone().unwrap_or_else(|| Clock::manual(NOW_MS)),
         listeners: vec![],
         record: (setup.replay.is_none() && setup.parallelism <= 1).then(|| log.clone()),
-        replay: setup.replay.clone(),
+        replay: setup.replay.as_deref().map(Replay::of_log),
+        store: None,
     };
     let (figures, error) = match Job::start(plan, &connectors, options) {
         Ok(job) => (Some(job.figures()), job.wait().err()),

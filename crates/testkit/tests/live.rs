@@ -17,7 +17,7 @@ use sloth_types::clock::Mono;
 use sloth_types::source::OpenSplit;
 use sloth_types::{
     ChangeBatch, ChangelogMode, Connector, ConnectorRegistry, Epoch, Error, Offset, ReadLimit, ReadOutcome, Readiness,
-    Result, Rows, Sink, SinkWriter, Source, SplitId, SplitReader, TableSpec, Waker,
+    Result, Rows, Sink, OpenSink, SinkWriter, Source, SplitId, SplitReader, TableSpec, Waker,
 };
 
 /// What a split does when it has no rows.
@@ -191,7 +191,7 @@ impl Sink for Keep {
     fn blocking(&self) -> bool {
         self.slow_ms.load(Ordering::SeqCst) > 0
     }
-    fn open(&self, _: SchemaRef, _: ChangelogMode, _: usize) -> Result<Box<dyn SinkWriter>> {
+    fn open(&self, _: OpenSink) -> Result<Box<dyn SinkWriter>> {
         Ok(Box::new(self.clone()))
     }
 }

@@ -26,11 +26,57 @@ pub trait Sink: Send + Sync {
         false
     }
 
-    /// Opens a writer. `writer` counts from 0; an ordered sink has only writer 0.
+    /// What the outside sees of a durable job's rows when the job is killed and resumed.
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::AtLeastOnce("the sink has no transactions")
+    }
+
+    /// Opens a writer.
     ///
     /// # Errors
     /// When the outside does not answer.
-    fn open(&self, schema: SchemaRef, mode: ChangelogMode, writer: usize) -> Result<Box<dyn SinkWriter>>;
+    fn open(&self, open: OpenSink) -> Result<Box<dyn SinkWriter>>;
+}
+
+/// What the outside sees of each row, whatever happens to the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guarantee {
+    /// Each row once.
+    ExactlyOnce,
+    /// Each row, and after a crash the last ones perhaps again; the text says why.
+    AtLeastOnce(&'static str),
+    /// The sink lives and dies with the job: it shows what the job holds.
+    WithTheJob,
+}
+
+/// What a writer is opened with.
+#[derive(Clone, Debug)]
+pub struct OpenSink {
+    /// The columns of its rows.
+    pub schema: SchemaRef,
+    /// What changes it is given.
+    pub mode: ChangelogMode,
+    /// Its number; an ordered sink has only number 0.
+    pub writer: usize,
+    /// Present when the job can be resumed: then rows must become visible by [`SinkWriter::commit`] only, as far as the
+    /// sink's guarantee says.
+    pub durable: Option<DurableSink>,
+}
+
+impl OpenSink {
+    /// The only writer of a job that cannot be resumed.
+    pub fn plain(schema: SchemaRef, mode: ChangelogMode) -> Self {
+        OpenSink { schema, mode, writer: 0, durable: None }
+    }
+}
+
+/// Who writes, in the eyes of the outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DurableSink {
+    /// Name of the writer: the same in every run of the job, different from that of any other writer.
+    pub name: String,
+    /// Number of the run: a writer with a smaller one must not succeed any more.
+    pub generation: u64,
 }
 
 /// One writer of a sink. Calls come in epoch order: any number of `write`, then `end_epoch`, …, at last `close`.
@@ -47,6 +93,27 @@ pub trait SinkWriter: Send {
     /// # Errors
     /// As `write`.
     fn end_epoch(&mut self, epoch: Epoch) -> Result<()>;
+
+    /// The last epoch whose rows the outside has for good, asked once after opening. Rows of epochs up to it are not
+    /// given again.
+    ///
+    /// # Errors
+    /// When the outside does not answer.
+    fn committed(&mut self) -> Result<Option<Epoch>> {
+        Ok(None)
+    }
+
+    /// The epochs up to `epoch` are in the log for good: after a crash their rows would be made again, the same. Makes
+    /// them visible, together with the number of the epoch. A sink that would rather gather more may leave it, unless
+    /// `now`: then a checkpoint waits for it, after which these epochs are not made again. Called in durable jobs only,
+    /// not for every epoch.
+    ///
+    /// # Errors
+    /// As `write`.
+    fn commit(&mut self, epoch: Epoch, now: bool) -> Result<()> {
+        let _ = (epoch, now);
+        Ok(())
+    }
 
     /// The job ends: finish files, flush, say goodbye. Not called when the job failed.
     ///

@@ -74,7 +74,7 @@ fn rows(table: &TableSpec, ids: &[i64]) -> ChangeBatch {
 }
 
 fn writer(table: &TableSpec) -> Box<dyn SinkWriter> {
-    Http.sink(table).unwrap().open(table.schema.clone(), ChangelogMode::Append, 0).unwrap()
+    Http.sink(table).unwrap().open(OpenSink::plain(table.schema.clone(), ChangelogMode::Append)).unwrap()
 }
 
 fn key(seen: &Seen) -> &str {
@@ -162,7 +162,7 @@ fn rows_that_may_be_taken_back_say_what_has_changed() {
     let open = |table: &TableSpec| {
         let sink = Http.sink(table).unwrap();
         assert!(sink.accepts(&ChangelogMode::Retract) && !sink.accepts(&ChangelogMode::Upsert { key: vec![0] }));
-        sink.open(table.schema.clone(), ChangelogMode::Retract, 0)
+        sink.open(OpenSink::plain(table.schema.clone(), ChangelogMode::Retract))
     };
     let mut writer = open(&table).unwrap();
     writer.write(Epoch(1), &changes(&table)).unwrap();

@@ -1,7 +1,6 @@
 //! A Kafka table as a sink: its options and what it accepts.
 
-use arrow::datatypes::SchemaRef;
-use sloth_types::{ChangelogMode, Error, Result, Sink, SinkWriter, TableSpec};
+use sloth_types::{ChangelogMode, Error, Result, Sink, OpenSink, SinkWriter, TableSpec};
 use std::collections::BTreeSet;
 
 use super::columns::Columns;
@@ -108,7 +107,8 @@ impl Sink for KafkaSink {
         true
     }
 
-    fn open(&self, schema: SchemaRef, mode: ChangelogMode, writer: usize) -> Result<Box<dyn SinkWriter>> {
+    fn open(&self, open: OpenSink) -> Result<Box<dyn SinkWriter>> {
+        let OpenSink { schema, mode, writer, .. } = open;
         if !self.accepts(&mode) {
             return Err(Error::internal(format!(
                 "table '{}' was given changes that it does not accept",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use sloth_types::{ChangeBatch, ChangelogMode, Epoch, TableSpec};
+use sloth_types::{ChangeBatch, ChangelogMode, Epoch, OpenSink, TableSpec};
 
 use crate::broker::{Put, Topic, broker};
 use crate::table::{metadata, read_all, sink, source, table};
@@ -80,7 +80,7 @@ fn what_an_upsert_sink_writes_is_read_as_the_same_upserts() {
     let topic = Topic::new(&servers, "upserts", 1);
     let table = users(&topic, &[]);
     let mode = ChangelogMode::Upsert { key: vec![0] };
-    let mut writer = sink(&table).unwrap().open(table.schema.clone(), mode, 0).unwrap();
+    let mut writer = sink(&table).unwrap().open(OpenSink::plain(table.schema.clone(), mode)).unwrap();
     writer.write(Epoch(0), &batch(&table, &[(1, "ann", 1), (2, "bob", 1)])).unwrap();
     writer.end_epoch(Epoch(0)).unwrap();
     writer.write(Epoch(1), &batch(&table, &[(1, "ann", -1), (2, "rob", 1)])).unwrap();
@@ -98,7 +98,7 @@ fn change_events_come_back_as_they_were_written() {
         let table = table(&topic, fields, &[("format", format), EARLIEST, TO_LATEST]);
         let sink = sink(&table).unwrap();
         assert!(sink.accepts(&ChangelogMode::Retract) && !sink.accepts(&ChangelogMode::Upsert { key: vec![0] }));
-        let mut writer = sink.open(table.schema.clone(), ChangelogMode::Retract, 0).unwrap();
+        let mut writer = sink.open(OpenSink::plain(table.schema.clone(), ChangelogMode::Retract)).unwrap();
         writer.write(Epoch(0), &batch(&table, &[(1, "ann", 1), (2, "bob", 1)])).unwrap();
         writer.write(Epoch(0), &batch(&table, &[(1, "ann", -1), (1, "eve", 1), (2, "bob", -1)])).unwrap();
         writer.end_epoch(Epoch(0)).unwrap();

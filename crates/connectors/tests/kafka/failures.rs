@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field, Schema};
 use sloth_types::clock::Mono;
-use sloth_types::{ChangelogMode, ErrorKind};
+use sloth_types::{ChangelogMode, ErrorKind, OpenSink};
 
 use crate::broker::{Topic, broker};
 use crate::table::{numbers, sink, source};
@@ -25,7 +25,7 @@ fn a_broker_that_is_down_is_an_error_within_the_timeout() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains(&format!("Kafka at {closed} does not answer")), "{error}");
     assert!(error.to_string().contains("refused"), "the cause is named: {error}");
-    let error = sink(&table).unwrap().open(table.schema.clone(), ChangelogMode::Append, 0).err().unwrap();
+    let error = sink(&table).unwrap().open(OpenSink::plain(table.schema.clone(), ChangelogMode::Append)).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
@@ -40,7 +40,7 @@ fn a_topic_that_does_not_exist_is_an_error_with_a_proposal() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains("does not exist"), "{error}");
     assert!(error.to_string().contains(&format!("Did you mean '{}'", topic.name)), "{error}");
-    let error = sink(&table).unwrap().open(table.schema.clone(), ChangelogMode::Append, 0).err().unwrap();
+    let error = sink(&table).unwrap().open(OpenSink::plain(table.schema.clone(), ChangelogMode::Append)).err().unwrap();
     assert!(error.to_string().contains("does not exist"), "{error}");
 }
 

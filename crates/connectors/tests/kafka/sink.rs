@@ -8,7 +8,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Schema};
 use rdkafka::message::Message;
-use sloth_types::{ChangeBatch, ChangelogMode, Epoch, SinkWriter, TableSpec};
+use sloth_types::{ChangeBatch, ChangelogMode, Epoch, OpenSink, SinkWriter, TableSpec};
 
 use crate::broker::{Topic, broker, header_texts, text};
 use crate::table::{metadata, numbers, sink, table};
@@ -18,7 +18,7 @@ const APPEND: ChangelogMode = ChangelogMode::Append;
 fn open(table: &TableSpec, mode: ChangelogMode) -> Box<dyn SinkWriter> {
     let sink = sink(table).unwrap();
     assert!(sink.accepts(&mode) && sink.blocking() && sink.ordered());
-    sink.open(table.schema.clone(), mode, 0).unwrap()
+    sink.open(OpenSink::plain(table.schema.clone(), mode)).unwrap()
 }
 
 fn rows(table: &TableSpec, columns: Vec<ArrayRef>) -> RecordBatch {
@@ -217,7 +217,7 @@ fn time_and_headers_can_be_written() {
     let mut given = whole.clone();
     given.schema = Arc::new(Schema::new(whole.schema.fields()[..3].to_vec()));
     let sink = sink(&whole).unwrap();
-    let mut writer = sink.open(given.schema.clone(), APPEND, 0).unwrap();
+    let mut writer = sink.open(OpenSink::plain(given.schema.clone(), APPEND)).unwrap();
     let n: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
     let later: ArrayRef =
         Arc::new(TimestampMillisecondArray::from(vec![Some(8 * 3_600_000 + 5_000), Some(8 * 3_600_000 + 1)]));

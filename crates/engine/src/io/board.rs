@@ -1,11 +1,11 @@
 //! The board: what every split of every source has reported. Source operators write it, the coordinator reads it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use sloth_types::clock::Mono;
-use sloth_types::{SplitId, SplitReader, Waker, Watermark};
+use sloth_types::{Epoch, Offset, SplitId, SplitReader, Waker, Watermark};
 use timely::scheduling::SyncActivator;
 
 /// Whether a split has something to read.
@@ -31,30 +31,51 @@ pub(crate) struct SplitReport {
     /// It was giving rows when its last epoch was cut.
     pub(crate) cut: bool,
     pub(crate) watermark: Watermark,
-    pub(crate) offset: u64,
     /// When it last gave rows (or was opened).
     pub(crate) active: Mono,
+}
+
+/// Where a split stood after an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SplitEnd {
+    pub(crate) epoch: Epoch,
+    pub(crate) offset: Offset,
+    pub(crate) watermark: Watermark,
 }
 
 /// One split.
 #[derive(Debug)]
 pub(crate) struct Split {
     pub(crate) id: SplitId,
+    /// Where its reading began in this job, and what its rows had promised before.
+    pub(crate) from: Offset,
+    pub(crate) promised: Watermark,
+    /// The ends of the epochs that are not yet in the log; empty in a job without one.
+    ends: Mutex<VecDeque<SplitEnd>>,
     /// Set by the connector's waker.
-    woken: AtomicBool,
+    woken: Arc<AtomicBool>,
     report: Mutex<SplitReport>,
 }
 
 impl Split {
-    fn new(id: SplitId) -> Self {
-        let report = SplitReport {
-            state: SplitState::Ready,
-            cut: false,
-            watermark: Watermark::NONE,
-            offset: 0,
-            active: Mono::now(),
-        };
-        Split { id, woken: AtomicBool::new(false), report: Mutex::new(report) }
+    /// A split that `reader` reads; its rows have promised `promised` so far.
+    pub(crate) fn new(id: SplitId, from: Offset, promised: Watermark, woken: Arc<AtomicBool>) -> Self {
+        let report = SplitReport { state: SplitState::Ready, cut: false, watermark: promised, active: Mono::now() };
+        Split { id, from, promised, ends: Mutex::default(), woken, report: Mutex::new(report) }
+    }
+
+    /// Notes where the split stood after an epoch.
+    pub(crate) fn push_end(&self, end: SplitEnd) {
+        lock(&self.ends).push_back(end);
+    }
+
+    /// Where the split stood after an epoch; ends of epochs before are forgotten.
+    pub(crate) fn end_of(&self, epoch: Epoch) -> Option<SplitEnd> {
+        let mut ends = lock(&self.ends);
+        while ends.front().is_some_and(|end| end.epoch < epoch) {
+            ends.pop_front();
+        }
+        ends.front().filter(|end| end.epoch == epoch).copied()
     }
 
     /// Called before a read, so that a wake during it is not lost.
@@ -123,11 +144,12 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    pub(crate) fn new(sources: usize, workers: usize) -> Arc<Self> {
+    /// The board of a job whose first epoch is `first`.
+    pub(crate) fn new(sources: usize, workers: usize, first: Epoch) -> Arc<Self> {
         let source = |_| SourceBoard {
             splits: RwLock::default(),
             mailbox: Mutex::default(),
-            read: (0..workers).map(|_| AtomicU64::new(0)).collect(),
+            read: (0..workers).map(|_| AtomicU64::new(first.0)).collect(),
             discovering: AtomicBool::new(false),
             opening: AtomicBool::new(false),
         };
@@ -138,17 +160,17 @@ impl Board {
         })
     }
 
-    /// A new split and the waker its reader is to be opened with. Nobody sees it before [`Board::add_split`]: epochs
-    /// go on while it opens, and none of them may count on a reader that is not there.
-    pub(crate) fn new_split(self: &Arc<Self>, id: SplitId) -> (Arc<Split>, Waker) {
-        let split = Arc::new(Split::new(id));
-        let (board, woken) = (Arc::clone(self), Arc::clone(&split));
+    /// The waker that a new split's reader is to be opened with, and its flag. Nobody sees the split before
+    /// [`Board::add_split`]: epochs go on while it opens, and none of them may count on a reader that is not there.
+    pub(crate) fn new_waker(self: &Arc<Self>) -> (Arc<AtomicBool>, Waker) {
+        let woken = Arc::new(AtomicBool::new(false));
+        let (board, flag) = (Arc::clone(self), Arc::clone(&woken));
         let waker = Waker::new(move || {
-            if !woken.woken.swap(true, Ordering::SeqCst) {
+            if !flag.swap(true, Ordering::SeqCst) {
                 board.ring();
             }
         });
-        (split, waker)
+        (woken, waker)
     }
 
     /// Adds a split to a source, with the reader for whichever worker will read it.

@@ -8,7 +8,7 @@ use sloth_types::clock::Mono;
 use sloth_types::rng::Rng;
 use sloth_types::{BadRecord, Error, Offset, ReadLimit, ReadOutcome, Readiness, Result, Rows, SplitReader, Watermark};
 
-use super::board::{Board, Split, SplitReport, SplitState};
+use super::board::{Board, Split, SplitEnd, SplitReport, SplitState};
 use crate::context::JobContext;
 use crate::epoch::EpochInfo;
 use crate::message::{Batch, Place};
@@ -61,6 +61,8 @@ pub(crate) struct SourceReader {
     full: bool,
     warned: Option<Mono>,
     bad_unsaid: u64,
+    /// The job keeps an epoch log.
+    logged: bool,
 }
 
 /// Rows read in one poll.
@@ -72,7 +74,13 @@ pub(crate) struct Read {
 
 impl SourceReader {
     /// The share of `worker` in source number `source`.
-    pub(crate) fn new(node: SourceNode, source: usize, worker: (usize, usize), context: Arc<JobContext>) -> Self {
+    pub(crate) fn new(
+        node: SourceNode,
+        source: usize,
+        worker: (usize, usize),
+        context: Arc<JobContext>,
+        logged: bool,
+    ) -> Self {
         SourceReader {
             node,
             source,
@@ -89,6 +97,7 @@ impl SourceReader {
             full: false,
             warned: None,
             bad_unsaid: 0,
+            logged,
         }
     }
 
@@ -103,11 +112,12 @@ impl SourceReader {
             let Some((split, reader)) = board.and_then(|b| Some((b.split(ordinal)?, b.fetch_reader(ordinal)?))) else {
                 continue;
             };
+            let watermark = split.promised;
             let owned = OwnedSplit {
                 ordinal,
                 split,
                 reader,
-                watermark: Watermark::NONE,
+                watermark,
                 active: Mono::now(),
                 state: SplitState::Ready,
                 rows_left: 0,
@@ -300,9 +310,12 @@ impl SourceReader {
                 state: owned.state,
                 cut: owned.state == SplitState::Ready,
                 watermark: owned.watermark,
-                offset: owned.reader.offset().0,
                 active: owned.active,
             });
+            if self.logged {
+                let (offset, watermark) = (owned.reader.offset(), owned.watermark);
+                owned.split.push_end(SplitEnd { epoch: epoch.epoch, offset, watermark });
+            }
         }
         if let Some(board) = self.board.sources.get(self.source) {
             board.set_read(self.worker, epoch.epoch.0 + 1);

@@ -1,20 +1,24 @@
 //! Feeds a sink writer, on the worker itself or, when the sink may wait, on a thread of its own.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use sloth_types::clock::Mono;
 use sloth_types::{ChangeBatch, Epoch, Error, Result, SinkWriter};
 
 use crate::context::JobContext;
+use crate::coordinator::WriterProgress;
 
 /// Messages waiting for a writer's thread; the epochs in flight bound what they hold.
 const QUEUE: usize = 256;
 
 pub(crate) enum Work {
     Write(Epoch, ChangeBatch),
-    EndEpoch(Epoch),
+    /// All rows of the epoch have been given; the flag tells that it ends in a checkpoint.
+    EndEpoch(Epoch, bool),
     Close,
 }
 
@@ -57,10 +61,10 @@ impl Writer {
         }
     }
 
-    pub(crate) fn end_epoch(&mut self, epoch: Epoch) -> Result<()> {
+    pub(crate) fn end_epoch(&mut self, epoch: Epoch, checkpoint: bool) -> Result<()> {
         match self {
             Writer::Inline(writer) => writer.end_epoch(epoch),
-            Writer::Threaded(sender) => send(sender, Work::EndEpoch(epoch)),
+            Writer::Threaded(sender) => send(sender, Work::EndEpoch(epoch, checkpoint)),
         }
     }
 
@@ -77,26 +81,85 @@ fn send(sender: &SyncSender<Work>, work: Work) -> Result<()> {
     sender.send(work).map_err(|_| Error::internal("the sink's thread has ended"))
 }
 
-fn write_all(mut writer: Box<dyn SinkWriter>, work: &Receiver<Work>, slot: usize, context: &JobContext) {
-    while let Ok(work) = work.recv() {
-        let result = match work {
-            Work::Write(epoch, batch) => writer.write(epoch, &batch),
-            Work::EndEpoch(epoch) => writer.end_epoch(epoch).map(|()| {
-                if let Some(done) = context.completion.writers.get(slot) {
-                    done.store(epoch.0 + 1, Ordering::SeqCst);
+fn write_all(writer: Box<dyn SinkWriter>, work: &Receiver<Work>, slot: usize, context: &JobContext) {
+    let mut thread = WriterWork { writer, slot, context, committed: None, open: None };
+    if let Err(error) = thread.run(work) {
+        context.failure.fail(error);
+    }
+}
+
+/// Rows wait so long at most for their commit while more keep coming: what is gathered is committed at once.
+const COMMIT_AFTER: Duration = Duration::from_millis(20);
+
+/// What a writer's thread works on.
+struct WriterWork<'a> {
+    writer: Box<dyn SinkWriter>,
+    slot: usize,
+    context: &'a JobContext,
+    /// The last epoch that the outside had before this run: replayed rows up to it are not written again.
+    committed: Option<Epoch>,
+    /// The last epoch handed over and not yet committed, and when the first of these was.
+    open: Option<(Epoch, Mono)>,
+}
+
+impl WriterWork<'_> {
+    fn run(&mut self, work: &Receiver<Work>) -> Result<()> {
+        self.committed = if self.context.durable.is_some() { self.writer.committed()? } else { None };
+        loop {
+            let next = match self.open {
+                None => work.recv().ok(),
+                Some(_) => match work.try_recv() {
+                    Ok(next) => Some(next),
+                    Err(TryRecvError::Empty) => {
+                        self.commit(false)?;
+                        continue;
+                    }
+                    Err(TryRecvError::Disconnected) => None,
+                },
+            };
+            match next {
+                Some(Work::Write(epoch, batch)) if self.committed < Some(epoch) => self.writer.write(epoch, &batch)?,
+                Some(Work::Write(..)) => {}
+                Some(Work::EndEpoch(epoch, checkpoint)) => self.end_epoch(epoch, checkpoint)?,
+                Some(Work::Close) => {
+                    self.commit(true)?;
+                    return self.writer.close();
                 }
-                context.board.ring();
-            }),
-            Work::Close => {
-                if let Err(error) = writer.close() {
-                    context.failure.fail(error);
-                }
-                return;
+                // The job has failed: what is not committed is made again by the next run.
+                None => return Ok(()),
             }
-        };
-        if let Err(error) = result {
-            context.failure.fail(error);
-            return;
         }
+    }
+
+    fn end_epoch(&mut self, epoch: Epoch, checkpoint: bool) -> Result<()> {
+        if self.committed < Some(epoch) {
+            self.writer.end_epoch(epoch)?;
+        }
+        self.tell(|progress| &progress.handed, epoch);
+        if self.context.durable.is_none() || self.committed >= Some(epoch) {
+            self.tell(|progress| &progress.committed, epoch);
+            return Ok(());
+        }
+        let since = self.open.map_or_else(Mono::now, |(_, since)| since);
+        self.open = Some((epoch, since));
+        if checkpoint || since.elapsed() >= COMMIT_AFTER { self.commit(checkpoint) } else { Ok(()) }
+    }
+
+    /// Commits what has been handed over, as soon as its epochs are in the log for good.
+    fn commit(&mut self, now: bool) -> Result<()> {
+        let (Some((epoch, _)), Some(durable)) = (self.open.take(), &self.context.durable) else { return Ok(()) };
+        durable.wait_for(epoch)?;
+        self.writer.commit(epoch, now)?;
+        if now {
+            self.tell(|progress| &progress.committed, epoch);
+        }
+        Ok(())
+    }
+
+    fn tell(&self, which: impl Fn(&WriterProgress) -> &AtomicU64, epoch: Epoch) {
+        if let Some(progress) = self.context.completion.writers.get(self.slot) {
+            which(progress).store(epoch.0 + 1, Ordering::SeqCst);
+        }
+        self.context.board.ring();
     }
 }

@@ -199,7 +199,7 @@ impl Operator for SinkOperator {
             }
         }
         match &mut self.writer {
-            Some(writer) => writer.end_epoch(epoch.epoch),
+            Some(writer) => writer.end_epoch(epoch.epoch, epoch.checkpoint),
             None => Ok(()),
         }
     }

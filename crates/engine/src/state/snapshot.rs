@@ -6,36 +6,9 @@
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use sloth_types::Result;
+pub(crate) use sloth_types::journal::{Owner, Section};
 
 use crate::hash::{KeyHasher, worker_of};
-
-/// Who owns the rows of a section after a restore.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Owner {
-    /// The worker that owns the values of these columns, as in an exchange by them; worker 0 when there are none.
-    Key(Vec<usize>),
-    /// Every worker holds the same rows: each is given those of the first worker that wrote any.
-    Everyone,
-}
-
-/// One table of an operator's state.
-#[derive(Clone, Debug)]
-pub(crate) struct Section {
-    /// Which table of the operator this is.
-    pub(crate) name: String,
-    /// Who owns its rows.
-    pub(crate) owner: Owner,
-    /// The rows, all of one schema. Their order is part of the state where it matters to the operator.
-    pub(crate) rows: Vec<RecordBatch>,
-}
-
-impl Section {
-    /// A section; batches without rows are left out.
-    pub(crate) fn new(name: &str, owner: Owner, rows: Vec<RecordBatch>) -> Self {
-        let rows = rows.into_iter().filter(|batch| batch.num_rows() > 0).collect();
-        Section { name: name.to_owned(), owner, rows }
-    }
-}
 
 /// What worker `worker.0` of `worker.1` is given of the sections that all workers of an earlier run have written, in the
 /// order of those workers.

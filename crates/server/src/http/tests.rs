@@ -10,7 +10,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use sloth_types::clock::Mono;
 use sloth_types::metrics::{JobFigures, SinkFigures, SourceFigures};
-use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, EpochListener, Options, SinkWriter, TableSpec};
+use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, EpochListener, Options, OpenSink, SinkWriter, TableSpec};
 
 use super::{Server, ServerConfig, ServerHandle};
 use crate::hub::ScreenHub;
@@ -49,7 +49,7 @@ fn table(hub: &ScreenHub) -> Box<dyn SinkWriter> {
         time_zone: "UTC".into(),
         partition_by: vec![],
     };
-    hub.sink(&spec).unwrap().open(schema, ChangelogMode::Upsert { key: vec![] }, 0).unwrap()
+    hub.sink(&spec).unwrap().open(OpenSink::plain(schema, ChangelogMode::Upsert { key: vec![] })).unwrap()
 }
 
 fn publish(hub: &ScreenHub, writer: &mut dyn SinkWriter, epoch: u64, text: &str) {

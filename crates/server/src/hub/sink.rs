@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
-use sloth_types::{ChangeBatch, ChangelogMode, Epoch, Result, Sink, SinkWriter};
+use sloth_types::{ChangeBatch, ChangelogMode, Epoch, Guarantee, OpenSink, Result, Sink, SinkWriter};
 
 use super::{Shared, lock};
 
@@ -26,8 +25,12 @@ impl Sink for ScreenSink {
         true
     }
 
-    fn open(&self, schema: SchemaRef, mode: ChangelogMode, _writer: usize) -> Result<Box<dyn SinkWriter>> {
-        lock(&self.shared.inbox).open(self.slot, schema, mode)?;
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::WithTheJob
+    }
+
+    fn open(&self, open: OpenSink) -> Result<Box<dyn SinkWriter>> {
+        lock(&self.shared.inbox).open(self.slot, open.schema, open.mode)?;
         self.shared.wake.notify_one();
         Ok(Box::new(ScreenWriter { shared: Arc::clone(&self.shared), slot: self.slot, staged: Vec::new() }))
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use sloth_types::clock::Mono;
 use sloth_types::rng::Rng;
-use sloth_types::{ChangelogMode, Connector, Epoch, EpochListener, Options, SinkWriter, TableSpec};
+use sloth_types::{ChangelogMode, Connector, Epoch, EpochListener, Options, OpenSink, SinkWriter, TableSpec};
 
 use super::inbox::Inbox;
 use super::{ScreenHub, ScreenTable};
@@ -32,7 +32,7 @@ fn spec(name: &str, schema: &SchemaRef, options: &[(&str, &str)]) -> TableSpec {
 
 fn open(hub: &ScreenHub, name: &str, mode: ChangelogMode, options: &[(&str, &str)]) -> Box<dyn SinkWriter> {
     let schema = key_value_schema();
-    hub.sink(&spec(name, &schema, options)).unwrap().open(schema, mode, 0).unwrap()
+    hub.sink(&spec(name, &schema, options)).unwrap().open(OpenSink::plain(schema, mode)).unwrap()
 }
 
 fn by_key() -> ChangelogMode {
@@ -384,7 +384,7 @@ fn a_column_of_an_unknown_kind_does_not_stop_the_screen() {
     let hub = ScreenHub::new().unwrap();
     let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("n", DataType::Null, true)]));
     let sink = hub.sink(&spec("t", &schema, &[])).unwrap();
-    let mut writer = sink.open(Arc::clone(&schema), ChangelogMode::Append, 0).unwrap();
+    let mut writer = sink.open(OpenSink::plain(Arc::clone(&schema), ChangelogMode::Append)).unwrap();
     let rows =
         arrow::array::RecordBatch::try_new(schema, vec![arrow::array::new_null_array(&DataType::Null, 2)]).unwrap();
     writer.write(Epoch(1), &sloth_types::ChangeBatch::append(rows)).unwrap();

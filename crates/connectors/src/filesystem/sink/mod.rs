@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use sloth_types::clock::Mono;
-use sloth_types::{ChangeBatch, ChangelogMode, Clock, Epoch, Error, Result, Sink, SinkWriter, TableSpec};
+use sloth_types::{ChangeBatch, ChangelogMode, Clock, Epoch, Error, Result, Sink, OpenSink, SinkWriter, TableSpec};
 
 use self::part::{Part, PartFormat};
 use self::partitions::PartitionedWriter;
@@ -80,7 +80,8 @@ impl Sink for FileSink {
         true
     }
 
-    fn open(&self, schema: SchemaRef, _: ChangelogMode, writer: usize) -> Result<Box<dyn SinkWriter>> {
+    fn open(&self, open: OpenSink) -> Result<Box<dyn SinkWriter>> {
+        let OpenSink { schema, writer, .. } = open;
         if !self.table.partition_by.is_empty() {
             return Ok(Box::new(PartitionedWriter::new(self, &schema, writer)?));
         }

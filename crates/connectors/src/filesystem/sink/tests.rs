@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type};
-use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, TableSpec};
+use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, OpenSink, TableSpec};
 
 use super::super::Filesystem;
 use crate::testing::{TempDir, drain, nullable, open, rows, table};
@@ -56,7 +56,7 @@ fn files_roll_by_size_appear_whole_and_read_back() {
         let table = spec(&dir, format, &options);
         let sink = Filesystem.sink(&table).unwrap();
         assert!(sink.accepts(&ChangelogMode::Append) && !sink.accepts(&ChangelogMode::Retract));
-        let mut writer = sink.open(table.schema.clone(), ChangelogMode::Append, 0).unwrap();
+        let mut writer = sink.open(OpenSink::plain(table.schema.clone(), ChangelogMode::Append)).unwrap();
         writer.end_epoch(Epoch(0)).unwrap();
         assert_eq!(files(&dir), (vec![], 0), "an epoch without rows makes no file");
         writer.write(Epoch(1), &batch(&table, 0..10)).unwrap();
@@ -81,14 +81,14 @@ fn files_roll_by_age() {
     let options = [("sink.rolling-policy.rollover-interval", "0 s"), ("sink.rolling-policy.check-interval", "0 s")];
     let table = spec(&dir, "json", &options);
     let sink = Filesystem.sink(&table).unwrap();
-    let mut writer = sink.open(table.schema.clone(), ChangelogMode::Append, 0).unwrap();
+    let mut writer = sink.open(OpenSink::plain(table.schema.clone(), ChangelogMode::Append)).unwrap();
     for epoch in 0..3 {
         writer.write(Epoch(epoch), &batch(&table, 0..1)).unwrap();
         writer.end_epoch(Epoch(epoch)).unwrap();
     }
     assert_eq!(files(&dir).0.len(), 3);
     // Another run writes beside the files of the first.
-    let mut again = sink.open(table.schema.clone(), ChangelogMode::Append, 0).unwrap();
+    let mut again = sink.open(OpenSink::plain(table.schema.clone(), ChangelogMode::Append)).unwrap();
     again.write(Epoch(9), &batch(&table, 0..1)).unwrap();
     again.close().unwrap();
     assert_eq!(files(&dir).0.len(), 4);
@@ -99,7 +99,7 @@ fn files_roll_when_no_rows_come() {
     let dir = TempDir::new("idle");
     let options = [("sink.rolling-policy.inactivity-interval", "0 s"), ("sink.rolling-policy.check-interval", "0 s")];
     let table = spec(&dir, "json", &options);
-    let mut writer = Filesystem.sink(&table).unwrap().open(table.schema.clone(), ChangelogMode::Append, 0).unwrap();
+    let mut writer = Filesystem.sink(&table).unwrap().open(OpenSink::plain(table.schema.clone(), ChangelogMode::Append)).unwrap();
     writer.write(Epoch(0), &batch(&table, 0..1)).unwrap();
     writer.end_epoch(Epoch(0)).unwrap();
     writer.end_epoch(Epoch(1)).unwrap();
@@ -118,7 +118,7 @@ fn wrong_options_are_refused_before_anything_is_written() {
     assert!(error(&spec(&dir, "csv", &[])).contains("is a file"));
     let missing = spec(&TempDir::new("sink-unwritable"), "csv", &[("path", "/proc/none/out")]);
     let sink = Filesystem.sink(&missing).unwrap();
-    let error = sink.open(missing.schema.clone(), ChangelogMode::Append, 0).err().unwrap();
+    let error = sink.open(OpenSink::plain(missing.schema.clone(), ChangelogMode::Append)).err().unwrap();
     assert!(error.to_string().contains("/proc/none/out"), "{error}");
 }
 
@@ -128,7 +128,7 @@ fn a_partitioned_table_has_a_directory_for_each_combination() {
     let mut table = spec(&dir, "csv", &[("sink.partition-commit.policy.kind", "success-file")]);
     table.partition_by = vec!["s".to_owned()];
     let sink = Filesystem.sink(&table).unwrap();
-    let mut writer = sink.open(table.schema.clone(), ChangelogMode::Append, 0).unwrap();
+    let mut writer = sink.open(OpenSink::plain(table.schema.clone(), ChangelogMode::Append)).unwrap();
     let columns: Vec<arrow::array::ArrayRef> = vec![
         Arc::new(Int64Array::from(vec![1, 2, 3, 4])),
         Arc::new(StringArray::from(vec![Some("00:05"), None, Some("00:05"), Some("a/b")])),

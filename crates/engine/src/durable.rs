@@ -1,0 +1,96 @@
+//! What makes a job durable, as far as its threads share it: the gate that opens with the log, and the state that
+//! operators give for a checkpoint.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use sloth_types::journal::{Checkpoint, OperatorState, Section};
+use sloth_types::{Epoch, Error, JobStore, Result};
+
+/// Shared by the threads of a durable job.
+pub(crate) struct Durable {
+    pub(crate) store: Arc<dyn JobStore>,
+    gate: Mutex<Gate>,
+    opened: Condvar,
+    parts: Mutex<Vec<OperatorState>>,
+    /// State of an earlier run, by operator.
+    restored: Mutex<HashMap<u64, Vec<OperatorState>>>,
+}
+
+#[derive(Default)]
+struct Gate {
+    durable: Epoch,
+    closed: bool,
+}
+
+impl Durable {
+    /// Of a job that goes on from a checkpoint, if there is one.
+    pub(crate) fn new(store: Arc<dyn JobStore>, checkpoint: Option<Checkpoint>) -> Arc<Self> {
+        let mut restored: HashMap<u64, Vec<OperatorState>> = HashMap::new();
+        for state in checkpoint.map(|c| c.state).unwrap_or_default() {
+            restored.entry(state.operator).or_default().push(state);
+        }
+        for states in restored.values_mut() {
+            states.sort_by_key(|s| s.worker);
+        }
+        let gate = Gate { durable: store.durable(), closed: false };
+        Arc::new(Durable {
+            store,
+            gate: Mutex::new(gate),
+            opened: Condvar::new(),
+            parts: Mutex::default(),
+            restored: Mutex::new(restored),
+        })
+    }
+
+    /// Looks at the store again: how far the log is, and whether it has failed.
+    pub(crate) fn look(&self) -> Result<()> {
+        let mut gate = lock(&self.gate);
+        gate.durable = gate.durable.max(self.store.durable());
+        self.opened.notify_all();
+        match self.store.failure() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets everybody go who waits: the job is failing.
+    pub(crate) fn give_up(&self) {
+        lock(&self.gate).closed = true;
+        self.opened.notify_all();
+    }
+
+    /// Waits until `epoch` is in the log for good.
+    pub(crate) fn wait_for(&self, epoch: Epoch) -> Result<()> {
+        let mut gate = lock(&self.gate);
+        while gate.durable <= epoch {
+            if gate.closed {
+                return Err(Error::internal("the job has failed before its log was written"));
+            }
+            gate = self.opened.wait(gate).unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(())
+    }
+
+    /// Takes what an operator gives for the checkpoint being made.
+    pub(crate) fn add(&self, part: OperatorState) {
+        lock(&self.parts).push(part);
+    }
+
+    /// The state given by all operators since the last call.
+    pub(crate) fn take_parts(&self) -> Vec<OperatorState> {
+        let mut parts = std::mem::take(&mut *lock(&self.parts));
+        parts.sort_by_key(|p| (p.operator, p.worker));
+        parts
+    }
+
+    /// What the workers of an earlier run have written of an operator, in their order.
+    pub(crate) fn written(&self, operator: u64) -> Vec<Vec<Section>> {
+        let restored = lock(&self.restored);
+        restored.get(&operator).map(|s| s.iter().map(|s| s.sections.clone()).collect()).unwrap_or_default()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

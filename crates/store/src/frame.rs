@@ -1,0 +1,75 @@
+//! What every object begins with: one line of text that says what it is, its version, its length and its checksum.
+//!
+//! ```text
+//! sloth log 1 len=512 crc32=8a3f01bc
+//! ```
+
+use bytes::Bytes;
+use sloth_types::{Error, Result};
+
+/// The kinds of objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Job,
+    Log,
+    State,
+    Manifest,
+}
+
+/// The version of all formats. A reader takes this one only.
+const VERSION: u32 = 1;
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Job => "job",
+            Kind::Log => "log",
+            Kind::State => "state",
+            Kind::Manifest => "manifest",
+        }
+    }
+}
+
+/// An object with this payload.
+pub(crate) fn wrap(kind: Kind, payload: &[u8]) -> Bytes {
+    let head = format!("sloth {} {VERSION} len={} crc32={:08x}\n", kind.name(), payload.len(), crc32fast::hash(payload));
+    let mut out = Vec::with_capacity(head.len() + payload.len());
+    out.extend_from_slice(head.as_bytes());
+    out.extend_from_slice(payload);
+    out.into()
+}
+
+/// The payload of an object.
+///
+/// # Errors
+/// When it is of another kind or version, cut short, or altered.
+pub(crate) fn unwrap(kind: Kind, object: &Bytes, name: &str) -> Result<Bytes> {
+    let damaged = |what: String| {
+        Error::data(format!("'{name}' is damaged: {what}"))
+            .hint("Restore the file from a copy, or remove the checkpoint that it belongs to (`sloth checkpoint rm`).")
+    };
+    let end = object.iter().take(200).position(|b| *b == b'\n');
+    let head = end.and_then(|end| std::str::from_utf8(object.get(..end)?).ok());
+    let Some((end, head)) = end.zip(head) else { return Err(damaged("it does not begin with a line of text".into())) };
+    let words: Vec<&str> = head.split(' ').collect();
+    let ["sloth", found, version, length, sum] = words[..] else {
+        return Err(damaged(format!("it begins with '{head}'")));
+    };
+    if found != kind.name() {
+        return Err(damaged(format!("it is a {found} object where a {} is expected", kind.name())));
+    }
+    if version != VERSION.to_string() {
+        return Err(Error::unsupported(format!("'{name}' has version {version}; this release reads version {VERSION}"))
+            .hint("Use the release that wrote it, or a newer one."));
+    }
+    let payload = object.slice(end + 1..);
+    let length: Option<usize> = length.strip_prefix("len=").and_then(|n| n.parse().ok());
+    if length != Some(payload.len()) {
+        return Err(damaged(format!("it should have {} bytes and has {}", length.unwrap_or(0), payload.len())));
+    }
+    let sum = sum.strip_prefix("crc32=").and_then(|n| u32::from_str_radix(n, 16).ok());
+    if sum != Some(crc32fast::hash(&payload)) {
+        return Err(damaged("its checksum is wrong".into()));
+    }
+    Ok(payload)
+}

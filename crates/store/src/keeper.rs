@@ -1,0 +1,254 @@
+//! The store of a running job: two threads, one for the log and one for checkpoints, so that an upload holds no epoch back.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use object_store::path::Path;
+use sloth_types::journal::{Checkpoint, Recovered};
+use sloth_types::source::Waker;
+use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result};
+
+use crate::manifest::{Manifest, StateFile};
+use crate::objects::Objects;
+use crate::recover::Claim;
+use crate::{layout, log, state};
+
+/// Keeps the log and the checkpoints of one run.
+pub struct Keeper {
+    job: Arc<str>,
+    shared: Arc<Shared>,
+    log: Mutex<Option<Sender<(Epoch, EpochEntry)>>>,
+    checkpoints: Mutex<Option<Sender<Work>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+struct Shared {
+    objects: Objects,
+    generation: u64,
+    durable: AtomicU64,
+    published: AtomicU64,
+    failure: Mutex<Option<Error>>,
+    waker: Mutex<Waker>,
+}
+
+enum Work {
+    Upload(Checkpoint),
+    Publish(Epoch),
+}
+
+impl Keeper {
+    /// Starts to keep what the claimed job does; `retained` published checkpoints are kept (at least one).
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn start(claim: Claim, retained: usize) -> Result<(Arc<Keeper>, Recovered)> {
+        let Claim { objects, job, generation, segment, recovered, .. } = claim;
+        let first = recovered.first_epoch();
+        let shared = Arc::new(Shared {
+            objects,
+            generation,
+            durable: AtomicU64::new(first.0 + recovered.log.len() as u64),
+            published: AtomicU64::new(if recovered.checkpoint.is_some() { first.0 } else { 0 }),
+            failure: Mutex::default(),
+            waker: Mutex::new(Waker::noop()),
+        });
+        let (log_sender, entries) = channel();
+        let (work_sender, work) = channel();
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+            thread.map_err(|e| Error::unavailable(format!("cannot start a thread: {e}")))
+        };
+        let (writer, uploader) = (Arc::clone(&shared), Arc::clone(&shared));
+        let threads = vec![
+            spawn("epoch log", Box::new(move || writer.write_log(&entries, segment)))?,
+            spawn("checkpoints", Box::new(move || uploader.keep_checkpoints(&work, retained.max(1))))?,
+        ];
+        let keeper = Keeper {
+            job: job.into(),
+            shared,
+            log: Mutex::new(Some(log_sender)),
+            checkpoints: Mutex::new(Some(work_sender)),
+            threads: Mutex::new(threads),
+        };
+        Ok((Arc::new(keeper), recovered))
+    }
+
+    fn send(&self, work: Work) {
+        // A thread that is gone has noted why.
+        let _ = lock(&self.checkpoints).as_ref().map(|sender| sender.send(work));
+    }
+}
+
+impl JobStore for Keeper {
+    fn watch(&self, waker: Waker) {
+        *lock(&self.shared.waker) = waker;
+    }
+
+    fn generation(&self) -> u64 {
+        self.shared.generation
+    }
+
+    fn job(&self) -> Arc<str> {
+        Arc::clone(&self.job)
+    }
+
+    fn append(&self, epoch: Epoch, entry: EpochEntry) {
+        let _ = lock(&self.log).as_ref().map(|sender| sender.send((epoch, entry)));
+    }
+
+    fn durable(&self) -> Epoch {
+        Epoch(self.shared.durable.load(Ordering::SeqCst))
+    }
+
+    fn upload(&self, checkpoint: Checkpoint) {
+        self.send(Work::Upload(checkpoint));
+    }
+
+    fn publish(&self, epoch: Epoch) {
+        self.send(Work::Publish(epoch));
+    }
+
+    fn published(&self) -> Epoch {
+        Epoch(self.shared.published.load(Ordering::SeqCst))
+    }
+
+    fn failure(&self) -> Option<Error> {
+        lock(&self.shared.failure).clone()
+    }
+
+    fn close(&self) -> Result<()> {
+        lock(&self.log).take();
+        lock(&self.checkpoints).take();
+        for thread in lock(&self.threads).drain(..) {
+            if thread.join().is_err() {
+                return Err(Error::internal("a thread of the state store has panicked"));
+            }
+        }
+        self.failure().map_or(Ok(()), Err)
+    }
+}
+
+impl Shared {
+    fn wake(&self) {
+        let waker = lock(&self.waker).clone();
+        waker.wake();
+    }
+
+    fn fail(&self, error: Error) {
+        lock(&self.failure).get_or_insert(error);
+        self.wake();
+    }
+
+    /// Writes entries as they come; those that come while a segment is written share the next one.
+    fn write_log(&self, entries: &Receiver<(Epoch, EpochEntry)>, mut segment: u64) {
+        while let Ok(first) = entries.recv() {
+            let mut group = vec![first];
+            group.extend(entries.try_iter());
+            let written = log::encode(self.generation, &group)
+                .and_then(|object| self.objects.create(&layout::segment(segment), object));
+            match written {
+                Ok(true) => {
+                    let next = group.last().map_or(0, |(epoch, _)| epoch.0 + 1);
+                    self.durable.store(next, Ordering::SeqCst);
+                    segment += 1;
+                    self.wake();
+                }
+                Ok(false) => return self.fail(fenced()),
+                Err(error) => return self.fail(error.context("the epoch log")),
+            }
+        }
+    }
+
+    fn keep_checkpoints(&self, work: &Receiver<Work>, retained: usize) {
+        let mut uploaded: Option<Manifest> = None;
+        while let Ok(work) = work.recv() {
+            let done = match work {
+                Work::Upload(checkpoint) => self.upload(&checkpoint).map(|manifest| uploaded = Some(manifest)),
+                Work::Publish(epoch) => match uploaded.take().filter(|m| m.epoch == epoch.0) {
+                    Some(manifest) => self.publish(&manifest, retained),
+                    None => Err(Error::internal(format!("checkpoint {epoch} is published without an upload"))),
+                },
+            };
+            if let Err(error) = done {
+                return self.fail(error.context("a checkpoint"));
+            }
+        }
+    }
+
+    fn upload(&self, checkpoint: &Checkpoint) -> Result<Manifest> {
+        let mut files = vec![];
+        for (number, part) in checkpoint.state.iter().enumerate() {
+            let path = layout::state(self.generation, checkpoint.cut.epoch.0, number);
+            let object = state::encode(part)?;
+            let bytes = object.len();
+            if !self.objects.create(&path, object)? {
+                return Err(fenced());
+            }
+            files.push(StateFile {
+                path: path.to_string(),
+                operator: format!("{:016x}", part.operator),
+                name: part.name.clone(),
+                worker: part.worker,
+                rows: part.sections.iter().flat_map(|s| &s.rows).map(|b| b.num_rows()).sum(),
+                bytes,
+            });
+        }
+        Ok(Manifest::new(&checkpoint.cut, self.generation, files))
+    }
+
+    fn publish(&self, manifest: &Manifest, retained: usize) -> Result<()> {
+        // The log is fenced, and a manifest has an epoch that was logged: an older run cannot come here with a new one.
+        if !self.objects.create(&layout::manifest(manifest.epoch), manifest.encode()?)? {
+            return Err(fenced());
+        }
+        self.published.store(manifest.epoch, Ordering::SeqCst);
+        self.wake();
+        // What is superfluous costs room and nothing else: the job does not end over it.
+        if let Err(error) = self.clean(retained) {
+            tracing::warn!("old checkpoints could not be removed: {error}");
+        }
+        Ok(())
+    }
+
+    /// Removes old checkpoints, state files that no manifest names, and the log before the oldest checkpoint.
+    fn clean(&self, retained: usize) -> Result<()> {
+        let manifests = self.objects.list(layout::CHECKPOINTS)?;
+        let (old, kept) = manifests.split_at(manifests.len().saturating_sub(retained));
+        for (path, _) in old {
+            self.objects.remove(path)?;
+        }
+        let mut named: Vec<Path> = vec![];
+        for (path, _) in kept {
+            let manifest = Manifest::decode(&self.objects.read(path)?, path.as_ref())?;
+            named.extend(manifest.state.iter().map(|file| Path::from(file.path.as_str())));
+        }
+        for (path, _) in self.objects.list(layout::STATE)? {
+            if !named.contains(&path) {
+                self.objects.remove(&path)?;
+            }
+        }
+        let oldest = kept.first().and_then(|(path, _)| layout::number_of(path)).unwrap_or(0);
+        let segments = self.objects.list(layout::LOG)?;
+        // A segment goes when the next one begins no later than the oldest checkpoint.
+        for pair in segments.windows(2) {
+            let [(path, _), (next, _)] = pair else { continue };
+            let begins = log::decode(&self.objects.read(next)?, next.as_ref())?.entries.first().map(|(e, _)| e.0);
+            if begins.is_none_or(|epoch| epoch > oldest) {
+                break;
+            }
+            self.objects.remove(path)?;
+        }
+        Ok(())
+    }
+}
+
+fn fenced() -> Error {
+    Error::invalid("another run of this job has taken over: this one ends")
+        .hint("Only one process can run a job. If you did not start another one, look for a supervisor that did.")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

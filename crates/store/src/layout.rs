@@ -1,0 +1,33 @@
+//! The names of all objects.
+
+use object_store::path::Path;
+
+/// The job's identity.
+pub(crate) const JOB: &str = "job.json";
+/// Prefix of log segments.
+pub(crate) const LOG: &str = "log";
+/// Prefix of manifests.
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
+/// Prefix of state files.
+pub(crate) const STATE: &str = "state";
+
+/// The segment with this number. Digits are padded, so that names sort as numbers do.
+pub(crate) fn segment(number: u64) -> Path {
+    Path::from(format!("{LOG}/{number:020}"))
+}
+
+/// The manifest of the checkpoint before this epoch.
+pub(crate) fn manifest(epoch: u64) -> Path {
+    Path::from(format!("{CHECKPOINTS}/{epoch:020}.json"))
+}
+
+/// A state file of a checkpoint. The generation keeps a stale run from writing over the files of the one in charge.
+pub(crate) fn state(generation: u64, epoch: u64, number: usize) -> Path {
+    Path::from(format!("{STATE}/{generation:010}/{epoch:020}/{number:05}.state"))
+}
+
+/// The number in an object's name.
+pub(crate) fn number_of(path: &Path) -> Option<u64> {
+    let name = path.filename()?;
+    name.strip_suffix(".json").unwrap_or(name).parse().ok()
+}

@@ -1,0 +1,29 @@
+//! Where a job keeps what it needs to be resumed: the epoch log and checkpoints, as objects of an object store.
+//!
+//! ```text
+//!  job.json                                  who the job is
+//!  log/00000000000000000007                  a segment of the epoch log; created once, never changed
+//!  state/<generation>/<epoch>/<n>.state      the state of one operator on one worker
+//!  checkpoints/<epoch>.json                  a manifest: a checkpoint exists if and only if its manifest does
+//! ```
+//!
+//! All safety rests on one thing: an object is created only if there is none of its name. A new run claims the job by
+//! writing the next segment of the log. From then on an older run that wakes up finds the name of its next segment taken:
+//! it can log no more epochs, hence commit no more. The formats are drawn in `docs/format.md`.
+
+mod frame;
+mod keeper;
+mod layout;
+mod log;
+mod manifest;
+mod objects;
+mod recover;
+mod state;
+
+#[cfg(test)]
+mod tests;
+
+pub use keeper::Keeper;
+pub use manifest::{Manifest, StateFile};
+pub use objects::Objects;
+pub use recover::{Claim, Inspection, claim, inspect};

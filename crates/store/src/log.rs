@@ -1,0 +1,92 @@
+//! Segments of the epoch log: one line of JSON that names the run, and one for each epoch.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sloth_types::journal::OpenedSplit;
+use sloth_types::{Epoch, EpochEntry, Error, Offset, Result, Watermark};
+use sloth_types::source::SplitId;
+
+use crate::frame::{self, Kind};
+
+/// The first line of a segment.
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    generation: u64,
+}
+
+/// The line of an epoch.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line {
+    epoch: u64,
+    now: i64,
+    watermarks: Vec<i64>,
+    ends: Vec<Vec<u64>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    opened: Vec<Opened>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Opened {
+    source: usize,
+    split: String,
+    from: u64,
+}
+
+/// A segment that has been read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Segment {
+    pub(crate) generation: u64,
+    pub(crate) entries: Vec<(Epoch, EpochEntry)>,
+}
+
+/// A segment as an object.
+pub(crate) fn encode(generation: u64, entries: &[(Epoch, EpochEntry)]) -> Result<Bytes> {
+    let mut out = vec![];
+    push(&mut out, &Head { generation })?;
+    for (epoch, entry) in entries {
+        let opened = entry.opened.iter().map(|o| Opened { source: o.source, split: o.split.to_string(), from: o.from.0 });
+        let line = Line {
+            epoch: epoch.0,
+            now: entry.now_ms,
+            watermarks: entry.watermarks.iter().map(|w| w.0).collect(),
+            ends: entry.ends.clone(),
+            opened: opened.collect(),
+        };
+        push(&mut out, &line)?;
+    }
+    Ok(frame::wrap(Kind::Log, &out))
+}
+
+fn push(out: &mut Vec<u8>, line: &impl Serialize) -> Result<()> {
+    serde_json::to_writer(&mut *out, line).map_err(|e| Error::internal(format!("the log cannot be written: {e}")))?;
+    out.push(b'\n');
+    Ok(())
+}
+
+/// An object as a segment.
+///
+/// # Errors
+/// When it is damaged.
+pub(crate) fn decode(object: &Bytes, name: &str) -> Result<Segment> {
+    let payload = frame::unwrap(Kind::Log, object, name)?;
+    let bad = |e: serde_json::Error| Error::data(format!("'{name}' is damaged: {e}"));
+    let mut lines = payload.split(|b| *b == b'\n').filter(|line| !line.is_empty());
+    let head: Head = serde_json::from_slice(lines.next().unwrap_or_default()).map_err(bad)?;
+    let mut entries = vec![];
+    for line in lines {
+        let line: Line = serde_json::from_slice(line).map_err(bad)?;
+        let opened = line.opened.into_iter().map(|o| OpenedSplit {
+            source: o.source,
+            split: SplitId::new(o.split),
+            from: Offset(o.from),
+        });
+        let entry = EpochEntry {
+            now_ms: line.now,
+            watermarks: line.watermarks.into_iter().map(Watermark).collect(),
+            ends: line.ends,
+            opened: opened.collect(),
+        };
+        entries.push((Epoch(line.epoch), entry));
+    }
+    Ok(Segment { generation: head.generation, entries })
+}

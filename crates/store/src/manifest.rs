@@ -1,0 +1,109 @@
+//! Manifests: a checkpoint exists if and only if its manifest does.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sloth_types::journal::{Cut, SplitCut};
+use sloth_types::source::SplitId;
+use sloth_types::{Epoch, Error, Offset, Result, Watermark};
+
+use crate::frame::{self, Kind};
+
+/// What a manifest says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The first epoch that is not contained.
+    pub epoch: u64,
+    /// The run that made it.
+    pub generation: u64,
+    /// Number of workers that wrote it.
+    pub workers: usize,
+    /// The wall clock of the last epoch (ms).
+    pub now: i64,
+    /// The input had ended.
+    pub ended: bool,
+    /// The watermark of each source (ms).
+    pub watermarks: Vec<i64>,
+    /// The splits of each source.
+    pub splits: Vec<Vec<Split>>,
+    /// The state files.
+    pub state: Vec<StateFile>,
+}
+
+/// Where a split stood.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    /// Its name.
+    pub split: String,
+    /// The position after the last epoch.
+    pub offset: u64,
+    /// What its rows have promised (ms).
+    pub watermark: i64,
+}
+
+/// A state file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateFile {
+    /// The object's name.
+    pub path: String,
+    /// The operator's identity.
+    pub operator: String,
+    /// The operator's name.
+    pub name: String,
+    /// The worker that wrote it.
+    pub worker: usize,
+    /// Rows of all its tables.
+    pub rows: usize,
+    /// Size of the object.
+    pub bytes: usize,
+}
+
+impl Manifest {
+    /// The manifest of a cut with these files.
+    pub(crate) fn new(cut: &Cut, generation: u64, state: Vec<StateFile>) -> Self {
+        let split =
+            |s: &SplitCut| Split { split: s.split.to_string(), offset: s.offset.0, watermark: s.watermark.0 };
+        Manifest {
+            epoch: cut.epoch.0,
+            generation,
+            workers: cut.workers,
+            now: cut.now_ms,
+            ended: cut.ended,
+            watermarks: cut.watermarks.iter().map(|w| w.0).collect(),
+            splits: cut.splits.iter().map(|source| source.iter().map(split).collect()).collect(),
+            state,
+        }
+    }
+
+    /// The cut it describes.
+    pub(crate) fn cut(&self) -> Cut {
+        let split = |s: &Split| SplitCut {
+            split: SplitId::new(s.split.as_str()),
+            offset: Offset(s.offset),
+            watermark: Watermark(s.watermark),
+        };
+        Cut {
+            epoch: Epoch(self.epoch),
+            workers: self.workers,
+            now_ms: self.now,
+            watermarks: self.watermarks.iter().map(|w| Watermark(*w)).collect(),
+            splits: self.splits.iter().map(|source| source.iter().map(split).collect()).collect(),
+            ended: self.ended,
+        }
+    }
+
+    /// The manifest as an object.
+    pub(crate) fn encode(&self) -> Result<Bytes> {
+        let text = serde_json::to_vec_pretty(self);
+        let text = text.map_err(|e| Error::internal(format!("a manifest cannot be written: {e}")))?;
+        Ok(frame::wrap(Kind::Manifest, &text))
+    }
+
+    /// An object as a manifest.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub(crate) fn decode(object: &Bytes, name: &str) -> Result<Manifest> {
+        let payload = frame::unwrap(Kind::Manifest, object, name)?;
+        serde_json::from_slice(&payload).map_err(|e| Error::data(format!("'{name}' is damaged: {e}")))
+    }
+}

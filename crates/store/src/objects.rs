@@ -1,0 +1,98 @@
+//! An object store with the few calls that are needed here, waiting for each.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use sloth_types::{Error, Result};
+
+/// The objects of one job.
+#[derive(Clone)]
+pub struct Objects {
+    store: Arc<dyn ObjectStore>,
+    runtime: Arc<tokio::runtime::Runtime>,
+    /// Where objects are files, their directory: writes are made durable there.
+    directory: Option<Arc<PathBuf>>,
+}
+
+impl Objects {
+    /// The objects in a directory, which is made when it does not exist.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn directory(path: &std::path::Path) -> Result<Objects> {
+        let failed = |e: String| {
+            Error::unavailable(format!("the state directory '{}' cannot be used: {e}", path.display()))
+                .hint("Give a directory on a local disk that you may write to.")
+        };
+        std::fs::create_dir_all(path).map_err(|e| failed(e.to_string()))?;
+        let store = LocalFileSystem::new_with_prefix(path).map_err(|e| failed(e.to_string()))?.with_automatic_cleanup(true);
+        let path = path.canonicalize().map_err(|e| failed(e.to_string()))?;
+        Ok(Objects { directory: Some(Arc::new(path)), ..Objects::new(Arc::new(store))? })
+    }
+
+    /// The objects of any store.
+    ///
+    /// # Errors
+    /// When the system gives no runtime.
+    pub fn new(store: Arc<dyn ObjectStore>) -> Result<Objects> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| Error::unavailable(format!("cannot start a runtime: {e}")))?;
+        Ok(Objects { store, runtime: Arc::new(runtime), directory: None })
+    }
+
+    /// Creates an object; false when there is one of this name already.
+    pub(crate) fn create(&self, path: &Path, object: Bytes) -> Result<bool> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.runtime.block_on(self.store.put_opts(path, PutPayload::from_bytes(object), options)) {
+            Ok(_) => self.sync(path).map(|()| true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(failed("written", path, &error)),
+        }
+    }
+
+    /// Reads an object.
+    pub(crate) fn read(&self, path: &Path) -> Result<Bytes> {
+        let read = async { self.store.get(path).await?.bytes().await };
+        self.runtime.block_on(read).map_err(|e| failed("read", path, &e))
+    }
+
+    /// The names and sizes under a prefix, in the order of the names.
+    pub(crate) fn list(&self, prefix: &str) -> Result<Vec<(Path, u64)>> {
+        let prefix = Path::from(prefix);
+        let list = self.store.list(Some(&prefix)).map_ok(|o| (o.location, o.size)).try_collect::<Vec<_>>();
+        let mut list = self.runtime.block_on(list).map_err(|e| failed("listed", &prefix, &e))?;
+        list.sort();
+        Ok(list)
+    }
+
+    /// Removes an object; one that is not there is removed already.
+    pub(crate) fn remove(&self, path: &Path) -> Result<()> {
+        match self.runtime.block_on(self.store.delete(path)) {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed("removed", path, &error)),
+        }
+    }
+
+    /// Makes a file and its name survive a loss of power: the object store leaves that to the operating system.
+    fn sync(&self, path: &Path) -> Result<()> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        let file = directory.join(path.as_ref());
+        let sync = || -> std::io::Result<()> {
+            std::fs::File::open(&file)?.sync_all()?;
+            match file.parent() {
+                Some(parent) => std::fs::File::open(parent)?.sync_all(),
+                None => Ok(()),
+            }
+        };
+        sync().map_err(|e| Error::unavailable(format!("'{path}' cannot be made durable: {e}")))
+    }
+}
+
+fn failed(what: &str, path: &Path, error: &object_store::Error) -> Error {
+    Error::unavailable(format!("'{path}' cannot be {what}: {error}"))
+}

@@ -1,0 +1,196 @@
+//! The start of a run: claims the job, so that older runs can write no more, and reads what they left.
+
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+use sloth_types::journal::{Checkpoint, Recovered};
+use sloth_types::rng::Rng;
+use sloth_types::{Clock, EpochEntry, Error, Result};
+
+use crate::frame::{self, Kind};
+use crate::manifest::Manifest;
+use crate::objects::Objects;
+use crate::{layout, log, state};
+
+/// Who the job is.
+#[derive(Debug, Serialize, Deserialize)]
+struct Job {
+    name: String,
+    plan: String,
+}
+
+/// A job that this run is in charge of.
+pub struct Claim {
+    pub(crate) objects: Objects,
+    /// The job's name.
+    pub job: String,
+    /// Number of this run, from 1.
+    pub generation: u64,
+    /// The next segment of the log.
+    pub(crate) segment: u64,
+    /// What earlier runs have left.
+    pub recovered: Recovered,
+    /// Checkpoints that could not be used, newest first, and why.
+    pub damaged: Vec<Error>,
+}
+
+/// What a state directory holds.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// The job's name.
+    pub job: String,
+    /// Number of the last run.
+    pub generation: u64,
+    /// The manifests, oldest first; an error where one is damaged.
+    pub checkpoints: Vec<(u64, Result<Manifest>)>,
+    /// Epochs in the log: the first one and the one after the last.
+    pub logged: Option<(u64, u64)>,
+}
+
+/// How often a claim is tried when others claim at the same time.
+const TRIES: usize = 100;
+
+/// Takes charge of a job. `plan` tells what it computes: the state of another query is of no use to it.
+///
+/// # Errors
+/// When the store does not answer, belongs to another query, or holds only damaged checkpoints.
+pub fn claim(objects: &Objects, plan: &str) -> Result<Claim> {
+    let job = job_of(objects, plan)?;
+    for _ in 0..TRIES {
+        let segments = objects.list(layout::LOG)?;
+        let last = segments.iter().filter_map(|(path, _)| layout::number_of(path)).max();
+        let generation = match last {
+            Some(last) => read_segment(objects, &layout::segment(last))?.generation + 1,
+            None => 1,
+        };
+        let next = last.map_or(0, |n| n + 1);
+        if objects.create(&layout::segment(next), log::encode(generation, &[])?)? {
+            let (recovered, damaged) = recover(objects)?;
+            let (objects, job) = (objects.clone(), job.name);
+            return Ok(Claim { objects, job, generation, segment: next + 1, recovered, damaged });
+        }
+    }
+    Err(Error::unavailable("the job could not be claimed: other runs claim it all the time")
+        .hint("Only one process should run a job. Is a supervisor starting several?"))
+}
+
+/// The job's identity, made at the first start.
+fn job_of(objects: &Objects, plan: &str) -> Result<Job> {
+    let path = Path::from(layout::JOB);
+    if objects.list("")?.iter().all(|(p, _)| *p != path) {
+        // Two jobs with the same names of tables must not take each other's transactions.
+        let seed = Clock::System.now_ms() as u64 ^ (u64::from(std::process::id()) << 40);
+        let job = Job { name: format!("sloth-{:08x}", Rng::at(seed, 0).below(1 << 32)), plan: plan.to_owned() };
+        let text = serde_json::to_vec(&job).map_err(|e| Error::internal(e.to_string()))?;
+        objects.create(&path, frame::wrap(Kind::Job, &text))?;
+    }
+    let job = read_job(objects)?;
+    if job.plan != plan {
+        return Err(Error::invalid("the state belongs to another query: the script has changed since the job began").hint(
+            "Run the script that the state was made with, or begin anew with another state directory.",
+        ));
+    }
+    Ok(job)
+}
+
+fn read_job(objects: &Objects) -> Result<Job> {
+    let payload = frame::unwrap(Kind::Job, &objects.read(&Path::from(layout::JOB))?, layout::JOB)?;
+    serde_json::from_slice(&payload).map_err(|e| Error::data(format!("'{}' is damaged: {e}", layout::JOB)))
+}
+
+fn read_segment(objects: &Objects, path: &Path) -> Result<log::Segment> {
+    log::decode(&objects.read(path)?, path.as_ref())
+}
+
+/// The newest checkpoint that is whole, and the log after it.
+pub(crate) fn recover(objects: &Objects) -> Result<(Recovered, Vec<Error>)> {
+    let mut damaged = vec![];
+    let manifests = objects.list(layout::CHECKPOINTS)?;
+    let mut checkpoint = None;
+    for (path, _) in manifests.iter().rev() {
+        match read_checkpoint(objects, path) {
+            Ok(found) => {
+                checkpoint = Some(found);
+                break;
+            }
+            Err(error) => damaged.push(error),
+        }
+    }
+    let from = checkpoint.as_ref().map_or(0, |c: &Checkpoint| c.cut.epoch.0);
+    match log_from(objects, from) {
+        Ok(log) => Ok((Recovered { checkpoint, log }, damaged)),
+        // Without the log behind it an older checkpoint is worth nothing: say what is wrong with the newest.
+        Err(error) => Err(damaged.into_iter().next().unwrap_or(error)),
+    }
+}
+
+fn read_checkpoint(objects: &Objects, path: &Path) -> Result<Checkpoint> {
+    let manifest = Manifest::decode(&objects.read(path)?, path.as_ref())?;
+    let mut parts = vec![];
+    for file in &manifest.state {
+        let object = objects.read(&Path::from(file.path.as_str()))?;
+        if object.len() != file.bytes {
+            return Err(Error::data(format!("'{}' is damaged: it has another size than its manifest says", file.path)));
+        }
+        parts.push(state::decode(&object, &file.path)?);
+    }
+    Ok(Checkpoint { cut: manifest.cut(), state: parts })
+}
+
+/// The entries of all epochs from `first` on.
+fn log_from(objects: &Objects, first: u64) -> Result<Vec<EpochEntry>> {
+    let mut log: Vec<EpochEntry> = vec![];
+    let mut segments = vec![];
+    // Backwards, until one begins early enough: what lies before may be damaged without harm.
+    for (path, _) in objects.list(layout::LOG)?.iter().rev() {
+        let segment = read_segment(objects, path)?;
+        let begins = segment.entries.first().map(|(epoch, _)| epoch.0);
+        segments.push(segment);
+        if begins.is_some_and(|epoch| epoch <= first) {
+            break;
+        }
+    }
+    for (epoch, entry) in segments.into_iter().rev().flat_map(|s| s.entries) {
+        if epoch.0 < first {
+            continue;
+        }
+        let expected = first + log.len() as u64;
+        if epoch.0 != expected {
+            return Err(Error::data(format!("the epoch log goes on with epoch {epoch} where {expected} is expected"))
+                .hint("Segments of the log are missing: restore them from a copy."));
+        }
+        log.push(entry);
+    }
+    Ok(log)
+}
+
+/// Looks at a job without taking charge of it.
+///
+/// # Errors
+/// When the store does not answer or holds no job.
+pub fn inspect(objects: &Objects) -> Result<Inspection> {
+    let job = read_job(objects).map_err(|e| e.hint("Is this the directory that was given as --state?"))?.name;
+    let mut checkpoints = vec![];
+    for (path, _) in objects.list(layout::CHECKPOINTS)? {
+        let manifest = objects.read(&path).and_then(|object| Manifest::decode(&object, path.as_ref()));
+        checkpoints.push((layout::number_of(&path).unwrap_or_default(), manifest));
+    }
+    let (mut generation, mut logged) = (0, None);
+    for (path, _) in objects.list(layout::LOG)? {
+        let segment = read_segment(objects, &path)?;
+        generation = generation.max(segment.generation);
+        if let (Some((first, _)), Some((last, _))) = (segment.entries.first(), segment.entries.last()) {
+            logged = Some((logged.map_or(first.0, |(first, _)| first), last.0 + 1));
+        }
+    }
+    Ok(Inspection { job, generation, checkpoints, logged })
+}
+
+impl Inspection {
+    /// Reads a checkpoint whole, checking every byte.
+    ///
+    /// # Errors
+    /// When it is damaged or missing.
+    pub fn verify(&self, objects: &Objects, epoch: u64) -> Result<Checkpoint> {
+        read_checkpoint(objects, &layout::manifest(epoch))
+    }
+}

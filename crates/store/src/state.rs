@@ -1,0 +1,94 @@
+//! State files: the tables of one operator on one worker, one line of JSON about them and then Arrow IPC streams.
+
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use bytes::{Buf, Bytes};
+use serde::{Deserialize, Serialize};
+use sloth_types::journal::{OperatorState, Owner, Section};
+use sloth_types::{Error, Result};
+
+use crate::frame::{self, Kind};
+
+/// What stands before the tables.
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    operator: String,
+    name: String,
+    worker: usize,
+    sections: Vec<Table>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Table {
+    name: String,
+    /// Columns whose values say which worker owns a row; absent when every worker holds all rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Vec<usize>>,
+    rows: usize,
+    bytes: usize,
+}
+
+/// A state file as an object.
+pub(crate) fn encode(state: &OperatorState) -> Result<Bytes> {
+    let mut tables = vec![];
+    let mut body = vec![];
+    for section in &state.sections {
+        let begin = body.len();
+        if let Some(first) = section.rows.first() {
+            let mut writer = StreamWriter::try_new(&mut body, &first.schema())?;
+            for batch in &section.rows {
+                writer.write(batch)?;
+            }
+            writer.finish()?;
+        }
+        tables.push(Table {
+            name: section.name.clone(),
+            key: match &section.owner {
+                Owner::Key(columns) => Some(columns.clone()),
+                Owner::Everyone => None,
+            },
+            rows: section.rows.iter().map(|b| b.num_rows()).sum(),
+            bytes: body.len() - begin,
+        });
+    }
+    let head = Head {
+        operator: format!("{:016x}", state.operator),
+        name: state.name.clone(),
+        worker: state.worker,
+        sections: tables,
+    };
+    let mut payload = serde_json::to_vec(&head).map_err(|e| Error::internal(format!("state cannot be written: {e}")))?;
+    payload.push(b'\n');
+    payload.extend_from_slice(&body);
+    Ok(frame::wrap(Kind::State, &payload))
+}
+
+/// An object as a state file.
+///
+/// # Errors
+/// When it is damaged.
+pub(crate) fn decode(object: &Bytes, name: &str) -> Result<OperatorState> {
+    let mut payload = frame::unwrap(Kind::State, object, name)?;
+    let damaged = |what: &str| Error::data(format!("'{name}' is damaged: {what}"));
+    let end = payload.iter().position(|b| *b == b'\n').ok_or_else(|| damaged("it has no head"))?;
+    let head: Head = serde_json::from_slice(&payload.split_to(end)).map_err(|e| damaged(&e.to_string()))?;
+    payload.advance(1);
+    let mut sections = vec![];
+    for table in head.sections {
+        if table.bytes > payload.len() {
+            return Err(damaged("a table is cut short"));
+        }
+        let bytes = payload.split_to(table.bytes);
+        let rows = match bytes.is_empty() {
+            true => vec![],
+            false => StreamReader::try_new(bytes.reader(), None)?.collect::<Result<Vec<_>, _>>()?,
+        };
+        if rows.iter().map(|b| b.num_rows()).sum::<usize>() != table.rows {
+            return Err(damaged("rows of a table are missing"));
+        }
+        let owner = table.key.map_or(Owner::Everyone, Owner::Key);
+        sections.push(Section { name: table.name, owner, rows });
+    }
+    let operator = u64::from_str_radix(&head.operator, 16).map_err(|e| damaged(&e.to_string()))?;
+    Ok(OperatorState { operator, name: head.name, worker: head.worker, sections })
+}

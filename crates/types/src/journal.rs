@@ -1,0 +1,173 @@
+//! What a job keeps so that it can be resumed: the epoch log and checkpoints, and the store that holds them.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use crate::epoch::{Epoch, Watermark};
+use crate::error::Result;
+use crate::source::{Offset, SplitId, Waker};
+
+/// One line of the epoch log: with it, the epoch can be made again exactly.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EpochEntry {
+    /// The wall clock of the epoch (ms).
+    pub now_ms: i64,
+    /// The watermark of each source in effect.
+    pub watermarks: Vec<Watermark>,
+    /// For each source the offset after the epoch of each of its splits.
+    pub ends: Vec<Vec<u64>>,
+    /// Splits that were read for the first time in this epoch, in the order of their numbers within each source.
+    pub opened: Vec<OpenedSplit>,
+}
+
+/// A split that has come into the job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenedSplit {
+    /// Number of the source.
+    pub source: usize,
+    /// The split.
+    pub split: SplitId,
+    /// Where its reading began.
+    pub from: Offset,
+}
+
+/// Who owns the rows of a section after a restore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The worker that owns the values of these columns, as in an exchange by them; worker 0 when there are none.
+    Key(Vec<usize>),
+    /// Every worker holds the same rows: each is given those of the first worker that wrote any.
+    Everyone,
+}
+
+/// One table of an operator's state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Section {
+    /// Which table of the operator this is.
+    pub name: String,
+    /// Who owns its rows.
+    pub owner: Owner,
+    /// The rows, all of one schema. Their order is part of the state where it matters to the operator.
+    pub rows: Vec<RecordBatch>,
+}
+
+impl Section {
+    /// A section; batches without rows are left out.
+    pub fn new(name: &str, owner: Owner, rows: Vec<RecordBatch>) -> Self {
+        let rows = rows.into_iter().filter(|batch| batch.num_rows() > 0).collect();
+        Section { name: name.to_owned(), owner, rows }
+    }
+}
+
+/// The state of one operator on one worker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OperatorState {
+    /// The operator's identity: a hash of the structure of its query, the same in every run of the same script.
+    pub operator: u64,
+    /// Its name, for people.
+    pub name: String,
+    /// The worker that wrote it.
+    pub worker: usize,
+    /// Its tables.
+    pub sections: Vec<Section>,
+}
+
+/// Where a split stood at a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SplitCut {
+    /// The split.
+    pub split: SplitId,
+    /// The position after the last epoch.
+    pub offset: Offset,
+    /// What its rows have promised so far.
+    pub watermark: Watermark,
+}
+
+/// Where a job stood at a checkpoint, beside the state of its operators.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cut {
+    /// The first epoch that is not contained.
+    pub epoch: Epoch,
+    /// Number of workers that wrote the state.
+    pub workers: usize,
+    /// The wall clock of the last epoch (ms).
+    pub now_ms: i64,
+    /// The watermark of each source in the last epoch.
+    pub watermarks: Vec<Watermark>,
+    /// The splits of each source.
+    pub splits: Vec<Vec<SplitCut>>,
+    /// The input had ended, and every window has fired.
+    pub ended: bool,
+}
+
+/// A checkpoint: all that is needed to go on after its cut.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Checkpoint {
+    /// Where the job stood.
+    pub cut: Cut,
+    /// The state of all operators on all workers.
+    pub state: Vec<OperatorState>,
+}
+
+/// What is left of an earlier run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recovered {
+    /// The newest checkpoint that is whole.
+    pub checkpoint: Option<Checkpoint>,
+    /// The log after it, epoch by epoch (from the first epoch when there is no checkpoint).
+    pub log: Vec<EpochEntry>,
+}
+
+impl Recovered {
+    /// The first epoch that is not in the checkpoint.
+    pub fn first_epoch(&self) -> Epoch {
+        self.checkpoint.as_ref().map_or(Epoch(0), |c| c.cut.epoch)
+    }
+
+    /// The splits of a source in the order of their numbers, each with the offset to go on from.
+    pub fn splits(&self, source: usize) -> Vec<(SplitId, Offset, Watermark)> {
+        let kept = self.checkpoint.iter().filter_map(|c| c.cut.splits.get(source)).flatten();
+        let kept = kept.map(|s| (s.split.clone(), s.offset, s.watermark));
+        let opened = self.log.iter().flat_map(|entry| &entry.opened).filter(|o| o.source == source);
+        kept.chain(opened.map(|o| (o.split.clone(), o.from, Watermark::NONE))).collect()
+    }
+}
+
+/// Where a running job keeps its epoch log and its checkpoints. Nothing here blocks; what is asked for happens on a
+/// thread of the store, in the order of the calls.
+pub trait JobStore: Send + Sync {
+    /// Tells who is to be called when [`JobStore::durable`], [`JobStore::published`] or [`JobStore::failure`] change.
+    fn watch(&self, waker: Waker);
+
+    /// Number of this run; grows with every run of the job. A run with a smaller number can write no more.
+    fn generation(&self) -> u64;
+
+    /// Name of the job, the same in all its runs and different from that of every other job.
+    fn job(&self) -> Arc<str>;
+
+    /// Appends the entry of an epoch to the log; epochs come in order, without gaps.
+    fn append(&self, epoch: Epoch, entry: EpochEntry);
+
+    /// All epochs below this one are in the log for good.
+    fn durable(&self) -> Epoch;
+
+    /// Uploads a checkpoint. It counts only after [`JobStore::publish`].
+    fn upload(&self, checkpoint: Checkpoint);
+
+    /// All sinks have committed the epochs of the uploaded checkpoint: makes it the newest one, and gives up what it
+    /// makes superfluous.
+    fn publish(&self, epoch: Epoch);
+
+    /// The cut of the newest published checkpoint.
+    fn published(&self) -> Epoch;
+
+    /// Why nothing more is kept, when something has gone wrong: the job must end then.
+    fn failure(&self) -> Option<crate::error::Error>;
+
+    /// Ends the work and waits for it.
+    ///
+    /// # Errors
+    /// When something that was asked for could not be kept.
+    fn close(&self) -> Result<()>;
+}
