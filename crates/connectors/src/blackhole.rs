@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Guarantee, Result, Sink, OpenSink, SinkWriter, TableSpec};
+use sloth_types::{
+    ChangeBatch, ChangelogMode, Connector, Epoch, Guarantee, OpenSink, Result, Sink, SinkWriter, TableSpec,
+};
 
 /// The connector.
 #[derive(Debug)]

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Error, Options, Result, Sink, OpenSink, SinkWriter, TableSpec};
+use sloth_types::{
+    ChangeBatch, ChangelogMode, Connector, Epoch, Error, OpenSink, Options, Result, Sink, SinkWriter, TableSpec,
+};
 
 use crate::format::{self, Encoder};
 

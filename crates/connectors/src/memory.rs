@@ -10,8 +10,8 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, St
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use sloth_types::source::OpenSplit;
 use sloth_types::{
-    ChangeBatch, ChangelogMode, Connector, Epoch, Error, Guarantee, Offset, ReadLimit, ReadOutcome, Readiness, Result, Rows, Sink,
-    OpenSink, SinkWriter, Source, SplitId, SplitReader, TableSpec,
+    ChangeBatch, ChangelogMode, Connector, Epoch, Error, Guarantee, Offset, OpenSink, ReadLimit, ReadOutcome,
+    Readiness, Result, Rows, Sink, SinkWriter, Source, SplitId, SplitReader, TableSpec,
 };
 
 /// What one sink has collected, in the order of writing.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Result, Sink, OpenSink, SinkWriter, TableSpec};
+use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, OpenSink, Result, Sink, SinkWriter, TableSpec};
 
 use crate::format::cells::{Cells, TimeStyle, Values};
 

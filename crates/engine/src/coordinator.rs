@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use sloth_plan::JobSettings;
 use sloth_types::clock::Mono;
-use sloth_types::metrics::JobFigures;
 use sloth_types::journal::{Cut, OpenedSplit, SplitCut};
+use sloth_types::metrics::JobFigures;
 use sloth_types::{Clock, Epoch, EpochEntry, EpochListener, Result, Watermark};
 
 use crate::checkpoint::Durability;
@@ -418,7 +418,8 @@ impl Coordinator {
 
     /// The log entry of an epoch that has been read by all, and where all splits stood after it.
     fn entry_of(&mut self, info: &EpochInfo) -> (EpochEntry, Vec<Vec<SplitCut>>) {
-        let mut entry = EpochEntry { now_ms: info.now_ms, watermarks: info.watermarks.clone(), ..EpochEntry::default() };
+        let mut entry =
+            EpochEntry { now_ms: info.now_ms, watermarks: info.watermarks.clone(), ..EpochEntry::default() };
         let mut cuts = vec![];
         for (source, board) in self.board.sources.iter().enumerate() {
             let count = info.splits.get(source).copied().unwrap_or(0);

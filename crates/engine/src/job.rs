@@ -16,9 +16,9 @@ use sloth_types::{
     SplitId, Waker, Watermark,
 };
 
+use crate::checkpoint::Durability;
 use crate::context::JobContext;
 use crate::coordinator::{Completion, Coordinator, Progress};
-use crate::checkpoint::Durability;
 use crate::durable::Durable;
 use crate::epoch::EpochLog;
 use crate::failure::Failure;
@@ -358,14 +358,16 @@ fn open_sinks(
             writer,
             durable: job.clone().map(|(name, generation)| DurableSink { name: format!("{name}-{writer}"), generation }),
         };
-        let writers = (0..count)
-            .map(|number| sink.open(open(number)))
-            .collect::<Result<Vec<_>>>()
-            .map_err(named)?;
+        let writers = (0..count).map(|number| sink.open(open(number))).collect::<Result<Vec<_>>>().map_err(named)?;
         if sink.blocking() {
             blocking += count;
         }
-        sinks.push(OpenedSink { table: table.name.clone(), ordered: sink.ordered(), blocking: sink.blocking(), writers });
+        sinks.push(OpenedSink {
+            table: table.name.clone(),
+            ordered: sink.ordered(),
+            blocking: sink.blocking(),
+            writers,
+        });
     }
     Ok((sinks, blocking))
 }
@@ -401,7 +403,8 @@ fn open_sources(
             SourceOrigin::Table(spec) => connectors.of(spec)?.source(spec).map_err(|e| name_table(e, &spec.name))?,
             SourceOrigin::Rows(rows) => RowsSource::shared(rows.clone()),
         };
-        let mut entry = Discovering { ordinal, source, node: (*node).clone(), known: vec![], resumed: recovered.splits(ordinal) };
+        let mut entry =
+            Discovering { ordinal, source, node: (*node).clone(), known: vec![], resumed: recovered.splits(ordinal) };
         let name = match &node.origin {
             SourceOrigin::Table(spec) => spec.name.clone(),
             SourceOrigin::Rows(_) => "VALUES".to_owned(),

@@ -86,7 +86,8 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
         let edge = match &node.kind {
             NodeKind::Source(source) => {
                 let ordinal = source_ids.iter().position(|s| *s == id).unwrap_or(0);
-                let reader = SourceReader::new((**source).clone(), ordinal, worker, Arc::clone(&rendering.context), logged);
+                let reader =
+                    SourceReader::new((**source).clone(), ordinal, worker, Arc::clone(&rendering.context), logged);
                 let (rows, bad) = read_source(&floor, ticks.clone(), reader);
                 bad_edges.insert(id, bad);
                 rows

@@ -14,7 +14,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use sloth_server::{ScreenHub, ScreenSpec, Server, ServerConfig};
 use sloth_types::metrics::{JobFigures, SinkFigures, SourceFigures};
 use sloth_types::{
-    ChangeBatch, ChangelogMode, Clock, Connector, Epoch, EpochListener, Options, Result, OpenSink, SinkWriter, TableSpec,
+    ChangeBatch, ChangelogMode, Clock, Connector, Epoch, EpochListener, OpenSink, Options, Result, SinkWriter,
+    TableSpec,
 };
 
 use orders::Shop;

@@ -32,7 +32,8 @@ impl Kind {
 
 /// An object with this payload.
 pub(crate) fn wrap(kind: Kind, payload: &[u8]) -> Bytes {
-    let head = format!("sloth {} {VERSION} len={} crc32={:08x}\n", kind.name(), payload.len(), crc32fast::hash(payload));
+    let head =
+        format!("sloth {} {VERSION} len={} crc32={:08x}\n", kind.name(), payload.len(), crc32fast::hash(payload));
     let mut out = Vec::with_capacity(head.len() + payload.len());
     out.extend_from_slice(head.as_bytes());
     out.extend_from_slice(payload);
@@ -59,8 +60,10 @@ pub(crate) fn unwrap(kind: Kind, object: &Bytes, name: &str) -> Result<Bytes> {
         return Err(damaged(format!("it is a {found} object where a {} is expected", kind.name())));
     }
     if version != VERSION.to_string() {
-        return Err(Error::unsupported(format!("'{name}' has version {version}; this release reads version {VERSION}"))
-            .hint("Use the release that wrote it, or a newer one."));
+        return Err(Error::unsupported(format!(
+            "'{name}' has version {version}; this release reads version {VERSION}"
+        ))
+        .hint("Use the release that wrote it, or a newer one."));
     }
     let payload = object.slice(end + 1..);
     let length: Option<usize> = length.strip_prefix("len=").and_then(|n| n.parse().ok());

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sloth_types::journal::OpenedSplit;
-use sloth_types::{Epoch, EpochEntry, Error, Offset, Result, Watermark};
 use sloth_types::source::SplitId;
+use sloth_types::{Epoch, EpochEntry, Error, Offset, Result, Watermark};
 
 use crate::frame::{self, Kind};
 
@@ -44,7 +44,8 @@ pub(crate) fn encode(generation: u64, entries: &[(Epoch, EpochEntry)]) -> Result
     let mut out = vec![];
     push(&mut out, &Head { generation })?;
     for (epoch, entry) in entries {
-        let opened = entry.opened.iter().map(|o| Opened { source: o.source, split: o.split.to_string(), from: o.from.0 });
+        let opened =
+            entry.opened.iter().map(|o| Opened { source: o.source, split: o.split.to_string(), from: o.from.0 });
         let line = Line {
             epoch: epoch.0,
             now: entry.now_ms,

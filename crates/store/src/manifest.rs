@@ -60,8 +60,7 @@ pub struct StateFile {
 impl Manifest {
     /// The manifest of a cut with these files.
     pub(crate) fn new(cut: &Cut, generation: u64, state: Vec<StateFile>) -> Self {
-        let split =
-            |s: &SplitCut| Split { split: s.split.to_string(), offset: s.offset.0, watermark: s.watermark.0 };
+        let split = |s: &SplitCut| Split { split: s.split.to_string(), offset: s.offset.0, watermark: s.watermark.0 };
         Manifest {
             epoch: cut.epoch.0,
             generation,

@@ -30,7 +30,8 @@ impl Objects {
                 .hint("Give a directory on a local disk that you may write to.")
         };
         std::fs::create_dir_all(path).map_err(|e| failed(e.to_string()))?;
-        let store = LocalFileSystem::new_with_prefix(path).map_err(|e| failed(e.to_string()))?.with_automatic_cleanup(true);
+        let store =
+            LocalFileSystem::new_with_prefix(path).map_err(|e| failed(e.to_string()))?.with_automatic_cleanup(true);
         let path = path.canonicalize().map_err(|e| failed(e.to_string()))?;
         Ok(Objects { directory: Some(Arc::new(path)), ..Objects::new(Arc::new(store))? })
     }

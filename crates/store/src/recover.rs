@@ -85,9 +85,8 @@ fn job_of(objects: &Objects, plan: &str) -> Result<Job> {
     }
     let job = read_job(objects)?;
     if job.plan != plan {
-        return Err(Error::invalid("the state belongs to another query: the script has changed since the job began").hint(
-            "Run the script that the state was made with, or begin anew with another state directory.",
-        ));
+        return Err(Error::invalid("the state belongs to another query: the script has changed since the job began")
+            .hint("Run the script that the state was made with, or begin anew with another state directory."));
     }
     Ok(job)
 }

@@ -57,7 +57,8 @@ pub(crate) fn encode(state: &OperatorState) -> Result<Bytes> {
         worker: state.worker,
         sections: tables,
     };
-    let mut payload = serde_json::to_vec(&head).map_err(|e| Error::internal(format!("state cannot be written: {e}")))?;
+    let mut payload =
+        serde_json::to_vec(&head).map_err(|e| Error::internal(format!("state cannot be written: {e}")))?;
     payload.push(b'\n');
     payload.extend_from_slice(&body);
     Ok(frame::wrap(Kind::State, &payload))

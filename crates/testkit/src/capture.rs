@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::inline::without_place;
 use arrow::datatypes::SchemaRef;
-use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Result, Sink, OpenSink, SinkWriter, TableSpec};
+use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, OpenSink, Result, Sink, SinkWriter, TableSpec};
 
 /// The connector. Clones share what was captured.
 #[derive(Clone, Default)]

@@ -16,8 +16,8 @@ use sloth_sql::{Effect, Session, lower};
 use sloth_types::clock::Mono;
 use sloth_types::source::OpenSplit;
 use sloth_types::{
-    ChangeBatch, ChangelogMode, Connector, ConnectorRegistry, Epoch, Error, Offset, ReadLimit, ReadOutcome, Readiness,
-    Result, Rows, Sink, OpenSink, SinkWriter, Source, SplitId, SplitReader, TableSpec, Waker,
+    ChangeBatch, ChangelogMode, Connector, ConnectorRegistry, Epoch, Error, Offset, OpenSink, ReadLimit, ReadOutcome,
+    Readiness, Result, Rows, Sink, SinkWriter, Source, SplitId, SplitReader, TableSpec, Waker,
 };
 
 /// What a split does when it has no rows.

@@ -1,6 +1,6 @@
 //! A Kafka table as a sink: its options and what it accepts.
 
-use sloth_types::{ChangelogMode, Error, Result, Sink, OpenSink, SinkWriter, TableSpec};
+use sloth_types::{ChangelogMode, Error, OpenSink, Result, Sink, SinkWriter, TableSpec};
 use std::collections::BTreeSet;
 
 use super::columns::Columns;

@@ -16,6 +16,7 @@ use crate::hash::{KeyHasher, worker_of};
 use crate::message::Batch;
 use crate::state::groups::{Groups, GroupsSpec};
 use crate::state::keys::EncodedKeys;
+use crate::state::snapshot::{Section, batches_of, number, take_number};
 
 /// All groups that this worker owns.
 pub(crate) struct GroupAggregateOperator {
@@ -227,6 +228,27 @@ impl Operator for GroupAggregateOperator {
             self.totals_told = true;
             self.gauge.set(self.groups.keys.len(), self.groups.bytes());
         }
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        let slots = self.groups.keys.live();
+        let rows = self.groups.save(&self.spec, 0, &slots)?;
+        let mut sections = vec![Section::new("groups", self.spec.owner(), rows)];
+        if self.totals_told && !self.totals.is_empty() {
+            // Workers that own none of them do not know.
+            sections.push(number("totals told", 1)?);
+        }
+        Ok(sections)
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        for rows in batches_of(&mut state, "groups") {
+            let groups = self.spec.prepare_partial(&rows)?;
+            self.groups.merge(&groups, 0..rows.num_rows(), &mut self.buffer)?;
+        }
+        self.totals_told = take_number(&mut state, "totals told")?.is_some();
+        self.gauge.set(self.groups.keys.len(), self.groups.bytes());
         Ok(())
     }
 }

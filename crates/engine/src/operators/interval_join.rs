@@ -13,15 +13,16 @@ use sloth_plan::{IntervalJoin, Join};
 use sloth_types::Result;
 
 use super::Operator;
-use super::join::{Alone, certain, null_keys, paired_schema};
+use super::join::{Alone, SIDES, certain, null_keys, owners, paired_schema};
 use super::stages::evaluate;
 use super::window::fit;
 use super::window_assign::millis;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
-use crate::state::arrangement::Arrangement;
+use crate::state::arrangement::{Arrangement, Written};
 use crate::state::keys::ABSENT;
+use crate::state::snapshot::{Section, batches_of, foreign_state};
 
 /// Pairs that are made at once.
 const PAIRS_MAX: usize = 16 * 1024;
@@ -60,6 +61,20 @@ struct Pairs {
     slots: Vec<u32>,
 }
 
+impl Side {
+    /// Notes of stored rows whether they have had a partner, and when they expire.
+    fn note(&mut self, rows: &RecordBatch, slots: &[u32], matched: impl Iterator<Item = bool>) -> Result<()> {
+        self.matched.resize(self.arrangement.slots(), false);
+        let times = millis(rows.column(self.time.0))?;
+        for ((slot, matched), time) in slots.iter().zip(matched).zip(times.values()) {
+            self.matched[*slot as usize] = matched;
+            let until = (time - self.time.1).saturating_add(self.reach_ms);
+            self.expires.entry(until).or_default().push(*slot);
+        }
+        Ok(())
+    }
+}
+
 impl IntervalJoinOperator {
     /// No rows yet.
     pub(crate) fn new(
@@ -91,6 +106,11 @@ impl IntervalJoinOperator {
         let sides = sides.try_into().map_err(|_| sloth_types::Error::internal("a join has two sides"))?;
         let gauge = StateGauge::new(Arc::clone(&context));
         Ok(IntervalJoinOperator { join: join.clone(), sides, paired, schema, context, gauge })
+    }
+
+    fn measure(&mut self) {
+        let [left, right] = self.sides.each_ref().map(|s| &s.arrangement);
+        self.gauge.set(left.len() + right.len(), left.bytes() + right.bytes());
     }
 
     /// Joins new rows of one side with the stored ones of the other, and stores them.
@@ -145,14 +165,7 @@ impl IntervalJoinOperator {
         let side = &mut self.sides[which];
         let mut slots = vec![];
         side.arrangement.apply(rows, None, keys, &mut slots)?;
-        side.matched.resize(side.arrangement.slots(), false);
-        let times = millis(rows.column(side.time.0))?;
-        for ((slot, matched), time) in slots.iter().zip(matched).zip(times.values()) {
-            side.matched[*slot as usize] = *matched;
-            let until = (time - side.time.1).saturating_add(side.reach_ms);
-            side.expires.entry(until).or_default().push(*slot);
-        }
-        Ok(())
+        side.note(rows, &slots, matched.iter().copied())
     }
 
     /// Checks pairs that agree in their keys, and puts them out.
@@ -294,8 +307,33 @@ impl Operator for IntervalJoinOperator {
             let watermark = self.sides[which].domain.watermark(epoch).0;
             self.expire(which, watermark, out)?;
         }
-        let [left, right] = self.sides.each_ref().map(|s| &s.arrangement);
-        self.gauge.set(left.len() + right.len(), left.bytes() + right.bytes());
+        self.measure();
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        let owners = owners(&self.join, self.sides.each_ref().map(|side| side.schema.fields().len()));
+        let mut sections = vec![];
+        for ((name, owner), side) in SIDES.into_iter().zip(owners).zip(&self.sides) {
+            let rows = side.arrangement.save(Written::Anyhow, |slots| {
+                let matched: BooleanArray = slots.iter().map(|slot| Some(side.matched[*slot as usize])).collect();
+                Ok(vec![Arc::new(matched)])
+            })?;
+            sections.push(Section::new(name, owner, rows));
+        }
+        Ok(sections)
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        for (name, side) in SIDES.into_iter().zip(&mut self.sides) {
+            for rows in batches_of(&mut state, name) {
+                let (slots, beside) = side.arrangement.restore(&rows)?;
+                let matched = beside.first().and_then(|column| column.as_boolean_opt());
+                let matched = matched.ok_or_else(|| foreign_state(rows.num_columns()))?;
+                side.note(&rows, &slots, matched.values().iter())?;
+            }
+        }
+        self.measure();
         Ok(())
     }
 }

@@ -22,6 +22,11 @@ use crate::epoch::EpochInfo;
 use crate::message::Batch;
 use crate::state::arrangement::Arrangement;
 use crate::state::keys::ABSENT;
+use crate::state::snapshot::Section;
+
+mod snapshot;
+
+pub(crate) use snapshot::{SIDES, owners};
 
 /// Pairs that are made at once.
 const PAIRS_MAX: usize = 16 * 1024;
@@ -127,6 +132,11 @@ impl JoinOperator {
         let netted = Consolidator::new(&schema)?;
         let gauge = StateGauge::new(context);
         Ok(JoinOperator { join: join.clone(), sides, paired, schema, appends, netted, gauge })
+    }
+
+    fn measure(&mut self) {
+        let [left, right] = self.sides.each_ref().map(|side| &side.arrangement);
+        self.gauge.set(left.len() + right.len(), left.bytes() + right.bytes());
     }
 
     /// Takes in an epoch's changes of one side, against the other side as it is.
@@ -449,9 +459,7 @@ impl Operator for JoinOperator {
             }
         }
         if deltas.iter().any(Option::is_some) {
-            let [left, right] = &self.sides;
-            let bytes = left.arrangement.bytes() + right.arrangement.bytes();
-            self.gauge.set(left.arrangement.len() + right.arrangement.len(), bytes);
+            self.measure();
         }
         if self.appends {
             for batch in out {
@@ -462,6 +470,14 @@ impl Operator for JoinOperator {
             *out = self.netted.run(&std::mem::take(out))?.into_iter().collect();
         }
         Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        self.save_sides()
+    }
+
+    fn restore(&mut self, state: Vec<Section>) -> Result<()> {
+        self.restore_sides(state)
     }
 }
 

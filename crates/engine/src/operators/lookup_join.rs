@@ -10,12 +10,14 @@ use sloth_types::{Result, Watermark};
 
 use super::Operator;
 use super::delta::Consolidator;
+use super::join::owners;
 use super::temporal_join::Pairing;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
-use crate::state::arrangement::Arrangement;
+use crate::state::arrangement::{Arrangement, Written};
 use crate::state::keys::{ABSENT, KeyEncoder};
+use crate::state::snapshot::{Section, batches_of, table};
 
 /// Rows of the table whose keys this worker owns.
 pub(crate) struct LookupJoinOperator {
@@ -87,6 +89,22 @@ impl Operator for LookupJoinOperator {
         for left in std::mem::take(&mut self.waiting) {
             self.look_up(&left, out)?;
         }
+        self.gauge.set(self.table.len(), self.table.bytes());
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        let [left, right] = owners(&self.pairing.join, self.pairing.widths());
+        let waiting = self.waiting.iter().map(|rows| table(rows.columns().to_vec())).collect::<Result<_>>()?;
+        let stored = self.table.save(Written::Anyhow, |_| Ok(vec![]))?;
+        Ok(vec![Section::new("waiting", left, waiting), Section::new("table", right, stored)])
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        for rows in batches_of(&mut state, "table") {
+            self.table.restore(&rows)?;
+        }
+        self.waiting = batches_of(&mut state, "waiting");
         self.gauge.set(self.table.len(), self.table.bytes());
         Ok(())
     }

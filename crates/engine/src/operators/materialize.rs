@@ -17,8 +17,9 @@ use super::sink::by_content;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
-use crate::state::arrangement::Arrangement;
+use crate::state::arrangement::{Arrangement, Written};
 use crate::state::keys::{ABSENT, EncodedKeys, KeyEncoder, KeyTable, RowSet};
+use crate::state::snapshot::{Owner, Section, batches_of};
 
 /// The keys that this worker owns, with all their rows, the newest first.
 pub(crate) struct MaterializeOperator {
@@ -29,6 +30,7 @@ pub(crate) struct MaterializeOperator {
     /// Of the key's columns.
     encoder: KeyEncoder,
     by_content: bool,
+    key: Vec<usize>,
     waiting: Vec<Batch>,
     gauge: StateGauge,
 }
@@ -53,6 +55,7 @@ impl MaterializeOperator {
             encoder: KeyEncoder::new(types(&mut key.iter().copied()))?,
             schema,
             by_content,
+            key: key.to_vec(),
             waiting: vec![],
             gauge: StateGauge::new(context),
         })
@@ -135,6 +138,20 @@ impl Operator for MaterializeOperator {
         }
         let (after, new) = self.standing(&keys, &firsts, count)?;
         out.extend(replaced(&self.schema, (&before, &old), (&after, &new))?);
+        self.gauge.set(self.rows.len(), self.rows.bytes());
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        // The rows of a key are on one worker: their age is told by their order, whoever else has written.
+        let rows = self.rows.save(Written::OldestFirst, |_| Ok(vec![]))?;
+        Ok(vec![Section::new("rows", Owner::Key(self.key.clone()), rows)])
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        for rows in batches_of(&mut state, "rows") {
+            self.rows.restore(&rows)?;
+        }
         self.gauge.set(self.rows.len(), self.rows.bytes());
         Ok(())
     }

@@ -66,4 +66,6 @@ pub(crate) trait Operator {
 }
 
 #[cfg(test)]
+pub(crate) mod restart;
+#[cfg(test)]
 mod tests;

@@ -17,11 +17,13 @@ use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
 use crate::state::latest::Latest;
+use crate::state::snapshot::{Owner, Section, batches_of};
 
 /// The part of a table whose keys this worker owns.
 pub(crate) struct NormalizeOperator {
     schema: SchemaRef,
     table: Latest,
+    key: Vec<usize>,
     waiting: Vec<Batch>,
     gauge: StateGauge,
 }
@@ -30,7 +32,7 @@ impl NormalizeOperator {
     /// An empty table of rows of `schema`.
     pub(crate) fn new(schema: SchemaRef, key: &[usize], context: Arc<JobContext>) -> Result<Self> {
         let table = Latest::new(&schema, key)?;
-        Ok(NormalizeOperator { schema, table, waiting: vec![], gauge: StateGauge::new(context) })
+        Ok(NormalizeOperator { schema, table, key: key.to_vec(), waiting: vec![], gauge: StateGauge::new(context) })
     }
 }
 
@@ -56,6 +58,18 @@ impl Operator for NormalizeOperator {
         let new: Vec<Option<u32>> = (0u32..).zip(&stay).map(|(row, stay)| stay.then_some(row)).collect();
         out.extend(replaced(&self.schema, (&before, &old), (&rows, &new))?);
         self.table.set(&rows, &keys, &stay)?;
+        self.gauge.set(self.table.len(), self.table.bytes());
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        Ok(vec![Section::new("rows", Owner::Key(self.key.clone()), self.table.save()?)])
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        for rows in batches_of(&mut state, "rows") {
+            self.table.restore(&rows)?;
+        }
         self.gauge.set(self.table.len(), self.table.bytes());
         Ok(())
     }

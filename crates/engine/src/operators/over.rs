@@ -2,6 +2,7 @@
 //! results that differ are corrected.
 
 mod frames;
+mod running;
 pub(crate) mod timed;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::epoch::EpochInfo;
 use crate::message::Batch;
 use crate::state::ordered::{OrderedRows, Stamp, weight_at};
 use crate::state::rows::Rows;
+use crate::state::snapshot::{Owner, Section, batches_of};
 
 /// Results that change with their partitions.
 pub(crate) struct OverOperator {
@@ -223,6 +225,21 @@ impl Operator for OverOperator {
         moved.gone.iter().for_each(|slot| self.results.clear(*slot));
         self.rows.free(&mut moved.gone);
         moved.partitions.keys().for_each(|partition| self.rows.forget(*partition));
+        self.gauge.set(self.rows.len(), self.rows.bytes() + self.results.bytes());
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        let rows = self.rows.save(|slots, _| self.results.gather_all(slots))?;
+        Ok(vec![Section::new("rows", Owner::Key(self.over.partition.clone()), rows)])
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        for rows in batches_of(&mut state, "rows") {
+            let restored = self.rows.restore(&rows)?;
+            let all: Vec<u32> = (0..rows.num_rows() as u32).collect();
+            self.results.store(restored.beside, &all, &restored.slots)?;
+        }
         self.gauge.set(self.rows.len(), self.rows.bytes() + self.results.bytes());
         Ok(())
     }

@@ -200,6 +200,15 @@ impl PaneMap {
         Ok(out)
     }
 
+    /// All groups as partial batches for a checkpoint.
+    pub(crate) fn save(&mut self, spec: &GroupsSpec) -> Result<Vec<RecordBatch>> {
+        let mut out = vec![];
+        for (pane, groups) in &mut self.panes {
+            out.extend(groups.save(spec, *pane, &all_slots(groups.keys.slots()))?);
+        }
+        Ok(out)
+    }
+
     /// Number of groups in all panes.
     pub(crate) fn groups(&self) -> usize {
         self.panes.values().map(|g| g.keys.len()).sum()

@@ -22,6 +22,7 @@ use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
 use crate::state::ordered::{Located, OrderedRows, Spelled, Stamp, weight_at};
+use crate::state::snapshot::{Owner, Section, batches_of};
 
 /// Ranks the rows whose partitions this worker owns.
 pub(crate) struct RankOperator {
@@ -439,6 +440,34 @@ impl Operator for RankOperator {
         if any {
             self.gauge.set(self.rows.len(), self.rows.bytes());
         }
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        let rows = self.rows.save(|_, _| Ok(vec![]))?;
+        Ok(vec![Section::new("rows", Owner::Key(self.rank.partition.clone()), rows)])
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        let mut known = None;
+        for rows in batches_of(&mut state, "rows") {
+            let restored = self.rows.restore(&rows)?;
+            // The rows of a partition are on one worker: their order of arrival is told by their stamps.
+            let arrived = restored.stamps.iter().map(|stamp| match self.rank.ties {
+                Ties::Latest { .. } => !stamp,
+                _ => *stamp,
+            });
+            self.arrived = arrived.map(|stamp| stamp + 1).max().unwrap_or(0).max(self.arrived);
+            let Some(column) = self.rank.window_end else { continue };
+            let ends = millis(rows.column(column))?;
+            // The rows of a partition come one after the other.
+            for (partition, end) in restored.partitions.iter().zip(ends.values()) {
+                if known.replace(*partition) != Some(*partition) {
+                    self.windows.entry(*end).or_default().push(*partition);
+                }
+            }
+        }
+        self.gauge.set(self.rows.len(), self.rows.bytes());
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ use super::window::fit;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
+use crate::state::snapshot::{Owner, Section, batches_of};
 use crate::state::tally::Tally;
 
 /// The whole recursion, on one worker.
@@ -53,6 +54,14 @@ impl RecursiveOperator {
             due: owner,
             gauge: StateGauge::new(context),
         })
+    }
+}
+
+impl RecursiveOperator {
+    fn measure(&mut self) {
+        let inputs: usize = self.tables.iter().map(|t| t.rows.bytes()).sum();
+        let rows: usize = self.tables.iter().map(|t| t.rows.len()).sum();
+        self.gauge.set(rows + self.result.len(), inputs + self.result.bytes());
     }
 }
 
@@ -110,9 +119,31 @@ impl Operator for RecursiveOperator {
             out.push(Batch::changes(rows, Some(Int64Array::from(diffs))));
         }
         self.result.turn();
-        let inputs: usize = self.tables.iter().map(|t| t.rows.bytes()).sum();
-        let rows: usize = self.tables.iter().map(|t| t.rows.len()).sum();
-        self.gauge.set(rows + self.result.len(), inputs + self.result.bytes());
+        self.measure();
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        let first = || Owner::Key(vec![]);
+        let mut sections = vec![Section::new("result", first(), self.result.save()?)];
+        for (i, table) in self.tables.iter().enumerate() {
+            sections.push(Section::new(&format!("table {i}"), first(), table.rows.save()?));
+        }
+        Ok(sections)
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        for rows in batches_of(&mut state, "result") {
+            self.result.restore(&rows)?;
+            self.due = false;
+        }
+        for (i, table) in self.tables.iter_mut().enumerate() {
+            for rows in batches_of(&mut state, &format!("table {i}")) {
+                table.rows.restore(&rows)?;
+            }
+        }
+        // Where there is no result, it is computed once more, and says nothing new.
+        self.measure();
         Ok(())
     }
 }

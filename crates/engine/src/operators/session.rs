@@ -15,6 +15,9 @@ use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::{Batch, Place};
 use crate::state::groups::{Groups, GroupsSpec};
 use crate::state::keys::{KeyTable, RowSet};
+use crate::state::snapshot::{Section, batches_of};
+
+mod snapshot;
 
 /// No session.
 const NONE: u32 = u32::MAX;
@@ -83,6 +86,10 @@ impl SessionOperator {
             context,
             gauge,
         })
+    }
+
+    fn measure(&mut self) {
+        self.gauge.set(self.sessions.len() - self.free.len(), self.groups.bytes() + self.keys.bytes());
     }
 
     /// Rows are added in the canonical order at the end of the epoch: which rows are late depends on the sessions that
@@ -272,7 +279,19 @@ impl Operator for SessionOperator {
             self.add(&batch, watermark)?;
         }
         self.fire(self.domain.watermark(epoch), out)?;
-        self.gauge.set(self.sessions.len() - self.free.len(), self.groups.bytes() + self.keys.bytes());
+        self.measure();
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        Ok(vec![self.save_sessions()?])
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        for rows in batches_of(&mut state, "sessions") {
+            self.restore_sessions(&rows)?;
+        }
+        self.measure();
         Ok(())
     }
 }

@@ -22,9 +22,10 @@ use super::window_assign::{millis, window_columns};
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::{Batch, Place};
-use crate::state::arrangement::Arrangement;
+use crate::state::arrangement::{Arrangement, Written};
 use crate::state::groups::GroupsSpec;
 use crate::state::keys::ABSENT;
+use crate::state::snapshot::{Owner, Section, batches_of};
 use crate::state::sorted::Sorted;
 
 /// Rows of open sessions of all keys that this worker owns.
@@ -256,6 +257,31 @@ impl Operator for SessionChangesOperator {
             self.add(&net, watermark)?;
         }
         self.fire(self.domain.watermark(epoch), out)?;
+        self.gauge.set(self.rows.len(), self.rows.bytes() + self.order.bytes());
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        let rows = self.rows.save(Written::Anyhow, |_| Ok(vec![]))?;
+        Ok(vec![Section::new("rows", Owner::Key(self.spec.keys.clone()), rows)])
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        for rows in batches_of(&mut state, "rows") {
+            let (slots, _) = self.rows.restore(&rows)?;
+            let times = millis(rows.column(self.time))?;
+            let mut entries: Vec<(u32, (i64, u32))> = slots
+                .iter()
+                .zip(times.values())
+                .map(|(slot, time)| (self.rows.key_of(*slot), (*time, *slot)))
+                .collect();
+            entries.sort_unstable();
+            for entry in entries {
+                self.order.add(entry, 1, &Ord::cmp);
+                // The first session of a key ends no earlier than its first row lets it.
+                self.look_at(entry.0, entry.1.0.saturating_add(self.gap_ms));
+            }
+        }
         self.gauge.set(self.rows.len(), self.rows.bytes() + self.order.bytes());
         Ok(())
     }

@@ -20,6 +20,7 @@ use super::window::fit;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
+use crate::state::snapshot::{Owner, Section, batches_of};
 use crate::state::tally::Tally;
 
 /// The rows whose hash this worker owns.
@@ -100,6 +101,19 @@ impl Operator for SetOperator {
             out.push(Batch::changes(rows, (!self.appends).then(|| Int64Array::from(diffs))));
         }
         empty.into_iter().for_each(|slot| self.tally.remove(slot));
+        self.gauge.set(self.tally.len(), self.tally.bytes());
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        let whole = Owner::Key((0..self.schema.fields().len()).collect());
+        Ok(vec![Section::new("rows", whole, self.tally.save()?)])
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        for rows in batches_of(&mut state, "rows") {
+            self.tally.restore(&rows)?;
+        }
         self.gauge.set(self.tally.len(), self.tally.bytes());
         Ok(())
     }

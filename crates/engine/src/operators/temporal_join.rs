@@ -14,7 +14,7 @@ use sloth_types::Result;
 
 use super::Operator;
 use super::delta::gathered;
-use super::join::{certain, null_keys, paired_schema};
+use super::join::{certain, null_keys, owners, paired_schema};
 use super::stages::evaluate;
 use super::window::fit;
 use super::window_assign::millis;
@@ -22,6 +22,7 @@ use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
 use crate::state::keys::{ABSENT, KeyEncoder};
+use crate::state::snapshot::{Section, batches_of};
 use crate::state::timed::TimedRows;
 use crate::state::versions::Versions;
 
@@ -53,6 +54,12 @@ impl Pairing {
     pub(super) fn new(join: &Join, inputs: &[SchemaRef; 2], schema: SchemaRef) -> Self {
         let [_, right] = inputs;
         Pairing { join: join.clone(), paired: paired_schema(inputs), right: Arc::clone(right), schema }
+    }
+
+    /// How many columns each side has.
+    pub(super) fn widths(&self) -> [usize; 2] {
+        let right = self.right.fields().len();
+        [self.paired.fields().len() - right, right]
     }
 
     /// Puts out left rows with right rows, and (for a left join) by themselves those that no right row fits. `pairs` are
@@ -130,6 +137,11 @@ impl TemporalJoinOperator {
         })
     }
 
+    fn measure(&mut self) {
+        let bytes = self.waiting.bytes() + self.versions.bytes();
+        self.gauge.set(self.waiting.len() + self.versions.len(), bytes);
+    }
+
     /// Takes in an epoch's changes of the versioned table. They are not netted: a version that another one has followed
     /// within the epoch is a version all the same.
     fn add_versions(&mut self, watermark: i64) -> Result<()> {
@@ -196,8 +208,26 @@ impl Operator for TemporalJoinOperator {
             self.pairing.run(&left, pairs, |column, slots| self.versions.gather(column, slots), out)?;
         }
         self.versions.prune(watermark);
-        let bytes = self.waiting.bytes() + self.versions.bytes();
-        self.gauge.set(self.waiting.len() + self.versions.len(), bytes);
+        self.measure();
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        let [left, right] = owners(&self.pairing.join, self.pairing.widths());
+        Ok(vec![
+            Section::new("waiting", left, self.waiting.save()?),
+            Section::new("versions", right, self.versions.save()?),
+        ])
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        for rows in batches_of(&mut state, "waiting") {
+            self.waiting.restore(&rows)?;
+        }
+        for rows in batches_of(&mut state, "versions") {
+            self.versions.restore(&rows)?;
+        }
+        self.measure();
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use sloth_types::{Epoch, Options, Watermark};
 
 use super::Operator;
 use super::panes::PaneRule;
+use super::restart::Restarting;
 use super::session::SessionParts;
 use super::session_changes::SessionChangesOperator;
 use super::window::{WindowAggregateOperator, WindowParts};
@@ -195,8 +196,10 @@ fn a_window_fires_with_the_rows_that_are_left() {
         let window = specs[seed as usize % specs.len()];
         let panes = Panes::new(window).unwrap();
         let rule = PaneRule::Time { panes, column: 2 };
-        let parts = WindowParts { spec: spec(), rule, time: domain(), schema: output_schema() };
-        let mut operator = WindowAggregateOperator::new(parts, context());
+        let mut operator = Restarting::by_key(seed, &[0], move |_| {
+            let parts = WindowParts { spec: spec(), rule, time: domain(), schema: output_schema() };
+            WindowAggregateOperator::new(parts, context())
+        });
         let mut open: BTreeMap<(i64, i64), Vec<Row>> = BTreeMap::new();
         let mut fired = Watermark::NONE;
         run(seed, &mut operator, |net, watermark| {
@@ -236,8 +239,10 @@ fn a_window_fires_with_the_rows_that_are_left() {
 fn sessions_are_those_of_the_rows_that_are_left() {
     const GAP: i64 = 6;
     for seed in 0..300 {
-        let parts = SessionParts { spec: spec(), time: 2, gap_ms: GAP, domain: domain(), schema: output_schema() };
-        let mut operator = SessionChangesOperator::new(parts, input_schema(), context()).unwrap();
+        let mut operator = Restarting::by_key(seed, &[0], |_| {
+            let parts = SessionParts { spec: spec(), time: 2, gap_ms: GAP, domain: domain(), schema: output_schema() };
+            SessionChangesOperator::new(parts, input_schema(), context()).unwrap()
+        });
         let mut stored: Vec<Row> = vec![];
         run(seed, &mut operator, |net, watermark| {
             let mut out = fire(&mut stored, watermark, GAP);

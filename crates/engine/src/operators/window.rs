@@ -15,6 +15,7 @@ use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::{Batch, Place};
 use crate::state::groups::{Groups, GroupsSpec};
+use crate::state::snapshot::{Section, batches_of, number, take_number};
 
 /// Windows of all keys that this worker owns.
 pub(crate) struct WindowAggregateOperator {
@@ -183,6 +184,20 @@ impl Operator for WindowAggregateOperator {
             self.add(epoch, &batch)?;
         }
         self.fire(self.time.watermark(epoch), out)?;
+        self.gauge.set(self.panes.groups(), self.panes.bytes());
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        let rows = self.panes.save(&self.spec)?;
+        Ok(vec![Section::new("groups", self.spec.owner(), rows), number("fired", self.fired)?])
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        for rows in batches_of(&mut state, "groups") {
+            self.panes.merge(&mut self.spec, &rows)?;
+        }
+        self.fired = take_number(&mut state, "fired")?.unwrap_or(self.fired);
         self.gauge.set(self.panes.groups(), self.panes.bytes());
         Ok(())
     }

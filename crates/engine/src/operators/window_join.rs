@@ -5,11 +5,13 @@ use sloth_plan::WindowJoin;
 use sloth_types::{Result, Watermark};
 
 use super::Operator;
+use super::join::{SIDES, owners};
 use super::join_once::JoinOnce;
 use super::window_assign::millis;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
+use crate::state::snapshot::{Owner, Section, batches_of, number, take_number};
 use crate::state::timed::TimedRows;
 use std::sync::Arc;
 
@@ -21,6 +23,8 @@ pub(crate) struct WindowJoinOperator {
     /// The time that judges the rows of each side.
     times: [TimeDomain; 2],
     waiting: [TimedRows; 2],
+    /// Who owns the rows of each side.
+    owners: [Owner; 2],
     /// Windows that end at or before this have been joined.
     fired: i64,
     context: Arc<JobContext>,
@@ -37,7 +41,9 @@ impl WindowJoinOperator {
         context: Arc<JobContext>,
     ) -> Result<Self> {
         let waiting = [TimedRows::new(&inputs[0])?, TimedRows::new(&inputs[1])?];
+        let owners = owners(&window.join, inputs.each_ref().map(|schema| schema.fields().len()));
         Ok(WindowJoinOperator {
+            owners,
             once: JoinOnce::new(&window.join, inputs, schema)?,
             ends: window.ends,
             times,
@@ -46,6 +52,11 @@ impl WindowJoinOperator {
             gauge: StateGauge::new(Arc::clone(&context)),
             context,
         })
+    }
+
+    fn measure(&mut self) {
+        let [left, right] = &self.waiting;
+        self.gauge.set(left.len() + right.len(), left.bytes() + right.bytes());
     }
 
     fn fire(&mut self, watermark: Watermark, out: &mut Vec<Batch>) -> Result<()> {
@@ -87,8 +98,26 @@ impl Operator for WindowJoinOperator {
 
     fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
         self.fire(self.times[0].watermark(epoch), out)?;
-        let [left, right] = &self.waiting;
-        self.gauge.set(left.len() + right.len(), left.bytes() + right.bytes());
+        self.measure();
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        let mut sections = vec![number("fired", self.fired)?];
+        for ((name, owner), waiting) in SIDES.into_iter().zip(&self.owners).zip(&self.waiting) {
+            sections.push(Section::new(name, owner.clone(), waiting.save()?));
+        }
+        Ok(sections)
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        self.fired = take_number(&mut state, "fired")?.unwrap_or(self.fired);
+        for (name, waiting) in SIDES.into_iter().zip(&mut self.waiting) {
+            for rows in batches_of(&mut state, name) {
+                waiting.restore(&rows)?;
+            }
+        }
+        self.measure();
         Ok(())
     }
 }

@@ -12,6 +12,10 @@ use super::keys::{ABSENT, EncodedKeys, KeyEncoder, KeyTable, RowSet};
 use super::rows::Rows;
 use crate::hash::KeyHasher;
 
+mod snapshot;
+
+pub(crate) use snapshot::Written;
+
 /// A multiset of rows, found by key.
 pub(crate) struct Arrangement {
     key_columns: Vec<usize>,
@@ -295,6 +299,11 @@ impl Arrangement {
     /// Number of rows (of keys, when only their weights are kept).
     pub(crate) fn len(&self) -> usize {
         if self.bare { self.keys.len() } else { self.rows.len() }
+    }
+
+    /// True when only the weights of keys are kept.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.bare
     }
 
     /// True when no row and no key is left.

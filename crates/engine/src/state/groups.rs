@@ -11,6 +11,7 @@ use sloth_types::Result;
 
 use crate::aggregate::{Accumulator, Input, Target, accumulator, valid_rows};
 use crate::state::keys::{EncodedKeys, KeyEncoder, KeyTable, RowSet, value_type};
+use crate::state::snapshot::{Owner, ROWS_MAX};
 
 /// What an aggregation is: its keys and calls. Shared by its groups.
 pub(crate) struct GroupsSpec {
@@ -117,6 +118,11 @@ impl GroupsSpec {
             accumulator.reserve(self.encoder.room());
         }
         Ok(Groups { keys: KeyTable::new(&self.encoder), accumulators, rows: self.retracts.then(Vec::new) })
+    }
+
+    /// Who owns a partial (of `partial_schema`): whoever owns its key.
+    pub(crate) fn owner(&self) -> Owner {
+        Owner::Key((1..=self.key_fields.len()).collect())
     }
 
     /// The key columns of some slots.
@@ -274,6 +280,13 @@ impl Groups {
     /// The key columns and the partial states of some slots.
     pub(crate) fn partials(&mut self, spec: &GroupsSpec, slots: &[u32]) -> Result<Vec<ArrayRef>> {
         let mut columns = spec.key_columns(&self.keys, slots)?;
+        columns.extend(self.states(slots)?);
+        Ok(columns)
+    }
+
+    /// The partial states of some slots without their keys.
+    pub(crate) fn states(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        let mut columns = vec![];
         for accumulator in &mut self.accumulators {
             columns.extend(accumulator.state(slots)?);
         }
@@ -281,6 +294,16 @@ impl Groups {
             columns.push(Arc::new(slots.iter().map(|s| rows[*s as usize]).collect::<Int64Array>()));
         }
         Ok(columns)
+    }
+
+    /// Groups as partials for a checkpoint; [`Groups::merge`] makes them again.
+    pub(crate) fn save(&mut self, spec: &GroupsSpec, pane: i64, slots: &[u32]) -> Result<Vec<RecordBatch>> {
+        let batch = |slots: &[u32]| {
+            let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(vec![pane; slots.len()]))];
+            columns.extend(self.partials(spec, slots)?);
+            Ok(RecordBatch::try_new(Arc::clone(&spec.partial_schema), columns)?)
+        };
+        slots.chunks(ROWS_MAX).map(batch).collect()
     }
 
     /// Adds the groups of `other`, leaving it as it is.

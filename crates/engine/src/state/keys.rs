@@ -127,6 +127,15 @@ impl KeyTable {
         self.null_slot == Some(slot)
     }
 
+    /// The slots that have a key, rising.
+    pub(crate) fn live(&self) -> Vec<u32> {
+        let mut live = vec![true; self.slots()];
+        for slot in &self.free {
+            live[*slot as usize] = false;
+        }
+        (0u32..).zip(live).filter(|(_, live)| *live).map(|(slot, _)| slot).collect()
+    }
+
     /// Number of keys.
     pub(crate) fn len(&self) -> usize {
         self.slots as usize - self.free.len()

@@ -8,6 +8,7 @@ use sloth_types::Result;
 
 use super::keys::{ABSENT, EncodedKeys, KeyEncoder, KeyTable, RowSet};
 use super::rows::Rows;
+use super::snapshot::{ROWS_MAX, split, table};
 
 /// One row a key.
 pub(crate) struct Latest {
@@ -98,6 +99,20 @@ impl Latest {
             places.push(*place);
         }
         self.rows.store(rows.columns(), &kept, &places)
+    }
+
+    /// All rows, for a checkpoint.
+    pub(crate) fn save(&self) -> Result<Vec<RecordBatch>> {
+        let slots: Vec<u32> =
+            self.keys.live().iter().filter_map(|key| self.row_of.get(*key as usize).copied()).collect();
+        slots.chunks(ROWS_MAX).map(|slots| table(self.rows.gather_all(slots)?)).collect()
+    }
+
+    /// Takes up rows that [`Latest::save`] gave.
+    pub(crate) fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
+        split(rows, self.rows.width())?;
+        let keys = self.encode(rows)?;
+        self.set(rows, &keys, &vec![true; rows.num_rows()])
     }
 
     /// Number of rows.

@@ -18,6 +18,7 @@ use sloth_types::{Error, Result};
 use std::cmp::Ordering;
 
 mod run;
+mod snapshot;
 
 use run::{Place, Run};
 

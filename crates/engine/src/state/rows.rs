@@ -314,6 +314,24 @@ impl Rows {
         }
     }
 
+    /// Number of columns.
+    pub(crate) fn width(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// All columns of the given slots.
+    pub(crate) fn gather_all(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        self.columns.iter().map(|column| column.gather(slots)).collect()
+    }
+
+    /// Stores all rows of some columns in slots of their own, which are given back.
+    pub(crate) fn store_all(&mut self, columns: &[ArrayRef], rows: usize) -> Result<Vec<u32>> {
+        let slots: Vec<u32> = (0..rows).map(|_| self.allot()).collect();
+        let all: Vec<u32> = (0..rows as u32).collect();
+        self.store(columns, &all, &slots)?;
+        Ok(slots)
+    }
+
     /// Makes rows of a batch comparable with stored ones.
     pub(crate) fn probe(&self, columns: &[ArrayRef]) -> Result<Probe> {
         let mut data = Vec::with_capacity(columns.len());

@@ -3,12 +3,79 @@
 //! An operator gives its state as a few tables ([`Section`]). Each says which worker owns a row, so that a checkpoint
 //! taken by N workers can be restored by M: a worker is given the rows it owns, whoever wrote them.
 
-use arrow::array::{RecordBatch, UInt32Array};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::take_record_batch;
-use sloth_types::Result;
+use arrow::datatypes::{Field, Int64Type, Schema};
 pub(crate) use sloth_types::journal::{Owner, Section};
+use sloth_types::{Error, Result};
 
 use crate::hash::{KeyHasher, worker_of};
+
+/// Rows that go into one batch of a section: few enough for the 32-bit offsets of their texts.
+pub(crate) const ROWS_MAX: usize = 1 << 16;
+
+/// A number that every worker knows alike, as a section.
+///
+/// # Errors
+/// Never for a number.
+pub(crate) fn number(name: &str, number: i64) -> Result<Section> {
+    Ok(Section::new(name, Owner::Everyone, vec![table(vec![column_of([number])])?]))
+}
+
+/// The rows of a section, taken out of an operator's state; none when the section is not there.
+pub(crate) fn batches_of(state: &mut [Section], name: &str) -> Vec<RecordBatch> {
+    state.iter_mut().find(|s| s.name == name).map(|s| std::mem::take(&mut s.rows)).unwrap_or_default()
+}
+
+/// Takes a number out of an operator's state, see [`number`].
+///
+/// # Errors
+/// When it is not a number.
+pub(crate) fn take_number(state: &mut [Section], name: &str) -> Result<Option<i64>> {
+    match batches_of(state, name).first() {
+        Some(rows) => Ok(numbers(rows, 0)?.values().first().copied()),
+        None => Ok(None),
+    }
+}
+
+/// A batch of a section, its columns numbered.
+///
+/// # Errors
+/// When the columns are not of one length.
+pub(crate) fn table(columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    let field = |(i, c): (usize, &ArrayRef)| Field::new(format!("c{i}"), c.data_type().clone(), true);
+    let schema = Schema::new(columns.iter().enumerate().map(field).collect::<Vec<_>>());
+    let options = RecordBatchOptions::new().with_row_count(Some(columns.first().map_or(0, |c| c.len())));
+    Ok(RecordBatch::try_new_with_options(Arc::new(schema), columns, &options)?)
+}
+
+/// A column of numbers of a section's batch.
+///
+/// # Errors
+/// When the state is another one's.
+pub(crate) fn numbers(rows: &RecordBatch, column: usize) -> Result<&Int64Array> {
+    rows.columns().get(column).and_then(|c| c.as_primitive_opt::<Int64Type>()).ok_or_else(|| foreign_state(column))
+}
+
+/// The first columns of a section's batch, and the others.
+///
+/// # Errors
+/// When there are not so many.
+pub(crate) fn split(rows: &RecordBatch, at: usize) -> Result<(&[ArrayRef], &[ArrayRef])> {
+    rows.columns().split_at_checked(at).ok_or_else(|| foreign_state(at))
+}
+
+/// Numbers as a column.
+pub(crate) fn column_of(numbers: impl IntoIterator<Item = i64>) -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(numbers))
+}
+
+/// The error for state that another kind of operator has written.
+pub(crate) fn foreign_state(column: usize) -> Error {
+    Error::internal(format!("column {column} of an operator's state is not what this operator writes"))
+}
 
 /// What worker `worker.0` of `worker.1` is given of the sections that all workers of an earlier run have written, in the
 /// order of those workers.
@@ -17,14 +84,13 @@ use crate::hash::{KeyHasher, worker_of};
 /// When rows cannot be copied.
 pub(crate) fn share_of(written: &[Vec<Section>], worker: (usize, usize)) -> Result<Vec<Section>> {
     let mut share: Vec<Section> = vec![];
-    let mut hasher = KeyHasher::default();
     for sections in written {
         for section in sections {
             let known = share.iter().position(|s| s.name == section.name);
             let rows = match &section.owner {
                 Owner::Everyone if known.is_some_and(|i| share.get(i).is_some_and(|s| !s.rows.is_empty())) => vec![],
                 Owner::Everyone => section.rows.clone(),
-                Owner::Key(columns) => owned(&section.rows, columns, worker, &mut hasher)?,
+                Owner::Key(columns) => owned(&section.rows, columns, worker)?,
             };
             match known.and_then(|i| share.get_mut(i)) {
                 Some(mine) => mine.rows.extend(rows),
@@ -35,18 +101,15 @@ pub(crate) fn share_of(written: &[Vec<Section>], worker: (usize, usize)) -> Resu
     Ok(share)
 }
 
-fn owned(
-    rows: &[RecordBatch],
-    columns: &[usize],
-    worker: (usize, usize),
-    hasher: &mut KeyHasher,
-) -> Result<Vec<RecordBatch>> {
+fn owned(rows: &[RecordBatch], columns: &[usize], worker: (usize, usize)) -> Result<Vec<RecordBatch>> {
     if columns.is_empty() {
         return Ok(if worker.0 == 0 { rows.to_vec() } else { vec![] });
     }
     if worker.1 == 1 {
         return Ok(rows.to_vec());
     }
+    // One for each section: it settles on the types that it first sees.
+    let mut hasher = KeyHasher::default();
     let mut mine = vec![];
     for batch in rows {
         let keys: Vec<_> = columns.iter().map(|c| batch.column(*c)).collect();

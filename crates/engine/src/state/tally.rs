@@ -5,6 +5,7 @@ use arrow::datatypes::Schema;
 use sloth_types::Result;
 
 use super::keys::{KeyEncoder, KeyTable, RowSet};
+use super::snapshot::{ROWS_MAX, column_of, numbers, split, table};
 
 /// Counts by row and input.
 pub(crate) struct Tally {
@@ -60,6 +61,30 @@ impl Tally {
     /// Forgets a row that is in neither input.
     pub(crate) fn remove(&mut self, slot: u32) {
         self.rows.remove(slot);
+    }
+
+    /// All rows with their counts, for a checkpoint.
+    pub(crate) fn save(&self) -> Result<Vec<RecordBatch>> {
+        let batch = |slots: &[u32]| {
+            let mut columns = self.gather(slots)?;
+            columns.extend([0, 1].map(|input| column_of(slots.iter().map(|slot| self.counts(*slot)[input]))));
+            table(columns)
+        };
+        self.rows.live().chunks(ROWS_MAX).map(batch).collect()
+    }
+
+    /// Takes up rows that [`Tally::save`] gave.
+    pub(crate) fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
+        let width = rows.num_columns().saturating_sub(2);
+        let keys = self.encoder.encode(split(rows, width)?.0)?;
+        let counts = [numbers(rows, width)?, numbers(rows, width + 1)?];
+        let mut slots = vec![];
+        self.rows.intern(&keys, &RowSet::Range(0..rows.num_rows()), &mut slots);
+        self.counts.resize(self.rows.slots(), [0; 2]);
+        for (row, slot) in slots.iter().enumerate() {
+            self.counts[*slot as usize] = counts.map(|counts| counts.value(row));
+        }
+        Ok(())
     }
 
     /// The second counts become the first ones, and all second ones 0; rows that are nowhere are forgotten.

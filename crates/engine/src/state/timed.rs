@@ -8,6 +8,7 @@ use arrow::datatypes::SchemaRef;
 use sloth_types::Result;
 
 use super::rows::Rows;
+use super::snapshot::{ROWS_MAX, column_of, numbers, table};
 
 /// Rows by the time (in milliseconds) that they wait for.
 pub(crate) struct TimedRows {
@@ -56,6 +57,25 @@ impl TimedRows {
             self.rows.remove(slot);
         }
         Ok(Some(batch))
+    }
+
+    /// All rows, each with the time that it waits for, for a checkpoint.
+    pub(crate) fn save(&self) -> Result<Vec<RecordBatch>> {
+        let all = self.waiting.iter().flat_map(|(time, slots)| slots.iter().map(move |slot| (*slot, *time)));
+        let (slots, times): (Vec<u32>, Vec<i64>) = all.unzip();
+        let batch = |(slots, times): (&[u32], &[i64])| {
+            let mut columns = self.rows.gather_all(slots)?;
+            columns.push(column_of(times.iter().copied()));
+            table(columns)
+        };
+        slots.chunks(ROWS_MAX).zip(times.chunks(ROWS_MAX)).map(batch).collect()
+    }
+
+    /// Takes up rows that [`TimedRows::save`] gave.
+    pub(crate) fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
+        let times = numbers(rows, self.rows.width())?;
+        let all: Vec<u32> = (0..rows.num_rows() as u32).collect();
+        self.add(rows, &all, times.values())
     }
 
     /// Number of rows.

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::take;
 use arrow::datatypes::Schema;
 use sloth_types::Result;
 
 use super::keys::{ABSENT, EncodedKeys, KeyEncoder, KeyTable, RowSet};
 use super::rows::Rows;
+use super::snapshot::{ROWS_MAX, column_of, numbers, table};
 
 /// For each key its versions by rising time.
 pub(crate) struct Versions {
@@ -112,6 +114,40 @@ impl Versions {
                 }
             }
         }
+    }
+
+    /// All versions, for a checkpoint: their columns (of a deletion only the key is told), since when, and whether it is a
+    /// deletion.
+    pub(crate) fn save(&self) -> Result<Vec<RecordBatch>> {
+        let lists = self.keys.live().into_iter().filter_map(|key| Some((key, self.versions.get(key as usize)?)));
+        let all: Vec<(u32, i64, u32)> =
+            lists.flat_map(|(key, list)| list.iter().map(move |(since, slot)| (key, *since, *slot))).collect();
+        let batch = |versions: &[(u32, i64, u32)]| {
+            let stored: Vec<u32> = versions.iter().map(|v| v.2).filter(|slot| *slot != ABSENT).collect();
+            let mut next = 0..stored.len() as u32;
+            let mut place = |slot: u32| if slot == ABSENT { None } else { next.next() };
+            let places: UInt32Array = versions.iter().map(|v| place(v.2)).collect();
+            let mut columns = self.rows.gather_all(&stored)?;
+            for column in &mut columns {
+                *column = take(column, &places, None)?;
+            }
+            let keys: Vec<u32> = versions.iter().map(|v| v.0).collect();
+            for (place, key) in self.key_columns.iter().zip(self.encoder.decode(&self.keys, &keys)?) {
+                columns[*place] = key;
+            }
+            columns.push(column_of(versions.iter().map(|v| v.1)));
+            columns.push(column_of(versions.iter().map(|v| i64::from(v.2 == ABSENT))));
+            table(columns)
+        };
+        all.chunks(ROWS_MAX).map(batch).collect()
+    }
+
+    /// Takes up versions that [`Versions::save`] gave.
+    pub(crate) fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
+        let width = self.rows.width();
+        let (times, gone) = (numbers(rows, width)?, numbers(rows, width + 1)?);
+        let gone: Vec<bool> = gone.values().iter().map(|gone| *gone != 0).collect();
+        self.add(rows, times.values(), &gone)
     }
 
     /// Number of rows.

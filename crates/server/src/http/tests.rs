@@ -10,7 +10,9 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use sloth_types::clock::Mono;
 use sloth_types::metrics::{JobFigures, SinkFigures, SourceFigures};
-use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, EpochListener, Options, OpenSink, SinkWriter, TableSpec};
+use sloth_types::{
+    ChangeBatch, ChangelogMode, Connector, Epoch, EpochListener, OpenSink, Options, SinkWriter, TableSpec,
+};
 
 use super::{Server, ServerConfig, ServerHandle};
 use crate::hub::ScreenHub;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use sloth_types::clock::Mono;
 use sloth_types::rng::Rng;
-use sloth_types::{ChangelogMode, Connector, Epoch, EpochListener, Options, OpenSink, SinkWriter, TableSpec};
+use sloth_types::{ChangelogMode, Connector, Epoch, EpochListener, OpenSink, Options, SinkWriter, TableSpec};
 
 use super::inbox::Inbox;
 use super::{ScreenHub, ScreenTable};

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use sloth_types::clock::Mono;
-use sloth_types::{ChangeBatch, ChangelogMode, Clock, Epoch, Error, Result, Sink, OpenSink, SinkWriter, TableSpec};
+use sloth_types::{ChangeBatch, ChangelogMode, Clock, Epoch, Error, OpenSink, Result, Sink, SinkWriter, TableSpec};
 
 use self::part::{Part, PartFormat};
 use self::partitions::PartitionedWriter;

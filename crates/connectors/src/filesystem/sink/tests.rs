@@ -99,7 +99,8 @@ fn files_roll_when_no_rows_come() {
     let dir = TempDir::new("idle");
     let options = [("sink.rolling-policy.inactivity-interval", "0 s"), ("sink.rolling-policy.check-interval", "0 s")];
     let table = spec(&dir, "json", &options);
-    let mut writer = Filesystem.sink(&table).unwrap().open(OpenSink::plain(table.schema.clone(), ChangelogMode::Append)).unwrap();
+    let mut writer =
+        Filesystem.sink(&table).unwrap().open(OpenSink::plain(table.schema.clone(), ChangelogMode::Append)).unwrap();
     writer.write(Epoch(0), &batch(&table, 0..1)).unwrap();
     writer.end_epoch(Epoch(0)).unwrap();
     writer.end_epoch(Epoch(1)).unwrap();

@@ -13,6 +13,8 @@ use sloth_types::rng::Rng;
 
 use super::*;
 use crate::operators::join::tests::{Answer, KINDS, Row, absorb, epoch, join_of, random_row};
+use crate::operators::restart::Restarting;
+use crate::pact::Route;
 
 fn schema() -> SchemaRef {
     let stamp = DataType::Timestamp(TimeUnit::Millisecond, None);
@@ -120,9 +122,12 @@ fn pairs_within_the_bounds_come_once_and_rows_are_freed_behind_the_watermark() {
             cascaded: [false, false],
         };
         let inputs = [schema(), schema()];
-        let mut operator =
-            IntervalJoinOperator::new(&interval, inputs, [domain(), domain()], output(kind), Arc::clone(&context))
-                .unwrap();
+        let of = Arc::clone(&context);
+        let routes = vec![Route::Key(vec![0]); 2];
+        let mut operator = Restarting::new(seed, routes, move |_| {
+            let domains = [domain(), domain()];
+            IntervalJoinOperator::new(&interval, inputs.clone(), domains, output(kind), Arc::clone(&of)).unwrap()
+        });
         let mut in_time = [vec![], vec![]];
         let (mut answer, mut late, mut watermark) = (Answer::new(), 0, 0);
         for number in 0..12 {
@@ -149,7 +154,7 @@ fn pairs_within_the_bounds_come_once_and_rows_are_freed_behind_the_watermark() {
             }
             operator.on_epoch_end(&info, &mut out).unwrap();
             absorb(&mut answer, &out, &what);
-            for side in &operator.sides {
+            for side in operator.workers.iter().flat_map(|worker| &worker.sides) {
                 let oldest = side.expires.keys().next().copied().unwrap_or(i64::MAX);
                 assert!(oldest > watermark || watermark == i64::MAX, "{what}: {oldest} is kept behind {watermark}");
                 assert_eq!(side.expires.values().map(Vec::len).sum::<usize>(), side.arrangement.len(), "{what}");
@@ -157,7 +162,11 @@ fn pairs_within_the_bounds_come_once_and_rows_are_freed_behind_the_watermark() {
         }
         let expected = naive(kind, bounds, &in_time[0], &in_time[1]);
         assert_eq!(as_numbers(answer), expected, "{what}");
-        assert_eq!(context.figures.late_rows.get(), late, "{what}");
-        assert!(operator.sides.iter().all(|s| s.arrangement.is_empty()), "{what}: rows are left");
+        // The workers together, and the undisturbed one.
+        assert_eq!(context.figures.late_rows.get(), 2 * late, "{what}");
+        assert!(
+            operator.workers.iter().flat_map(|w| &w.sides).all(|s| s.arrangement.is_empty()),
+            "{what}: rows are left"
+        );
     }
 }

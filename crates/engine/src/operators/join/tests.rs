@@ -12,6 +12,8 @@ use sloth_types::rng::Rng;
 use sloth_types::{Epoch, Watermark};
 
 use super::*;
+use crate::operators::restart::Restarting;
+use crate::pact::Route;
 
 /// Key, text (as a number), value.
 pub(crate) type Row = [Option<i64>; 3];
@@ -178,6 +180,18 @@ fn changes(rng: &mut Rng, bag: &mut Bag, retracts: bool, port: u8) -> Vec<Batch>
     out
 }
 
+/// The join with one of the ways to spread its rows that its kind allows.
+fn exchanged(join: Join, rng: &mut Rng) -> (Join, Vec<Route>) {
+    let alone = Alone::of(join.kind);
+    let whole = Route::Key(vec![0, 1, 2]);
+    let (exchange, routes) = match (alone, rng.below(3)) {
+        ([_, Alone::Never], 0) => (JoinExchange::CopyRight, vec![whole, Route::Named]),
+        ([Alone::Never, _], 1) => (JoinExchange::CopyLeft, vec![Route::Named, whole]),
+        _ => (JoinExchange::ByKey, [&join.left_keys, &join.right_keys].map(|k| Route::Key(k.clone())).to_vec()),
+    };
+    (Join { exchange, ..join }, routes)
+}
+
 fn all_gone(bag: &mut Bag, port: u8) -> Batch {
     let rows: Vec<Row> = bag.keys().copied().collect();
     let diffs: Int64Array = bag.values().map(|w| -w).collect();
@@ -195,8 +209,11 @@ fn every_kind_equals_the_naive_join_after_every_epoch() {
         let retracts = [rng.chance(0.7), rng.chance(0.7)];
         let what = format!("seed {seed}: {kind:?} on {keys:?} {retracts:?} {:?} {}", join.residual, join.null_equal);
         let inputs = [input_schema(), input_schema()];
-        let mut operator =
-            JoinOperator::new(&join, inputs, retracts, output_schema(kind), JobContext::alone()).unwrap();
+        let (join, routes) = exchanged(join, &mut rng);
+        let of = join.clone();
+        let mut operator = Restarting::new(seed, routes, move |_| {
+            JoinOperator::new(&of, inputs.clone(), retracts, output_schema(kind), JobContext::alone()).unwrap()
+        });
         let mut bags = [Bag::new(), Bag::new()];
         let mut answer = Answer::new();
         for number in 0..12 {
@@ -220,7 +237,7 @@ fn every_kind_equals_the_naive_join_after_every_epoch() {
             operator.on_epoch_end(&info, &mut out).unwrap();
             absorb(&mut answer, &out, &what);
             assert!(answer.is_empty(), "{what}: {answer:?}");
-            for side in &operator.sides {
+            for side in operator.workers.iter().flat_map(|worker| &worker.sides) {
                 assert!(side.arrangement.is_empty(), "{what}: rows are left in state");
             }
         }

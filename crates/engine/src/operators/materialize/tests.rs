@@ -8,6 +8,7 @@ use sloth_types::rng::Rng;
 
 use super::*;
 use crate::message::Place;
+use crate::operators::restart::Restarting;
 
 fn schema() -> SchemaRef {
     let field = |name| Field::new(name, DataType::Int64, true);
@@ -39,7 +40,9 @@ fn take(twin: &mut Twin, (key, value, diff): (i64, i64, i64)) {
 fn the_last_row_of_each_key_stands() {
     for seed in 0..150 {
         let mut rng = Rng::new(seed);
-        let mut operator = MaterializeOperator::new(schema(), &[0], false, JobContext::alone()).unwrap();
+        let mut operator = Restarting::by_key(seed, &[0], |_| {
+            MaterializeOperator::new(schema(), &[0], false, JobContext::alone()).unwrap()
+        });
         let mut twin = Twin::new();
         let mut shown: BTreeMap<i64, i64> = BTreeMap::new();
         for number in 0..20 {

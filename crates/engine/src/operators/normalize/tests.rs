@@ -8,6 +8,7 @@ use sloth_types::rng::Rng;
 
 use super::*;
 use crate::message::Place;
+use crate::operators::restart::Restarting;
 
 fn schema(nullable: bool) -> SchemaRef {
     Arc::new(Schema::new(vec![
@@ -43,7 +44,9 @@ fn rows_of(batch: &Batch) -> Vec<(Row, i64)> {
 fn random_upserts_give_the_exact_changes_of_the_table() {
     for seed in 0..150 {
         let mut rng = Rng::new(seed);
-        let mut operator = NormalizeOperator::new(schema(false), &[0], JobContext::alone()).unwrap();
+        let mut operator = Restarting::by_key(seed, &[0], |_| {
+            NormalizeOperator::new(schema(false), &[0], JobContext::alone()).unwrap()
+        });
         let mut table: BTreeMap<i64, Row> = BTreeMap::new();
         for number in 0..20 {
             let before = table.clone();
@@ -81,7 +84,8 @@ fn random_upserts_give_the_exact_changes_of_the_table() {
             let given: BTreeMap<Row, i64> = given.into_iter().collect();
             assert_eq!(count, given.len(), "a row changes once an epoch, seed {seed}");
             assert_eq!(given, expected, "seed {seed}, epoch {number}");
-            assert_eq!(operator.table.len(), table.len(), "seed {seed}");
+            let kept: usize = operator.workers.iter().map(|w| w.table.len()).sum();
+            assert_eq!(kept, table.len(), "seed {seed}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Evaluation of window functions: over rows that are there, or going on from what earlier rows have come to.
+//! Evaluation of window functions over rows that are there.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,11 +8,8 @@ use arrow::compute::{cast, filter, prep_null_mask_filter};
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::window_state::WindowFrameContext;
-use datafusion::logical_expr::{Accumulator, PartitionEvaluator, WindowFrameUnits};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
-use datafusion::physical_expr::window::{
-    PlainAggregateWindowExpr, SlidingAggregateWindowExpr, StandardWindowExpr, WindowExpr,
-};
+use datafusion::physical_expr::window::{PlainAggregateWindowExpr, SlidingAggregateWindowExpr, WindowExpr};
 use datafusion::scalar::ScalarValue;
 use sloth_plan::OverCall;
 use sloth_types::Error;
@@ -23,7 +20,7 @@ pub(super) fn evaluate(call: &OverCall, rows: &RecordBatch, data_type: &DataType
 }
 
 /// An error of the data, such as an overflow.
-fn failed(call: &OverCall, error: &DataFusionError) -> Error {
+pub(super) fn failed(call: &OverCall, error: &DataFusionError) -> Error {
     Error::data(error.strip_backtrace()).detail(format!("while computing {}", call.sql))
 }
 
@@ -35,7 +32,8 @@ fn computed(call: &OverCall, rows: &RecordBatch, data_type: &DataType) -> Result
     if result.data_type() == data_type { Ok(result) } else { Ok(cast(&result, data_type)?) }
 }
 
-fn aggregate_of(expr: &Arc<dyn WindowExpr>) -> Result<&AggregateFunctionExpr> {
+/// The aggregate function of a call.
+pub(super) fn aggregate_of(expr: &Arc<dyn WindowExpr>) -> Result<&AggregateFunctionExpr> {
     let any = expr.as_any();
     any.downcast_ref::<PlainAggregateWindowExpr>()
         .map(PlainAggregateWindowExpr::get_aggregate_expr)
@@ -68,7 +66,7 @@ fn each_frame(call: &OverCall, rows: &RecordBatch) -> Result<ArrayRef> {
 }
 
 /// The arguments of a call, and which rows count.
-fn arguments(call: &OverCall, rows: &RecordBatch) -> Result<(Vec<ArrayRef>, Option<BooleanArray>)> {
+pub(super) fn arguments(call: &OverCall, rows: &RecordBatch) -> Result<(Vec<ArrayRef>, Option<BooleanArray>)> {
     let args = call.expr.evaluate_args(rows)?;
     let mask = match &call.filter {
         Some(filter) => {
@@ -81,7 +79,8 @@ fn arguments(call: &OverCall, rows: &RecordBatch) -> Result<(Vec<ArrayRef>, Opti
     Ok((args, mask))
 }
 
-fn slices(args: &[ArrayRef], mask: Option<&BooleanArray>, range: &Range<usize>) -> Result<Vec<ArrayRef>> {
+/// A stretch of the arguments, without the rows that do not count.
+pub(super) fn slices(args: &[ArrayRef], mask: Option<&BooleanArray>, range: &Range<usize>) -> Result<Vec<ArrayRef>> {
     let slice = |array: &ArrayRef| -> Result<ArrayRef> {
         let part = array.slice(range.start, range.len());
         match mask {
@@ -90,70 +89,4 @@ fn slices(args: &[ArrayRef], mask: Option<&BooleanArray>, range: &Range<usize>) 
         }
     };
     args.iter().map(slice).collect()
-}
-
-/// What the rows of a partition so far have come to.
-pub(super) enum Running {
-    Total(Box<dyn Accumulator>),
-    Number(Box<dyn PartitionEvaluator>),
-}
-
-impl Running {
-    /// No rows yet.
-    pub(super) fn new(call: &OverCall) -> sloth_types::Result<Self> {
-        Running::of(call).map_err(|e| failed(call, &e))
-    }
-
-    fn of(call: &OverCall) -> Result<Self> {
-        if let Some(standard) = call.expr.as_any().downcast_ref::<StandardWindowExpr>() {
-            return Ok(Running::Number(standard.get_standard_func_expr().create_evaluator()?));
-        }
-        Ok(Running::Total(aggregate_of(&call.expr)?.create_accumulator()?))
-    }
-
-    /// Takes in the next rows and gives their results. `peers` are stretches of rows that the order leaves equal.
-    pub(super) fn advance(
-        &mut self,
-        call: &OverCall,
-        rows: &RecordBatch,
-        peers: &[Range<usize>],
-        data_type: &DataType,
-    ) -> sloth_types::Result<ArrayRef> {
-        self.results(call, rows, peers, data_type).map_err(|e| failed(call, &e))
-    }
-
-    fn results(
-        &mut self,
-        call: &OverCall,
-        rows: &RecordBatch,
-        peers: &[Range<usize>],
-        data_type: &DataType,
-    ) -> Result<ArrayRef> {
-        let mut results = Vec::with_capacity(rows.num_rows());
-        match self {
-            Running::Number(evaluator) => {
-                let order = call.expr.order_by_columns(rows)?;
-                let order: Vec<ArrayRef> = order.into_iter().map(|c| c.values).collect();
-                for row in 0..rows.num_rows() {
-                    results.push(evaluator.evaluate(&order, &(row..row + 1))?);
-                }
-            }
-            Running::Total(accumulator) => {
-                let (args, mask) = arguments(call, rows)?;
-                let by_row = call.expr.get_window_frame().units == WindowFrameUnits::Rows;
-                for stretch in peers {
-                    let steps = if by_row { stretch.len() } else { 1 };
-                    for step in 0..steps {
-                        let range =
-                            if by_row { stretch.start + step..stretch.start + step + 1 } else { stretch.clone() };
-                        accumulator.update_batch(&slices(&args, mask.as_ref(), &range)?)?;
-                        let value = accumulator.evaluate()?;
-                        results.extend(std::iter::repeat_n(value, range.len()));
-                    }
-                }
-            }
-        }
-        let result = ScalarValue::iter_to_array(results)?;
-        if result.data_type() == data_type { Ok(result) } else { Ok(cast(&result, data_type)?) }
-    }
 }

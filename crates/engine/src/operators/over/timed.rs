@@ -12,7 +12,8 @@ use hashbrown::HashMap;
 use sloth_plan::{Over, OverEmission, Reach};
 use sloth_types::{Result, Watermark};
 
-use super::frames::{self, Running};
+use super::frames;
+use super::running::Running;
 use super::{result_types, sort_options};
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
@@ -22,6 +23,9 @@ use crate::operators::sink::by_content;
 use crate::operators::window::fit;
 use crate::operators::window_assign::millis;
 use crate::state::ordered::{OrderedRows, Stamp};
+use crate::state::snapshot::Section;
+
+mod snapshot;
 
 /// Results in the order of time.
 pub(crate) struct TimedOver {
@@ -112,16 +116,30 @@ impl TimedOver {
                 let slot = self.rows.change_copy((&located, row), (&spelled, row), true, &mut self.buffer);
                 slot.unwrap_or_default()
             };
-            if self.times.len() <= slot as usize {
-                self.times.resize(slot as usize + 1, 0);
-            }
-            self.times[slot as usize] = time;
-            let due = self.due.entry(time).or_default();
-            if due.last() != Some(partition) {
-                due.push(*partition);
-            }
+            self.set_time(slot, time);
+            self.is_due(*partition, time);
         }
         Ok(())
+    }
+
+    fn set_time(&mut self, slot: u32, time: i64) {
+        if self.times.len() <= slot as usize {
+            self.times.resize(slot as usize + 1, 0);
+        }
+        self.times[slot as usize] = time;
+    }
+
+    /// A partition is to be looked at when the watermark comes to a time.
+    fn is_due(&mut self, partition: u32, time: i64) {
+        let due = self.due.entry(time).or_default();
+        if due.last() != Some(&partition) {
+            due.push(partition);
+        }
+    }
+
+    /// When rows that nobody looks at any more are forgotten, the first one being of this time.
+    fn forgotten_at(&self, first: i64) -> Option<i64> {
+        Some(first.saturating_add(self.longest()?).saturating_add(1))
     }
 
     fn fire(&mut self, watermark: Watermark, out: &mut Vec<Batch>) -> Result<()> {
@@ -144,11 +162,9 @@ impl TimedOver {
             let kept = self.kept(&slots, watermark);
             self.rows.drop_first(partition, slots.len() - kept, &mut self.gone);
             part.emitted = kept;
-            if let (Some(ms), Some(first)) = (self.longest(), slots.get(slots.len() - kept)) {
-                self.due
-                    .entry(self.times[*first as usize].saturating_add(ms).saturating_add(1))
-                    .or_default()
-                    .push(partition);
+            let first = slots.get(slots.len() - kept).map(|slot| self.times[*slot as usize]);
+            if let Some(time) = first.and_then(|first| self.forgotten_at(first)) {
+                self.is_due(partition, time);
             }
             match part.running.iter().any(Option::is_some) || self.rows.len_of(partition) > 0 {
                 true => drop(self.partitions.insert(partition, part)),
@@ -247,6 +263,17 @@ impl Operator for TimedOver {
         };
         self.fire(watermark, out)?;
         self.rows.free(&mut self.gone);
+        self.gauge.set(self.rows.len(), self.rows.bytes() + self.times.capacity() * 8);
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        Ok(vec![self.save_rows()?, self.save_running()?])
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        self.restore_rows(&mut state)?;
+        self.restore_running(&mut state)?;
         self.gauge.set(self.rows.len(), self.rows.bytes() + self.times.capacity() * 8);
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! (`WITHIN`), or when the input ends. Rows before the next attempt are forgotten.
 
 mod program;
+mod snapshot;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,6 +26,7 @@ use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
 use crate::state::keys::{KeyEncoder, KeyTable, RowSet};
 use crate::state::rows::Rows;
+use crate::state::snapshot::Section;
 use program::{Attempt, Mapped, NONE, Program, chain};
 use values::{Sight, condition, value};
 
@@ -334,6 +336,17 @@ impl Operator for MatchOperator {
             self.run(partition, watermark, &mut found)?;
         }
         out.extend(found.into_batch(&self.schema)?.map(|rows| Batch::changes(rows, None)));
+        self.gauge.set(self.rows.len(), self.rows.bytes() + self.keys.bytes());
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        Ok([self.save_rows()?, self.save_partitions()?].concat())
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        self.restore_partitions(&mut state)?;
+        self.restore_rows(&mut state)?;
         self.gauge.set(self.rows.len(), self.rows.bytes() + self.keys.bytes());
         Ok(())
     }

@@ -127,6 +127,30 @@ impl Attempt {
         self.threads.is_empty()
     }
 
+    /// What the attempt knows, as numbers: its threads (place, last mapped row), the rows mapped (row before, row,
+    /// variable, whether it is excluded), and the last row of the best match.
+    pub(super) fn facts(&self) -> (Vec<[i64; 2]>, Vec<[i64; 4]>, Option<u32>) {
+        let threads = self.threads.iter().map(|t| [t.at as i64, i64::from(t.last)]).collect();
+        let mapped = |m: &Mapped| [i64::from(m.before), m.row as i64, m.variable as i64, i64::from(m.excluded)];
+        (threads, self.history.iter().map(mapped).collect(), self.best)
+    }
+
+    /// An attempt that goes on from a best match; its threads and its mapped rows are told to it.
+    pub(super) fn going_on(best: Option<u32>) -> Attempt {
+        Attempt { best, ..Attempt::default() }
+    }
+
+    /// Adds a thread, see [`Attempt::facts`].
+    pub(super) fn add_thread(&mut self, [at, last]: [i64; 2]) {
+        self.threads.push(Thread { at: at as usize, last: last as u32 });
+    }
+
+    /// Adds a mapped row, see [`Attempt::facts`].
+    pub(super) fn add_mapped(&mut self, [before, row, variable, excluded]: [i64; 4]) {
+        let (before, row, variable) = (before as u32, row as u64, variable as usize);
+        self.history.push(Mapped { before, row, variable, excluded: excluded != 0 });
+    }
+
     /// The match, first row first; empty when there is none.
     pub(super) fn outcome(&self) -> Vec<Mapped> {
         self.best.map(|last| chain(&self.history, last)).unwrap_or_default()

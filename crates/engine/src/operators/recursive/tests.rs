@@ -8,6 +8,7 @@ use sloth_plan::recursive::Fixpoint;
 use sloth_types::rng::Rng;
 
 use super::*;
+use crate::operators::restart::Restarting;
 
 type Edges = BTreeMap<(i64, i64), i64>;
 
@@ -56,9 +57,11 @@ impl Fixpoint for Reachability {
 fn the_changes_given_are_those_of_the_result() {
     for seed in 0..60 {
         let mut rng = Rng::new(seed);
-        let recursive = Recursive { name: "reach".into(), fixpoint: Arc::new(Reachability) };
-        let mut operator =
-            RecursiveOperator::new(recursive, vec![schema()], schema(), true, JobContext::alone()).unwrap();
+        let mut operator = Restarting::by_key(seed, &[], |(worker, _)| {
+            let recursive = Recursive { name: "reach".into(), fixpoint: Arc::new(Reachability) };
+            let context = JobContext::alone();
+            RecursiveOperator::new(recursive, vec![schema()], schema(), worker == 0, context).unwrap()
+        });
         let mut edges = Edges::new();
         let mut shown = Edges::new();
         for number in 0..15 {
@@ -85,7 +88,7 @@ fn the_changes_given_are_those_of_the_result() {
             shown.retain(|_, n| *n != 0);
             let expected = reachable(&edges.keys().copied().collect());
             assert_eq!(shown, expected.into_iter().map(|pair| (pair, 1)).collect(), "seed {seed}");
-            assert_eq!(operator.tables[0].rows.len(), edges.len(), "seed {seed}");
+            assert_eq!(operator.workers[0].tables[0].rows.len(), edges.len(), "seed {seed}");
         }
     }
 }

@@ -7,6 +7,8 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use sloth_types::rng::Rng;
 
 use super::*;
+use crate::operators::restart::Restarting;
+use crate::pact::Route;
 
 type Row = (Option<i64>, String);
 type Rows = BTreeMap<Row, i64>;
@@ -51,7 +53,9 @@ fn results_are_those_of_the_naive_multisets() {
     {
         for seed in 0..60 {
             let mut rng = Rng::new(seed);
-            let mut operator = SetOperator::new(operation, schema(), false, JobContext::alone()).unwrap();
+            let mut operator = Restarting::new(seed, vec![Route::Key(vec![0, 1]); 2], move |_| {
+                SetOperator::new(operation, schema(), false, JobContext::alone()).unwrap()
+            });
             let mut inputs = [Rows::new(), Rows::new()];
             let mut result = Rows::new();
             for number in 0..15 {
@@ -83,7 +87,11 @@ fn results_are_those_of_the_naive_multisets() {
                 inputs.iter_mut().for_each(|rows| rows.retain(|_, n| *n != 0));
                 assert_eq!(result, naive(operation, &inputs[0], &inputs[1]), "{operation:?} seed {seed}");
                 let kept: std::collections::BTreeSet<_> = inputs.iter().flat_map(|rows| rows.keys()).collect();
-                assert_eq!(operator.tally.len(), kept.len(), "{operation:?} seed {seed}");
+                assert_eq!(
+                    operator.workers.iter().map(|w| w.tally.len()).sum::<usize>(),
+                    kept.len(),
+                    "{operation:?} seed {seed}"
+                );
             }
         }
     }

@@ -8,6 +8,8 @@ use sloth_types::rng::Rng;
 
 use super::*;
 use crate::operators::join::tests::{Answer, Bag, KINDS, Row, absorb, epoch, join_of, naive, random_row};
+use crate::operators::restart::Restarting;
+use crate::pact::Route;
 
 /// The value column as a window's end.
 fn schema() -> SchemaRef {
@@ -54,8 +56,11 @@ fn windows_are_joined_when_they_close_and_late_rows_are_counted() {
         let context = JobContext::alone();
         let times = [false, false].map(|cascaded| TimeDomain { sources: vec![0], clock: false, cascaded, lag_ms: 0 });
         let window = WindowJoin { join: join.clone(), ends: [2, 2], proctime: false, cascaded: [false, false] };
-        let mut operator =
-            WindowJoinOperator::new(&window, [schema(), schema()], times, output(kind), Arc::clone(&context)).unwrap();
+        let of = Arc::clone(&context);
+        let mut operator = Restarting::new(seed, vec![Route::Key(vec![0, 2]); 2], move |_| {
+            let schemas = [schema(), schema()];
+            WindowJoinOperator::new(&window, schemas, times.clone(), output(kind), Arc::clone(&of)).unwrap()
+        });
         let mut in_time = [Bag::new(), Bag::new()];
         let (mut answer, mut late, mut watermark) = (Answer::new(), 0, 0);
         for number in 0..10 {
@@ -87,7 +92,12 @@ fn windows_are_joined_when_they_close_and_late_rows_are_counted() {
             });
             assert_eq!(as_numbers(answer.clone()), naive(&join, &closed[0], &closed[1]), "{what}, epoch {number}");
         }
-        assert_eq!(context.figures.late_rows.get(), late, "{what}");
-        assert_eq!(operator.waiting.iter().map(TimedRows::len).sum::<usize>(), 0, "{what}: state is left");
+        // The workers together, and the undisturbed one.
+        assert_eq!(context.figures.late_rows.get(), 2 * late, "{what}");
+        assert_eq!(
+            operator.workers.iter().flat_map(|w| &w.waiting).map(TimedRows::len).sum::<usize>(),
+            0,
+            "{what}: state is left"
+        );
     }
 }

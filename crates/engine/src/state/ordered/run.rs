@@ -34,6 +34,14 @@ impl Run {
         }
     }
 
+    /// The place behind all.
+    pub(super) fn end(&self) -> Place {
+        match self {
+            Run::Short(slots) => (0, slots.len()),
+            Run::Long(chunks) => (chunks.len().saturating_sub(1), chunks.last().map_or(0, Vec::len)),
+        }
+    }
+
     /// What stands right before a place.
     pub(super) fn before(&self, (chunk, at): Place) -> Option<(u32, Place)> {
         let slots = match self {

@@ -1,0 +1,69 @@
+//! The state of joins as rows for a checkpoint, and back.
+
+use sloth_plan::{Join, JoinExchange};
+use sloth_types::Result;
+
+use super::{Alone, JoinOperator};
+use crate::state::arrangement::Written;
+use crate::state::snapshot::{Owner, Section, batches_of, column_of, foreign_state};
+
+/// The tables of the two sides.
+pub(crate) const SIDES: [&str; 2] = ["left", "right"];
+
+/// Who owns the rows of each side, of so many columns: whoever is sent them.
+pub(crate) fn owners(join: &Join, widths: [usize; 2]) -> [Owner; 2] {
+    let whole = |side: usize| Owner::Key((0..widths[side]).collect());
+    match join.exchange {
+        JoinExchange::ByKey => [Owner::Key(join.left_keys.clone()), Owner::Key(join.right_keys.clone())],
+        JoinExchange::CopyRight => [whole(0), Owner::Everyone],
+        JoinExchange::CopyLeft => [Owner::Everyone, whole(1)],
+    }
+}
+
+impl JoinOperator {
+    /// Whether the partners of a side's rows are counted row by row.
+    fn counts_partners(&self, which: usize) -> bool {
+        self.join.residual.is_some() && self.sides[which].alone != Alone::Never
+    }
+
+    pub(super) fn save_sides(&self) -> Result<Vec<Section>> {
+        let owners = owners(&self.join, [0, 1].map(|which| self.sides[which].schema.fields().len()));
+        let mut sections = vec![];
+        for (which, owner) in owners.into_iter().enumerate() {
+            let side = &self.sides[which];
+            let counts = self.counts_partners(which);
+            let rows = side.arrangement.save(Written::Anyhow, |slots| {
+                let partners = slots.iter().map(|slot| side.partners.get(*slot as usize).copied().unwrap_or(0));
+                Ok(if counts { vec![column_of(partners)] } else { vec![] })
+            })?;
+            // Where only the weights of keys are kept, the key is all there is.
+            let owner = match owner {
+                Owner::Key(_) if side.arrangement.is_bare() => Owner::Key((0..side.keys.len()).collect()),
+                owner => owner,
+            };
+            sections.push(Section::new(SIDES[which], owner, rows));
+        }
+        Ok(sections)
+    }
+
+    pub(super) fn restore_sides(&mut self, mut state: Vec<Section>) -> Result<()> {
+        for (which, name) in SIDES.into_iter().enumerate() {
+            let counts = self.counts_partners(which);
+            for rows in batches_of(&mut state, name) {
+                let side = &mut self.sides[which];
+                let (slots, beside) = side.arrangement.restore(&rows)?;
+                if !counts {
+                    continue;
+                }
+                let partners = beside.first().ok_or_else(|| foreign_state(rows.num_columns()))?;
+                let partners = crate::operators::stages::weights(partners);
+                side.partners.resize(side.arrangement.slots(), 0);
+                for (slot, count) in slots.iter().zip(partners.values()) {
+                    side.partners[*slot as usize] = *count;
+                }
+            }
+        }
+        self.measure();
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! For tests: an operator that runs on several workers and is saved, shared out anew and restored at random epochs, while
+//! beside it the same operator goes on undisturbed. What both give out must be the same, epoch by epoch.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use arrow::array::{Int64Array, RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use arrow::row::{RowConverter, SortField};
+use sloth_types::Result;
+use sloth_types::rng::Rng;
+
+use super::Operator;
+use crate::epoch::EpochInfo;
+use crate::hash::{KeyHasher, worker_of};
+use crate::message::Batch;
+use crate::pact::Route;
+use crate::state::snapshot::{Section, share_of};
+
+/// Numbers of workers, one restart after the other.
+const WORKERS: [usize; 4] = [1, 2, 3, 1];
+
+/// An operator on several workers, and the same one undisturbed.
+pub(crate) struct Restarting<O> {
+    make: Box<dyn Fn((usize, usize)) -> O>,
+    /// The way of each input.
+    routes: Vec<Route>,
+    /// The operator on each worker.
+    pub(crate) workers: Vec<O>,
+    whole: O,
+    given: [Vec<Batch>; 2],
+    rng: Rng,
+    restarts: usize,
+}
+
+impl<O: Operator> Restarting<O> {
+    /// `make` makes the operator for worker (index, of how many); its inputs are sent by `routes`.
+    pub(crate) fn new(seed: u64, routes: Vec<Route>, make: impl Fn((usize, usize)) -> O + 'static) -> Self {
+        let mut rng = Rng::new(seed ^ 0x5eed);
+        let restarts = rng.below(4) as usize;
+        let count = WORKERS[restarts];
+        let workers = (0..count).map(|worker| make((worker, count))).collect();
+        let whole = make((0, 1));
+        Restarting { make: Box::new(make), routes, workers, whole, given: [vec![], vec![]], rng, restarts }
+    }
+
+    /// Sends the rows of one input by these columns.
+    pub(crate) fn by_key(seed: u64, keys: &[usize], make: impl Fn((usize, usize)) -> O + 'static) -> Self {
+        Restarting::new(seed, vec![Route::Key(keys.to_vec())], make)
+    }
+
+    fn restart(&mut self) -> Result<()> {
+        let written: Vec<Vec<Section>> = self
+            .workers
+            .iter_mut()
+            .map(|w| Ok(w.save()?.into_iter().map(through_ipc).collect()))
+            .collect::<Result<_>>()?;
+        self.restarts += 1;
+        let count = WORKERS[self.restarts % WORKERS.len()];
+        self.workers.clear();
+        for worker in 0..count {
+            let mut operator = (self.make)((worker, count));
+            operator.restore(share_of(&written, (worker, count))?)?;
+            self.workers.push(operator);
+        }
+        Ok(())
+    }
+
+    fn check(&mut self, epoch: &EpochInfo) -> Vec<Batch> {
+        let [parts, whole] = std::mem::take(&mut self.given);
+        assert_eq!(contents(&parts), contents(&whole), "epoch {:?} after {} restarts", epoch.epoch, self.restarts);
+        parts
+    }
+}
+
+/// Rows as bytes with their net weights.
+fn contents(batches: &[Batch]) -> BTreeMap<Vec<u8>, i64> {
+    let mut out: BTreeMap<Vec<u8>, i64> = BTreeMap::new();
+    for batch in batches {
+        let fields = batch.rows.columns().iter().map(|c| SortField::new(c.data_type().clone())).collect();
+        let rows = RowConverter::new(fields).unwrap().convert_columns(batch.rows.columns()).unwrap();
+        for (row, bytes) in rows.iter().enumerate() {
+            *out.entry(bytes.as_ref().to_vec()).or_default() += batch.diffs.as_ref().map_or(1, |d| d.value(row));
+        }
+    }
+    out.retain(|_, weight| *weight != 0);
+    out
+}
+
+/// A section as it comes back from where it was stored.
+fn through_ipc(section: Section) -> Section {
+    let Some(first) = section.rows.first() else { return section };
+    let mut bytes = vec![];
+    let mut writer = StreamWriter::try_new(&mut bytes, first.schema_ref()).unwrap();
+    for rows in &section.rows {
+        assert_eq!(rows.schema(), first.schema(), "{}: one table has one schema", section.name);
+        writer.write(rows).unwrap();
+    }
+    writer.finish().unwrap();
+    let rows: Vec<RecordBatch> =
+        StreamReader::try_new(Cursor::new(&bytes), None).unwrap().collect::<std::result::Result<_, _>>().unwrap();
+    assert_eq!(rows.len(), section.rows.len());
+    Section { rows, ..section }
+}
+
+/// The parts of a batch that go to each worker.
+fn routed(batch: &Batch, route: &Route, workers: usize) -> Vec<Batch> {
+    let keys = match route {
+        Route::Named => return vec![batch.clone(); workers],
+        Route::Key(keys) => keys,
+    };
+    let mut rows_of: Vec<Vec<u32>> = vec![vec![]; workers];
+    if keys.is_empty() {
+        rows_of[0] = (0..batch.rows.num_rows() as u32).collect();
+    } else {
+        let columns: Vec<_> = keys.iter().map(|k| batch.rows.column(*k)).collect();
+        for (row, hash) in KeyHasher::default().hash(&columns, batch.rows.num_rows()).iter().enumerate() {
+            rows_of[worker_of(*hash, workers)].push(row as u32);
+        }
+    }
+    let part = |rows: Vec<u32>| {
+        let diffs: Option<Int64Array> =
+            batch.diffs.as_ref().map(|d| rows.iter().map(|row| Some(d.value(*row as usize))).collect());
+        let rows = take_record_batch(&batch.rows, &UInt32Array::from(rows)).unwrap();
+        Batch { rows, diffs, ..batch.clone() }
+    };
+    rows_of.into_iter().map(part).collect()
+}
+
+impl<O: Operator> Operator for Restarting<O> {
+    fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
+        let [parts, whole] = &mut self.given;
+        let route = &self.routes[usize::from(batch.port)];
+        for (worker, part) in self.workers.iter_mut().zip(routed(&batch, route, WORKERS[self.restarts % WORKERS.len()]))
+        {
+            if part.rows.num_rows() > 0 {
+                worker.on_batch(epoch, part, parts)?;
+            }
+        }
+        self.whole.on_batch(epoch, batch, whole)
+    }
+
+    fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
+        let [parts, whole] = &mut self.given;
+        for worker in &mut self.workers {
+            // Some look at all that they are given to put out.
+            let mut own = vec![];
+            worker.on_epoch_end(epoch, &mut own)?;
+            parts.append(&mut own);
+        }
+        self.whole.on_epoch_end(epoch, whole)?;
+        out.extend(self.check(epoch));
+        if self.rng.chance(0.3) {
+            self.restart()?;
+        }
+        Ok(())
+    }
+}
