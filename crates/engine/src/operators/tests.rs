@@ -32,13 +32,7 @@ type Row = (i64, i64, i64);
 type Answer = (i64, i64, i64, i64, i64, i64);
 
 fn context() -> Arc<JobContext> {
-    Arc::new(JobContext {
-        settings: JobSettings::from_options(&Options::default()).unwrap(),
-        board: Board::new(1, 1),
-        failure: Arc::new(Failure::default()),
-        figures: Arc::default(),
-        completion: Arc::new(Completion::default()),
-    })
+    JobContext::alone()
 }
 
 fn stamp() -> DataType {
@@ -166,6 +160,7 @@ fn run(seed: u64, operator: &mut dyn Operator, mut model: impl FnMut(&BTreeMap<R
             splits: vec![1],
             read_time: std::time::Duration::ZERO,
             until: None,
+            checkpoint: false,
         };
         let changes = if last { vec![] } else { world.changes(&mut rng, now) };
         let mut out = vec![];

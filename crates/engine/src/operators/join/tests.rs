@@ -151,6 +151,7 @@ pub(crate) fn epoch(number: u64, before: i64, watermark: i64) -> EpochInfo {
         watermarks_before: vec![Watermark(before)],
         splits: vec![1],
         until: None,
+        checkpoint: false,
     }
 }
 
