@@ -55,6 +55,10 @@ pub(crate) struct Script {
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) script: Script,
+    /// Keep the job's epoch log and checkpoints in this directory, and go on from what is there: after a crash, a kill or
+    /// a stop, the same command resumes the job where it was. SET 'state.checkpoints.dir' in the script does the same.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
     /// Serve the big screen, /metrics and /healthz here. Without it they are served on 127.0.0.1:8080 (or the next free
     /// port) when the script writes to a table WITH ('connector' = 'screen').
     #[arg(long, value_name = "ADDR")]

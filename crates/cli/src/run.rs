@@ -6,12 +6,13 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use sloth_engine::{Job, JobOptions};
+use sloth_engine::{Job, JobOptions, Replay};
 use sloth_plan::JobPlan;
 use sloth_plan::explain::explain as explain_plan;
 use sloth_server::{ScreenHub, ScreenSpec, Server, ServerConfig, ServerHandle};
 use sloth_sql::{Effect, Query, Session, lower, render_error, substitute};
-use sloth_types::{ConnectorRegistry, EpochListener, Error};
+use sloth_store::{Keeper, Objects};
+use sloth_types::{ConnectorRegistry, EpochListener, Error, JobStore};
 
 use crate::args::{Explain, Run, Script};
 use crate::{signal, status};
@@ -134,7 +135,10 @@ pub(crate) fn explain(args: &Explain) -> Shown<()> {
 
 /// `sloth run`.
 pub(crate) fn run(args: &Run) -> Shown<()> {
-    let text = Text::read(&args.script)?;
+    let mut text = Text::read(&args.script)?;
+    if let Some(directory) = &args.state {
+        text.settings.push(("state.checkpoints.dir".to_owned(), directory.display().to_string()));
+    }
     let screen = match &args.screen {
         Some(path) => Screen::File(path),
         None => Screen::Automatic,
@@ -193,7 +197,11 @@ pub(crate) fn start(text: &Text, http: Option<SocketAddr>, screen: Screen<'_>) -
     let hub = ScreenHub::new().map_err(show)?;
     let connectors = connectors(&hub);
     let listener: Arc<dyn EpochListener> = Arc::new(hub.clone());
-    let options = JobOptions { listeners: vec![listener], ..JobOptions::default() };
+    let (store, replay) = match resume(&prepared.plan).map_err(show)? {
+        Some((keeper, replay)) => (Some(keeper as Arc<dyn JobStore>), Some(replay)),
+        None => (None, None),
+    };
+    let options = JobOptions { listeners: vec![listener], store, replay, ..JobOptions::default() };
     let job =
         Job::start(prepared.plan.clone(), &connectors, options).map_err(|e| show(prepared.locate(&text.sql, e)))?;
     let tables = hub.tables();
@@ -215,6 +223,31 @@ pub(crate) fn start(text: &Text, http: Option<SocketAddr>, screen: Screen<'_>) -
         }
     };
     Ok(Some(Running { job, server }))
+}
+
+/// Takes charge of the job in its state directory, if it has one, and says what is there.
+fn resume(plan: &JobPlan) -> sloth_types::Result<Option<(Arc<Keeper>, Replay)>> {
+    let Some(directory) = &plan.settings.state_dir else { return Ok(None) };
+    let directory = Path::new(directory.strip_prefix("file://").unwrap_or(directory));
+    let claim = sloth_store::claim(&Objects::directory(directory)?, &plan.fingerprint())?;
+    for error in &claim.damaged {
+        tracing::warn!("a checkpoint cannot be used; going on from the one before: {error}");
+    }
+    let recovered = &claim.recovered;
+    let logged = recovered.log.len();
+    if let Some(checkpoint) = &recovered.checkpoint {
+        let rows: usize =
+            checkpoint.state.iter().flat_map(|s| &s.sections).flat_map(|s| &s.rows).map(|b| b.num_rows()).sum();
+        tracing::info!(
+            "resuming job {} at epoch {}: {rows} rows of state, {logged} epochs to make again",
+            claim.job,
+            checkpoint.cut.epoch
+        );
+    } else if logged > 0 {
+        tracing::info!("resuming job {}: {logged} epochs to make again", claim.job);
+    }
+    let (keeper, recovered) = Keeper::start(claim, plan.settings.checkpoints_retained)?;
+    Ok(Some((keeper, Replay { recovered, then_live: true })))
 }
 
 fn connectors(hub: &ScreenHub) -> ConnectorRegistry {

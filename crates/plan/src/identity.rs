@@ -29,6 +29,14 @@ impl JobPlan {
     }
 }
 
+impl JobPlan {
+    /// A text that is the same for plans that compute the same.
+    pub fn fingerprint(&self) -> String {
+        let all: String = self.identities().iter().map(|id| format!("{id:016x}")).collect();
+        format!("{:016x}", fnv(&all))
+    }
+}
+
 /// What a node does, as text. Addresses in memory, which some functions print of themselves, are left out.
 fn description(node: &Node) -> String {
     let kind = match &node.kind {

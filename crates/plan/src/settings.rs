@@ -26,6 +26,10 @@ pub struct JobSettings {
     pub batch_rows: usize,
     /// Rounds after which a recursive query is taken for one that does not end.
     pub recursion_rounds_max: usize,
+    /// Where the job keeps its epoch log and checkpoints.
+    pub state_dir: Option<String>,
+    /// Published checkpoints that are kept.
+    pub checkpoints_retained: usize,
     /// Distance of checkpoints in a job that can be resumed.
     pub checkpoint_interval: Duration,
     /// After this time without rows a caught-up split no longer holds the watermark back; zero for never.
@@ -44,6 +48,8 @@ impl Default for JobSettings {
             epoch_bytes_max: 16 << 20,
             batch_rows: 16_384,
             recursion_rounds_max: 10_000,
+            state_dir: None,
+            checkpoints_retained: 3,
             checkpoint_interval: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(5),
         }
@@ -61,6 +67,8 @@ pub const KNOWN_SETTINGS: &[(&str, &str)] = &[
     ("sloth.epoch.max-bytes", "bytes one worker reads for one epoch (default: 16 mb)"),
     ("sloth.batch.rows", "rows in a batch (default: 16384)"),
     ("sloth.recursion.max-rounds", "rounds after which a recursion is taken for endless (default: 10000)"),
+    ("state.checkpoints.dir", "where the job keeps its log and checkpoints, to be resumed from; as --state"),
+    ("state.checkpoints.num-retained", "checkpoints that are kept (default: 3)"),
     ("execution.checkpointing.interval", "distance of checkpoints, with --state (default: 10 s)"),
     ("table.exec.source.idle-timeout", "idle splits stop holding the watermark back (default: 5 s; 0 for never)"),
     ("table.local-time-zone", "zone of TIMESTAMP_LTZ texts (default: UTC)"),
@@ -99,6 +107,8 @@ impl JobSettings {
             epoch_bytes_max: options.bytes("sloth.epoch.max-bytes")?.map_or(default.epoch_bytes_max, |b| b as usize),
             batch_rows: count("sloth.batch.rows", default.batch_rows)?,
             recursion_rounds_max: count("sloth.recursion.max-rounds", default.recursion_rounds_max)?,
+            state_dir: options.get("state.checkpoints.dir").map(str::to_owned),
+            checkpoints_retained: count("state.checkpoints.num-retained", default.checkpoints_retained)?,
             checkpoint_interval: options
                 .duration("execution.checkpointing.interval")?
                 .unwrap_or(default.checkpoint_interval),

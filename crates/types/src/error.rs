@@ -24,10 +24,10 @@ pub enum ErrorKind {
 }
 
 /// An error in the Postgres style: primary message, optional detail and hint, and optionally a place in the SQL text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error(Box<Body>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Body {
     kind: ErrorKind,
     message: String,

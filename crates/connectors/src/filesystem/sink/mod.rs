@@ -3,6 +3,7 @@
 //! Rows go to a file with a hidden name (`.part-…`), which gets its visible name when it is full, old enough, or the job
 //! ends. So a reader of the directory never sees half a file, and a crash leaves hidden files only.
 
+mod commits;
 mod part;
 mod partitions;
 
@@ -15,8 +16,11 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use sloth_types::clock::Mono;
-use sloth_types::{ChangeBatch, ChangelogMode, Clock, Epoch, Error, OpenSink, Result, Sink, SinkWriter, TableSpec};
+use sloth_types::{
+    ChangeBatch, ChangelogMode, Clock, Epoch, Error, Guarantee, OpenSink, Result, Sink, SinkWriter, TableSpec,
+};
 
+use self::commits::{Committing, Finished, Gathers};
 use self::part::{Part, PartFormat};
 use self::partitions::PartitionedWriter;
 use super::{FORMAT_PREFIXES, KNOWN, local_path};
@@ -80,23 +84,32 @@ impl Sink for FileSink {
         true
     }
 
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::ExactlyOnce
+    }
+
     fn open(&self, open: OpenSink) -> Result<Box<dyn SinkWriter>> {
-        let OpenSink { schema, writer, .. } = open;
-        if !self.table.partition_by.is_empty() {
-            return Ok(Box::new(PartitionedWriter::new(self, &schema, writer)?));
-        }
-        Ok(Box::new(self.writer(self.directory.clone(), &schema, writer)?))
+        let OpenSink { schema, writer, durable, .. } = open;
+        let gathers = durable.is_some();
+        let partitioned = || PartitionedWriter::new(self, &schema, writer, gathers);
+        let plain = || self.writer(self.directory.clone(), &schema, writer, gathers);
+        Ok(match (durable, self.table.partition_by.is_empty()) {
+            (None, true) => Box::new(plain()?),
+            (None, false) => Box::new(partitioned()?),
+            (Some(durable), true) => Box::new(Committing::open(&self.directory, &durable, plain)?),
+            (Some(durable), false) => Box::new(Committing::open(&self.directory, &durable, partitioned)?),
+        })
     }
 }
 
 impl FileSink {
     /// A writer of rolling files in a directory.
-    fn writer(&self, directory: PathBuf, schema: &SchemaRef, writer: usize) -> Result<FileWriter> {
+    fn writer(&self, directory: PathBuf, schema: &SchemaRef, writer: usize, gathers: bool) -> Result<FileWriter> {
         fs::create_dir_all(&directory)
             .map_err(|e| Error::unavailable(format!("'{}' cannot be created: {e}", directory.display())))?;
         let format = PartFormat::new(&self.table, schema)?;
         let files = Files { directory, start_ms: Clock::System.now_ms(), writer, next: 0 };
-        Ok(FileWriter { files, rolling: self.rolling, format, open: None })
+        Ok(FileWriter { files, rolling: self.rolling, format, open: None, finished: gathers.then(Vec::new) })
     }
 }
 
@@ -128,6 +141,8 @@ struct FileWriter {
     rolling: Rolling,
     format: PartFormat,
     open: Option<OpenFile>,
+    /// In a durable job, files that wait for a commit to get their names.
+    finished: Option<Vec<Finished>>,
 }
 
 struct OpenFile {
@@ -145,6 +160,10 @@ impl FileWriter {
         let path = open.visible.clone();
         let failed = |e: Error| e.context(format_args!("file '{}'", path.display()));
         open.part.finish().map_err(failed)?;
+        if let Some(finished) = &mut self.finished {
+            finished.push((open.hidden, open.visible));
+            return Ok(());
+        }
         fs::rename(&open.hidden, &open.visible)
             .map_err(|e| failed(Error::unavailable(format!("cannot be given its name: {e}"))))?;
         sync_directory(&self.files.directory);
@@ -166,6 +185,13 @@ impl FileWriter {
 fn sync_directory(directory: &Path) {
     if let Ok(handle) = fs::File::open(directory) {
         let _ = handle.sync_all();
+    }
+}
+
+impl Gathers for FileWriter {
+    fn gather(&mut self) -> Result<Vec<Finished>> {
+        self.finish()?;
+        Ok(self.finished.as_mut().map(std::mem::take).unwrap_or_default())
     }
 }
 

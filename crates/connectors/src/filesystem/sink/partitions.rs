@@ -12,6 +12,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use sloth_types::{ChangeBatch, Epoch, Error, Result, SinkWriter, TableSpec};
 use std::sync::Arc;
 
+use super::commits::{Finished, Gathers};
 use super::{FileSink, FileWriter};
 
 /// The directory of NULL, as in Hive.
@@ -48,11 +49,14 @@ pub(super) struct PartitionedWriter {
     writer: usize,
     /// By the directory's name below the table's.
     open: BTreeMap<String, FileWriter>,
+    /// Files wait for a commit to get their names; those of partitions that are not open.
+    gathers: bool,
+    finished: Vec<Finished>,
 }
 
 impl PartitionedWriter {
     /// A writer for rows of `schema`.
-    pub(super) fn new(sink: &FileSink, schema: &SchemaRef, writer: usize) -> Result<Self> {
+    pub(super) fn new(sink: &FileSink, schema: &SchemaRef, writer: usize, gathers: bool) -> Result<Self> {
         let (partition, rest) = columns(&sink.table, schema)?;
         let options = &sink.table.options;
         Ok(PartitionedWriter {
@@ -65,6 +69,8 @@ impl PartitionedWriter {
             rest,
             writer,
             open: BTreeMap::new(),
+            gathers,
+            finished: vec![],
         })
     }
 
@@ -106,6 +112,16 @@ fn escape(value: &str) -> String {
     if out.starts_with('.') { out.replacen('.', "%2E", 1) } else { out }
 }
 
+impl Gathers for PartitionedWriter {
+    fn gather(&mut self) -> Result<Vec<Finished>> {
+        let mut files = std::mem::take(&mut self.finished);
+        for (_, mut writer) in std::mem::take(&mut self.open) {
+            files.extend(writer.gather()?);
+        }
+        Ok(files)
+    }
+}
+
 impl SinkWriter for PartitionedWriter {
     fn write(&mut self, epoch: Epoch, batch: &ChangeBatch) -> Result<()> {
         let rows = batch.rows.project(&self.rest)?;
@@ -118,7 +134,7 @@ impl SinkWriter for PartitionedWriter {
             };
             if !self.open.contains_key(&directory) {
                 let path = self.sink.directory.join(&directory);
-                self.open.insert(directory.clone(), self.sink.writer(path, &self.schema, self.writer)?);
+                self.open.insert(directory.clone(), self.sink.writer(path, &self.schema, self.writer, self.gathers)?);
             }
             if let Some(writer) = self.open.get_mut(&directory) {
                 writer.write(epoch, &part)?;
@@ -130,6 +146,9 @@ impl SinkWriter for PartitionedWriter {
     fn end_epoch(&mut self, epoch: Epoch) -> Result<()> {
         for writer in self.open.values_mut() {
             writer.end_epoch(epoch)?;
+        }
+        for writer in self.open.values_mut() {
+            self.finished.extend(writer.finished.iter_mut().flat_map(std::mem::take));
         }
         // A partition whose file has been finished needs no writer until a row comes for it.
         self.open.retain(|_, writer| writer.open.is_some());

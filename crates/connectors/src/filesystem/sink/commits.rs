@@ -1,0 +1,179 @@
+//! Exactly-once files: what a durable job has written appears all at once, once.
+//!
+//! A commit is a small file `.commit-<writer>-<number>` in the table's directory. It is created only if there is none of
+//! its name; it says which finished files get which visible names, and the last epoch in them. Creating it is the commit;
+//! giving the names comes after, and is done again after a crash. A new run takes the next number for itself before it
+//! writes anything. So an older run that wakes up finds its next number taken, or finds higher ones, and gives no names.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use sloth_types::sink::DurableSink;
+use sloth_types::{ChangeBatch, Epoch, Error, Result, SinkWriter};
+
+use super::sync_directory;
+
+/// A finished file: its hidden name and the one that it is to have.
+pub(super) type Finished = (PathBuf, PathBuf);
+
+/// A writer whose files appear by commits.
+pub(super) trait Gathers: SinkWriter {
+    /// Finishes all open files, and gives what has been finished since the last call.
+    fn gather(&mut self) -> Result<Vec<Finished>>;
+}
+
+/// Makes a writer's files visible by commits.
+pub(super) struct Committing<W> {
+    inner: W,
+    commits: Commits,
+}
+
+impl<W: Gathers> Committing<W> {
+    /// Takes charge of a table's directory for a writer; `inner` opens it.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, or a newer run is in charge.
+    pub(super) fn open(root: &Path, durable: &DurableSink, inner: impl FnOnce() -> Result<W>) -> Result<Self> {
+        let commits = Commits::claim(root, durable)?;
+        Ok(Committing { inner: inner()?, commits })
+    }
+}
+
+impl<W: Gathers> SinkWriter for Committing<W> {
+    fn write(&mut self, epoch: Epoch, batch: &ChangeBatch) -> Result<()> {
+        self.inner.write(epoch, batch)
+    }
+
+    fn end_epoch(&mut self, epoch: Epoch) -> Result<()> {
+        self.inner.end_epoch(epoch)
+    }
+
+    fn committed(&mut self) -> Result<Option<Epoch>> {
+        Ok(self.commits.last)
+    }
+
+    fn commit(&mut self, epoch: Epoch, now: bool) -> Result<()> {
+        // Files appear with checkpoints: otherwise there would be many small ones.
+        if !now {
+            return Ok(());
+        }
+        let files = self.inner.gather()?;
+        if files.is_empty() { Ok(()) } else { self.commits.commit(epoch, &files) }
+    }
+
+    fn close(&mut self) -> Result<()> {
+        self.inner.close()
+    }
+}
+
+/// The commits of one writer.
+#[derive(Debug)]
+struct Commits {
+    root: PathBuf,
+    prefix: String,
+    number: u64,
+    generation: u64,
+    last: Option<Epoch>,
+}
+
+impl Commits {
+    fn claim(root: &Path, durable: &DurableSink) -> Result<Commits> {
+        fs::create_dir_all(root)?;
+        let prefix = format!(".commit-{}-", durable.name);
+        let mut commits =
+            Commits { root: root.to_owned(), prefix, number: 0, generation: durable.generation, last: None };
+        if let Some(number) = commits.numbers()?.last().copied() {
+            let path = commits.path(number);
+            let found = fs::read(&path)?;
+            let found: Value = serde_json::from_slice(&found)
+                .map_err(|e| Error::data(format!("'{}' is damaged: {e}", path.display())))?;
+            if found["generation"].as_u64() > Some(durable.generation) {
+                return Err(taken_over());
+            }
+            commits.last = found["epoch"].as_u64().map(Epoch);
+            for pair in found["files"].as_array().into_iter().flatten() {
+                if let (Some(hidden), Some(visible)) = (pair[0].as_str(), pair[1].as_str()) {
+                    commits.show(&commits.root.join(hidden), &commits.root.join(visible))?;
+                }
+            }
+            commits.number = number;
+        }
+        commits.create(commits.last, &[])?;
+        Ok(commits)
+    }
+
+    fn commit(&mut self, epoch: Epoch, files: &[Finished]) -> Result<()> {
+        self.create(Some(epoch), files)?;
+        // A run that was stopped for long may have created a number that is long gone: then a higher one is there.
+        if self.numbers()?.last().copied() > Some(self.number) {
+            let _ = fs::remove_file(self.path(self.number));
+            return Err(taken_over());
+        }
+        for (hidden, visible) in files {
+            self.show(hidden, visible)?;
+        }
+        self.last = Some(epoch);
+        Ok(())
+    }
+
+    /// Creates the next commit and removes the one before.
+    fn create(&mut self, epoch: Option<Epoch>, files: &[Finished]) -> Result<()> {
+        let name = |path: &PathBuf| path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned();
+        let files: Vec<Value> = files.iter().map(|(hidden, visible)| json!([name(hidden), name(visible)])).collect();
+        let text = json!({ "generation": self.generation, "epoch": epoch.map(|e| e.0), "files": files }).to_string();
+        let before = self.number;
+        self.number += 1;
+        let path = self.path(self.number);
+        // Written whole under another name first; a link is refused where the name exists.
+        let staged = self.root.join(format!("{}staged-{}", self.prefix, self.generation));
+        let mut file = fs::File::create(&staged)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        let linked = fs::hard_link(&staged, &path);
+        let _ = fs::remove_file(&staged);
+        match linked {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(taken_over()),
+            Err(error) => return Err(error.into()),
+        }
+        sync_directory(&self.root);
+        if before > 0 {
+            let _ = fs::remove_file(self.path(before));
+        }
+        Ok(())
+    }
+
+    /// Gives a file its visible name, unless it has it already.
+    fn show(&self, hidden: &Path, visible: &Path) -> Result<()> {
+        match fs::rename(hidden, visible) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && visible.exists() => Ok(()),
+            Err(error) => Err(Error::unavailable(format!("'{}' cannot be given its name: {error}", visible.display()))),
+            Ok(()) => {
+                visible.parent().into_iter().for_each(sync_directory);
+                Ok(())
+            }
+        }
+    }
+
+    fn path(&self, number: u64) -> PathBuf {
+        self.root.join(format!("{}{number:012}", self.prefix))
+    }
+
+    fn numbers(&self) -> Result<Vec<u64>> {
+        let mut numbers = vec![];
+        for entry in fs::read_dir(&self.root)? {
+            let name = entry?.file_name();
+            numbers
+                .extend(name.to_str().and_then(|n| n.strip_prefix(&self.prefix)).and_then(|n| n.parse::<u64>().ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+}
+
+fn taken_over() -> Error {
+    Error::invalid("another run of this job writes the table: this one ends")
+        .hint("Only one process can run a job. If you did not start another one, look for a supervisor that did.")
+}
