@@ -231,13 +231,17 @@ impl Shared {
         }
         let oldest = kept.first().and_then(|(path, _)| layout::number_of(path)).unwrap_or(0);
         let segments = self.objects.list(layout::LOG)?;
-        // A segment goes when the next one begins no later than the oldest checkpoint.
-        for pair in segments.windows(2) {
-            let [(path, _), (next, _)] = pair else { continue };
-            let begins = log::decode(&self.objects.read(next)?, next.as_ref())?.entries.first().map(|(e, _)| e.0);
-            if begins.is_none_or(|epoch| epoch > oldest) {
-                break;
+        // Segments go that lie before the last one that begins no later than the oldest checkpoint.
+        let mut superfluous = 0;
+        for (number, (path, _)) in segments.iter().enumerate() {
+            let begins = log::decode(&self.objects.read(path)?, path.as_ref())?.entries.first().map(|(e, _)| e.0);
+            match begins {
+                Some(epoch) if epoch > oldest => break,
+                Some(_) => superfluous = number,
+                None => {}
             }
+        }
+        for (path, _) in segments.iter().take(superfluous) {
             self.objects.remove(path)?;
         }
         Ok(())

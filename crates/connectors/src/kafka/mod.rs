@@ -23,6 +23,7 @@ mod sink;
 mod source;
 mod startup;
 mod topic;
+mod transactions;
 mod upserts;
 mod writer;
 

@@ -1,6 +1,6 @@
 //! A Kafka table as a sink: its options and what it accepts.
 
-use sloth_types::{ChangelogMode, Error, OpenSink, Result, Sink, SinkWriter, TableSpec};
+use sloth_types::{ChangelogMode, Error, Guarantee, OpenSink, Result, Sink, SinkWriter, TableSpec};
 use std::collections::BTreeSet;
 
 use super::columns::Columns;
@@ -31,6 +31,19 @@ pub(super) enum Changes {
     InValue,
 }
 
+/// What the topic's readers see when the job fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivery {
+    /// Each row once where the job can be resumed, at least once elsewhere.
+    BestOfJob,
+    /// Each row once.
+    ExactlyOnce,
+    /// Each row at least once: an epoch is complete when the brokers have acknowledged it.
+    AtLeastOnce,
+    /// Nobody waits for the brokers.
+    None,
+}
+
 /// A table that writes to a topic.
 pub(super) struct KafkaSink {
     table: TableSpec,
@@ -38,8 +51,7 @@ pub(super) struct KafkaSink {
     connection: Connection,
     topic: String,
     partitioner: Partitioner,
-    /// Whether the end of an epoch waits until the brokers have all of it.
-    waits: bool,
+    delivery: Delivery,
     changes: Changes,
 }
 
@@ -80,8 +92,15 @@ impl KafkaSink {
             return Err(Error::invalid("'upsert-kafka' spreads records by their key only")
                 .hint("Remove 'sink.partitioner': changes of a row must stay in one partition to stay in order."));
         }
-        let sink =
-            KafkaSink { table: table.clone(), columns, connection, topic, partitioner, waits: waits(table)?, changes };
+        let sink = KafkaSink {
+            table: table.clone(),
+            columns,
+            connection,
+            topic,
+            partitioner,
+            delivery: delivery(table)?,
+            changes,
+        };
         Encoders::new(&sink.columns, &table.schema)?;
         Ok(sink)
     }
@@ -107,8 +126,16 @@ impl Sink for KafkaSink {
         true
     }
 
+    fn guarantee(&self) -> Guarantee {
+        match self.delivery {
+            Delivery::BestOfJob | Delivery::ExactlyOnce => Guarantee::ExactlyOnce,
+            Delivery::AtLeastOnce => Guarantee::AtLeastOnce("'sink.delivery-guarantee' says so"),
+            Delivery::None => Guarantee::AtLeastOnce("'sink.delivery-guarantee' = 'none': rows may also be lost"),
+        }
+    }
+
     fn open(&self, open: OpenSink) -> Result<Box<dyn SinkWriter>> {
-        let OpenSink { schema, mode, writer, .. } = open;
+        let OpenSink { schema, mode, writer, durable } = open;
         if !self.accepts(&mode) {
             return Err(Error::internal(format!(
                 "table '{}' was given changes that it does not accept",
@@ -120,10 +147,23 @@ impl Sink for KafkaSink {
             topic: self.topic.clone(),
             partitioner: self.partitioner,
             changes: self.changes,
-            waits: self.waits,
+            waits: self.delivery != Delivery::None,
             writer,
         };
-        let writer = KafkaWriter::open(&self.connection, target, encoders)
+        let id = match (self.delivery, durable) {
+            (Delivery::AtLeastOnce | Delivery::None, _) | (Delivery::BestOfJob, None) => None,
+            (Delivery::ExactlyOnce, None) => {
+                return Err(Error::invalid(
+                    "option 'sink.delivery-guarantee' = 'exactly-once' needs a job that can be resumed",
+                )
+                .hint("Run it with --state DIR (or SET 'state.checkpoints.dir'), or write 'at-least-once'."));
+            }
+            (_, Some(durable)) => {
+                let prefix = self.table.options.get("sink.transactional-id-prefix");
+                Some(prefix.map_or(durable.name.clone(), |prefix| format!("{prefix}-{}", durable.name)))
+            }
+        };
+        let writer = KafkaWriter::open(&self.connection, target, encoders, id.as_deref())
             .map_err(|e| e.context(format!("table '{}'", self.table.name)))?;
         Ok(Box::new(writer))
     }
@@ -139,17 +179,14 @@ fn partitioner(table: &TableSpec) -> Result<Partitioner> {
     }
 }
 
-fn waits(table: &TableSpec) -> Result<bool> {
+fn delivery(table: &TableSpec) -> Result<Delivery> {
     // 'sink.semantic' is the name in old Flink scripts.
     match table.options.get("sink.delivery-guarantee").or(table.options.get("sink.semantic")) {
-        None | Some("at-least-once") => Ok(true),
-        Some("none") => Ok(false),
-        Some("exactly-once") => {
-            Err(Error::unsupported("'sink.delivery-guarantee' = 'exactly-once' is not offered yet")
-                .detail("It comes with the exactly-once issue.")
-                .hint("Write 'at-least-once'."))
-        }
+        None => Ok(Delivery::BestOfJob),
+        Some("exactly-once") => Ok(Delivery::ExactlyOnce),
+        Some("at-least-once") => Ok(Delivery::AtLeastOnce),
+        Some("none") => Ok(Delivery::None),
         Some(other) => Err(Error::invalid(format!("option 'sink.delivery-guarantee' = '{other}'"))
-            .hint("Write 'at-least-once' or 'none'.")),
+            .hint("Write 'exactly-once', 'at-least-once' or 'none'.")),
     }
 }

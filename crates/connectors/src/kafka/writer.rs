@@ -21,6 +21,7 @@ use super::delivery::{Deliveries, Failure};
 use super::error::explain;
 use super::properties::Connection;
 use super::sink::{Changes, Partitioner};
+use super::transactions::Transactions;
 use crate::format::{self, Encoder};
 
 /// Pause before a record is offered again to a full queue.
@@ -193,6 +194,7 @@ pub(super) struct KafkaWriter {
     turns: u64,
     spread: Spread,
     closing: Duration,
+    transactions: Option<Transactions>,
 }
 
 impl KafkaWriter {
@@ -200,8 +202,17 @@ impl KafkaWriter {
     ///
     /// # Errors
     /// When no broker answers or the topic does not exist.
-    pub(super) fn open(connection: &Connection, target: Target, encoders: Encoders) -> Result<Self> {
-        let config = connection.producer(encoders.key.is_some())?;
+    /// With a transactional id, rows become visible by commits.
+    pub(super) fn open(
+        connection: &Connection,
+        target: Target,
+        encoders: Encoders,
+        transactional_id: Option<&str>,
+    ) -> Result<Self> {
+        let mut config = connection.producer(encoders.key.is_some())?;
+        if let Some(id) = transactional_id {
+            config.set("transactional.id", id);
+        }
         let producer: ThreadedProducer<Deliveries> = config
             .create_with_context(Deliveries::default())
             .map_err(|e| Error::invalid(format!("cannot make a Kafka client: {e}")))?;
@@ -220,10 +231,23 @@ impl KafkaWriter {
                 return Err(Error::invalid(what).hint("Create the topic first, or check 'topic'."));
             }
         };
+        let transactions =
+            transactional_id.map(|id| Transactions::begin(&producer, connection, &target.topic, id)).transpose()?;
         let servers = connection.servers.clone();
         let closing = connection.timeout;
         let spread = Spread::new(&config);
-        Ok(KafkaWriter { producer, servers, target, partitions, encoders, sent: 0, turns: 0, spread, closing })
+        Ok(KafkaWriter {
+            producer,
+            servers,
+            target,
+            partitions,
+            encoders,
+            sent: 0,
+            turns: 0,
+            spread,
+            closing,
+            transactions,
+        })
     }
 
     /// The partition of the next record, which has so many bytes; `None` leaves it to the hash of the key.
@@ -303,6 +327,9 @@ impl SinkWriter for KafkaWriter {
         if batch.is_empty() {
             return Ok(());
         }
+        if let Some(transactions) = &mut self.transactions {
+            transactions.enter(&self.producer)?;
+        }
         let in_value = self.target.changes == Changes::InValue;
         // A key is a key; and the value of a deletion is either told by its format or not sent.
         self.encoders.value.encode(&batch.rows, batch.diffs.clone().filter(|_| in_value))?;
@@ -344,6 +371,17 @@ impl SinkWriter for KafkaWriter {
         let failure =
             if self.target.waits { self.producer.context().wait(self.sent) } else { self.producer.context().failure() };
         self.check(failure)
+    }
+
+    fn committed(&mut self) -> Result<Option<Epoch>> {
+        Ok(self.transactions.as_ref().and_then(Transactions::committed))
+    }
+
+    fn commit(&mut self, epoch: Epoch, _now: bool) -> Result<()> {
+        match &mut self.transactions {
+            Some(transactions) => transactions.commit(&self.producer, epoch),
+            None => Ok(()),
+        }
     }
 
     fn close(&mut self) -> Result<()> {

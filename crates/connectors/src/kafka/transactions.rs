@@ -1,0 +1,126 @@
+//! Exactly-once: a writer's transactions, each of which also carries the number of the last epoch in it.
+//!
+//! The number is kept as the offset of a consumer group of its own, `<transactional id>`, for partition 0 of the topic:
+//! it is committed in the transaction of the rows, so both are there or none. A new run fences the old one by the
+//! transactional id (Kafka aborts what hung), reads the number, and makes the epochs after it again. No transaction is
+//! ever resumed.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{Producer, ThreadedProducer};
+use rdkafka::{Offset, TopicPartitionList};
+use sloth_types::{Epoch, Error, Result};
+
+use super::delivery::Deliveries;
+use super::error::{Context, explain};
+use super::properties::Connection;
+
+/// The transactions of one writer.
+pub(super) struct Transactions {
+    topic: String,
+    servers: String,
+    timeout: Duration,
+    group: ConsumerGroupMetadata,
+    /// Rows have been written since the last commit.
+    open: bool,
+    committed: Option<Epoch>,
+}
+
+impl Transactions {
+    /// Takes charge of a transactional id: older producers with it can commit no more.
+    ///
+    /// # Errors
+    /// When the brokers do not answer, or have no transactions.
+    pub(super) fn begin(
+        producer: &ThreadedProducer<Deliveries>,
+        connection: &Connection,
+        topic: &str,
+        id: &str,
+    ) -> Result<Self> {
+        let doing = format!("write topic '{topic}' in transactions");
+        let context = Context::default();
+        let failed = |e: KafkaError| context.explain(&doing, &connection.servers, &e);
+        producer.init_transactions(connection.timeout).map_err(failed)?;
+        let mut config = connection.consumer()?;
+        config.set("group.id", id);
+        let consumer: BaseConsumer =
+            config.create().map_err(|e| Error::invalid(format!("cannot make a Kafka client: {e}")))?;
+        let mut place = TopicPartitionList::new();
+        place.add_partition(topic, 0);
+        let found = consumer.committed_offsets(place, connection.timeout).map_err(failed)?;
+        let committed = match found.find_partition(topic, 0).map(|p| p.offset()) {
+            // The offset is the number of the next epoch, so that it is never less than 1.
+            Some(Offset::Offset(next)) if next > 0 => Some(Epoch(next as u64 - 1)),
+            _ => None,
+        };
+        let group = consumer.group_metadata();
+        let group = group.ok_or_else(|| Error::internal("a consumer group has no metadata"))?;
+        Ok(Transactions {
+            topic: topic.to_owned(),
+            servers: connection.servers.clone(),
+            timeout: connection.timeout,
+            group,
+            open: false,
+            committed,
+        })
+    }
+
+    /// The last epoch that was committed when the id was taken charge of.
+    pub(super) fn committed(&self) -> Option<Epoch> {
+        self.committed
+    }
+
+    /// Rows are about to be written.
+    pub(super) fn enter(&mut self, producer: &ThreadedProducer<Deliveries>) -> Result<()> {
+        if !self.open {
+            producer.begin_transaction().map_err(|e| self.explain(&e))?;
+            self.open = true;
+        }
+        Ok(())
+    }
+
+    /// Commits the rows written since the last commit, the last of which are of this epoch. Without rows there is nothing
+    /// to commit: epochs without rows can be made again.
+    pub(super) fn commit(&mut self, producer: &ThreadedProducer<Deliveries>, epoch: Epoch) -> Result<()> {
+        if !self.open {
+            return Ok(());
+        }
+        let mut place = TopicPartitionList::new();
+        let next = Offset::Offset(epoch.0 as i64 + 1);
+        place.add_partition_offset(&self.topic, 0, next).map_err(|e| self.explain(&e))?;
+        self.patiently(|| producer.send_offsets_to_transaction(&place, &self.group, self.timeout))?;
+        self.patiently(|| producer.commit_transaction(self.timeout))?;
+        self.open = false;
+        Ok(())
+    }
+
+    /// Tries again what the client says may be tried again.
+    fn patiently(&self, mut what: impl FnMut() -> std::result::Result<(), KafkaError>) -> Result<()> {
+        let begun = sloth_types::clock::Mono::now();
+        loop {
+            match what() {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::Transaction(e)) if e.is_retriable() && begun.elapsed() < self.timeout * 4 => {
+                    tracing::debug!("kafka: a transaction of topic '{}' is tried again: {e}", self.topic);
+                }
+                Err(error) => return Err(self.explain(&error)),
+            }
+        }
+    }
+
+    fn explain(&self, error: &KafkaError) -> Error {
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+        if matches!(
+            code,
+            RDKafkaErrorCode::Fenced | RDKafkaErrorCode::InvalidProducerEpoch | RDKafkaErrorCode::ProducerFenced
+        ) {
+            return Error::invalid(format!("another run of this job writes topic '{}': this one ends", self.topic))
+                .hint(
+                    "Only one process can run a job. If you did not start another one, look for a supervisor that did.",
+                );
+        }
+        explain(&format!("commit a transaction of topic '{}'", self.topic), &self.servers, code, &error.to_string())
+    }
+}
