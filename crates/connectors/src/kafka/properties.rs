@@ -153,6 +153,11 @@ impl Connection {
         check(config)
     }
 
+    /// True when the table's options give this property.
+    pub(super) fn sets(&self, property: &str) -> bool {
+        self.properties.contains_key(property)
+    }
+
     fn apply(&self, config: &mut ClientConfig) {
         for (key, value) in &self.properties {
             config.set(key.as_str(), value.as_str());

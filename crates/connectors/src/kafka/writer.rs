@@ -212,6 +212,10 @@ impl KafkaWriter {
         let mut config = connection.producer(encoders.key.is_some())?;
         if let Some(id) = transactional_id {
             config.set("transactional.id", id);
+            // Readers wait for a transaction that hangs: not for as long as a record may take otherwise.
+            if !connection.sets("delivery.timeout.ms") && !connection.sets("transaction.timeout.ms") {
+                config.set("delivery.timeout.ms", "30000").set("transaction.timeout.ms", "60000");
+            }
         }
         let producer: ThreadedProducer<Deliveries> = config
             .create_with_context(Deliveries::default())
