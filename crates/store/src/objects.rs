@@ -46,11 +46,11 @@ impl Objects {
         Ok(Objects { store, runtime: Arc::new(runtime), directory: None })
     }
 
-    /// Creates an object; false when there is one of this name already.
+    /// Creates an object; false when there is one of this name already, or when somebody else has removed it at once.
     pub(crate) fn create(&self, path: &Path, object: Bytes) -> Result<bool> {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.runtime.block_on(self.store.put_opts(path, PutPayload::from_bytes(object), options)) {
-            Ok(_) => self.sync(path).map(|()| true),
+            Ok(_) => self.sync(path),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(error) => Err(failed("written", path, &error)),
         }
@@ -80,8 +80,8 @@ impl Objects {
     }
 
     /// Makes a file and its name survive a loss of power: the object store leaves that to the operating system.
-    fn sync(&self, path: &Path) -> Result<()> {
-        let Some(directory) = &self.directory else { return Ok(()) };
+    fn sync(&self, path: &Path) -> Result<bool> {
+        let Some(directory) = &self.directory else { return Ok(true) };
         let file = directory.join(path.as_ref());
         let sync = || -> std::io::Result<()> {
             std::fs::File::open(&file)?.sync_all()?;
@@ -90,7 +90,11 @@ impl Objects {
                 None => Ok(()),
             }
         };
-        sync().map_err(|e| Error::unavailable(format!("'{path}' cannot be made durable: {e}")))
+        match sync() {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::unavailable(format!("'{path}' cannot be made durable: {error}"))),
+        }
     }
 }
 

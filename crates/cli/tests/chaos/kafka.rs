@@ -1,0 +1,141 @@
+//! From Kafka to Kafka: transactions, an upsert table, and a broker in between.
+
+use std::collections::BTreeMap;
+
+use sloth_types::Clock;
+
+use crate::{Place, assert_same, dice, finish, pause, rows_of, signal, start};
+
+/// Address of the broker; `None` (with a word to the reader) when the tests run without one.
+fn broker() -> Option<String> {
+    let address = std::env::var("SLOTH_KAFKA").ok();
+    if address.is_none() {
+        println!("skipped: SLOTH_KAFKA is not set; start a broker with scripts/kafka start");
+    }
+    address
+}
+
+struct Topics {
+    broker: String,
+    stamp: String,
+}
+
+impl Topics {
+    fn new(broker: String, names: &[&str]) -> Topics {
+        let stamp = format!("{}-{}", Clock::System.now_ms(), std::process::id());
+        for name in names {
+            sloth_connectors::kafka::ensure_topic(&broker, &format!("chaos-{name}-{stamp}"), 3).unwrap();
+        }
+        Topics { broker, stamp }
+    }
+
+    fn fill(&self, sql: &str) -> String {
+        sql.replace("${KAFKA}", &self.broker).replace("${STAMP}", &self.stamp)
+    }
+}
+
+const FEED: &str = "
+CREATE TABLE generated (n BIGINT, k BIGINT) WITH (
+  'connector' = 'datagen', 'rows-per-second' = '20000', 'number-of-rows' = '150000', 'fields.n.kind' = 'sequence',
+  'fields.n.start' = '1', 'fields.n.end' = '150000', 'fields.k.min' = '1', 'fields.k.max' = '50'
+);
+CREATE TABLE input (n BIGINT, k BIGINT) WITH (
+  'connector' = 'kafka', 'topic' = 'chaos-in-${STAMP}', 'properties.bootstrap.servers' = '${KAFKA}', 'format' = 'json'
+);
+INSERT INTO input SELECT n, k FROM generated;
+";
+
+const JOB: &str = "
+SET 'execution.checkpointing.interval' = '500 ms';
+CREATE TABLE input (n BIGINT, k BIGINT) WITH (
+  'connector' = 'kafka', 'topic' = 'chaos-in-${STAMP}', 'properties.bootstrap.servers' = '${KAFKA}', 'format' = 'json',
+  'scan.startup.mode' = 'earliest-offset'
+);
+CREATE TABLE picked (n BIGINT, k BIGINT) WITH (
+  'connector' = 'kafka', 'topic' = 'chaos-out-${STAMP}', 'properties.bootstrap.servers' = '${KAFKA}', 'format' = 'json'
+);
+CREATE TABLE totals (k BIGINT, rows_seen BIGINT, total BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH (
+  'connector' = 'upsert-kafka', 'topic' = 'chaos-totals-${STAMP}', 'properties.bootstrap.servers' = '${KAFKA}',
+  'key.format' = 'json', 'value.format' = 'json'
+);
+EXECUTE STATEMENT SET BEGIN
+INSERT INTO picked SELECT n, k FROM input WHERE MOD(n, 3) = 0;
+INSERT INTO totals SELECT k, COUNT(*), SUM(n) FROM input GROUP BY k;
+END;
+";
+
+/// Reads what readers of committed records see: the picked rows, and the totals as they are now.
+const CHECK: &str = "
+CREATE TABLE picked (n BIGINT, k BIGINT) WITH (
+  'connector' = 'kafka', 'topic' = 'chaos-out-${STAMP}', 'properties.bootstrap.servers' = '${KAFKA}', 'format' = 'json',
+  'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset'
+);
+CREATE TABLE totals (k BIGINT, rows_seen BIGINT, total BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH (
+  'connector' = 'upsert-kafka', 'topic' = 'chaos-totals-${STAMP}', 'properties.bootstrap.servers' = '${KAFKA}',
+  'key.format' = 'json', 'value.format' = 'json', 'scan.bounded.mode' = 'latest-offset'
+);
+CREATE TABLE all_picked (n BIGINT, k BIGINT) WITH ('connector' = 'filesystem', 'path' = '${DIR}/picked', 'format' = 'csv');
+CREATE TABLE all_totals (k BIGINT, rows_seen BIGINT, total BIGINT)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/totals', 'format' = 'debezium-json');
+EXECUTE STATEMENT SET BEGIN
+INSERT INTO all_picked SELECT n, k FROM picked;
+INSERT INTO all_totals SELECT k, rows_seen, total FROM totals;
+END;
+";
+
+/// The same from the generator, without Kafka.
+const EXPECTED: &str = "
+CREATE TABLE input (n BIGINT, k BIGINT) WITH (
+  'connector' = 'datagen', 'rows-per-second' = '100000000', 'number-of-rows' = '150000', 'fields.n.kind' = 'sequence',
+  'fields.n.start' = '1', 'fields.n.end' = '150000', 'fields.k.min' = '1', 'fields.k.max' = '50'
+);
+CREATE TABLE all_picked (n BIGINT, k BIGINT) WITH ('connector' = 'filesystem', 'path' = '${DIR}/picked', 'format' = 'csv');
+CREATE TABLE all_totals (k BIGINT, rows_seen BIGINT, total BIGINT)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/totals', 'format' = 'debezium-json');
+EXECUTE STATEMENT SET BEGIN
+INSERT INTO all_picked SELECT n, k FROM input WHERE MOD(n, 3) = 0;
+INSERT INTO all_totals SELECT k, COUNT(*), SUM(n) FROM input GROUP BY k;
+END;
+";
+
+#[test]
+fn readers_of_committed_records_see_every_row_once() {
+    let Some(broker) = broker() else { return };
+    let topics = Topics::new(broker, &["in", "out", "totals"]);
+    let place = Place::new("kafka");
+    let expected = place.script("expected", EXPECTED);
+    finish(&expected, None);
+    let expected = |table: &str| rows_of(&place.0.join("expected").join(table));
+
+    let mut feed = start(&place.script("feed", &topics.fill(FEED)), None, 1);
+    let script = place.script("job", &topics.fill(JOB));
+    let mut dice = dice("kafka", 10);
+    assert!(dice.kill_again_and_again(&script, &place.state()) > 0);
+    // One run is stopped until another has taken over: its transactions are fenced.
+    let mut old = start(&script, Some(&place.state()), 2);
+    pause(2000);
+    signal(&old, "STOP");
+    let mut job = start(&script, Some(&place.state()), 2);
+    pause(2000);
+    signal(&old, "CONT");
+    assert!(feed.wait().unwrap().success());
+
+    let (picked, totals) = (expected("picked"), expected("totals"));
+    let mut found = (BTreeMap::new(), BTreeMap::new());
+    for round in 0..60 {
+        pause(1000);
+        let check = place.script(&format!("check-{round}"), &topics.fill(CHECK));
+        finish(&check, None);
+        let read = |table: &str| rows_of(&place.0.join(format!("check-{round}")).join(table));
+        found = (read("picked"), read("totals"));
+        if found == (picked.clone(), totals.clone()) {
+            break;
+        }
+    }
+    let fenced = old.wait().unwrap();
+    assert_eq!(fenced.code(), Some(1), "{}", std::fs::read_to_string(script.with_extension("log")).unwrap());
+    signal(&job, "INT");
+    assert!(job.wait().unwrap().success());
+    assert_same("picked", &found.0, &picked);
+    assert_same("totals", &found.1, &totals);
+}

@@ -1,0 +1,149 @@
+//! Chaos: the real binary is killed with SIGKILL at random instants, stopped until others have taken over, and given
+//! damaged files; what it has written must be what an undisturbed run writes: no row lost, none twice, none wrong.
+//!
+//! `SEED` chooses the instants (printed; another one with every run), `KILLS` how often each job is killed, and
+//! `SLOTH_SOAK=1` kills fifty times more.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod files;
+mod kafka;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use sloth_types::Clock;
+use sloth_types::rng::Rng;
+
+/// A directory of one test, removed when the test has passed.
+pub(crate) struct Place(pub(crate) PathBuf);
+
+impl Place {
+    pub(crate) fn new(name: &str) -> Place {
+        let path = std::env::temp_dir().join(format!("sloth-chaos-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Place(path)
+    }
+
+    /// Writes a script whose `${DIR}` is a directory here.
+    pub(crate) fn script(&self, name: &str, sql: &str) -> PathBuf {
+        let path = self.0.join(format!("{name}.sql"));
+        std::fs::write(&path, sql.replace("${DIR}", self.0.join(name).to_str().unwrap())).unwrap();
+        path
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.0.join("state")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// `sloth run` of a script, with a state directory if given.
+pub(crate) fn start(script: &Path, state: Option<&Path>, parallelism: usize) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sloth"));
+    command.arg("run").arg(script).args(["--parallelism", &parallelism.to_string()]);
+    if let Some(state) = state {
+        command.arg("--state").arg(state);
+    }
+    let log = std::fs::File::options().create(true).append(true).open(script.with_extension("log")).unwrap();
+    command.stdout(Stdio::null()).stderr(log).env_remove("RUST_LOG").spawn().unwrap()
+}
+
+/// Runs a script to its end.
+pub(crate) fn finish(script: &Path, state: Option<&Path>) {
+    let status = start(script, state, 2).wait().unwrap();
+    assert!(status.success(), "{}", std::fs::read_to_string(script.with_extension("log")).unwrap());
+}
+
+pub(crate) fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+pub(crate) fn pause(ms: u64) {
+    std::thread::sleep(Duration::from_millis(ms));
+}
+
+/// The instants of a test.
+pub(crate) struct Dice {
+    rng: Rng,
+    pub(crate) kills: usize,
+}
+
+pub(crate) fn dice(test: &str, kills: usize) -> Dice {
+    let of = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<u64>().ok());
+    let seed = of("SEED").unwrap_or_else(|| Clock::System.now_ms() as u64);
+    let soak = std::env::var_os("SLOTH_SOAK").map_or(1, |_| 50);
+    println!("{test}: SEED={seed}");
+    Dice { rng: Rng::at(seed, 0), kills: of("KILLS").map_or(kills * soak, |n| n as usize) }
+}
+
+impl Dice {
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.rng.below(high - low)
+    }
+
+    /// Starts the job again and again, with another number of workers each time, and kills it. Gives how many times it
+    /// was still running when it was killed.
+    pub(crate) fn kill_again_and_again(&mut self, script: &Path, state: &Path) -> usize {
+        let mut killed = 0;
+        for round in 0..self.kills {
+            let mut job = start(script, Some(state), round % 3 + 1);
+            // Sometimes in the middle of the restore, sometimes of a checkpoint, sometimes later.
+            pause(self.between(50, 1500));
+            match job.try_wait().unwrap() {
+                None => killed += 1,
+                Some(status) => {
+                    assert!(status.success(), "{}", std::fs::read_to_string(script.with_extension("log")).unwrap());
+                }
+            }
+            let _ = job.kill();
+            job.wait().unwrap();
+        }
+        killed
+    }
+}
+
+/// The rows that the visible files of a directory tell of: inserts less deletions, with their numbers.
+pub(crate) fn rows_of(directory: &Path) -> BTreeMap<String, i64> {
+    let mut rows: BTreeMap<String, i64> = BTreeMap::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.file_name().unwrap().to_str().unwrap().starts_with("part-") {
+            continue;
+        }
+        for line in std::fs::read_to_string(&path).unwrap().lines() {
+            match serde_json::from_str::<Value>(line) {
+                Ok(change @ Value::Object(_)) => {
+                    for (image, weight) in [("before", -1), ("after", 1)] {
+                        if !change[image].is_null() {
+                            *rows.entry(change[image].to_string()).or_default() += weight;
+                        }
+                    }
+                }
+                _ => *rows.entry(line.to_owned()).or_default() += 1,
+            }
+        }
+    }
+    rows.retain(|_, weight| *weight != 0);
+    rows
+}
+
+/// Fails with the first differences.
+pub(crate) fn assert_same(what: &str, found: &BTreeMap<String, i64>, expected: &BTreeMap<String, i64>) {
+    let missing: Vec<_> = expected.iter().filter(|(row, n)| found.get(*row) != Some(n)).take(3).collect();
+    let wrong: Vec<_> = found.iter().filter(|(row, n)| expected.get(*row) != Some(n)).take(3).collect();
+    assert!(missing.is_empty() && wrong.is_empty(), "{what}: missing {missing:?}, wrong {wrong:?}");
+    assert!(!found.is_empty(), "{what} is empty");
+}
