@@ -1,9 +1,10 @@
 //! The store of a running job: two threads, one for the log and one for checkpoints, so that an upload holds no epoch back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use object_store::path::Path;
 use sloth_types::journal::{Checkpoint, Recovered};
@@ -14,6 +15,9 @@ use crate::manifest::{Manifest, StateFile};
 use crate::objects::Objects;
 use crate::recover::Claim;
 use crate::{layout, log, state};
+
+/// How often a run without work looks whether another one has taken over.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Keeps the log and the checkpoints of one run.
 pub struct Keeper {
@@ -143,7 +147,20 @@ impl Shared {
 
     /// Writes entries as they come; those that come while a segment is written share the next one.
     fn write_log(&self, entries: &Receiver<(Epoch, EpochEntry)>, mut segment: u64) {
-        while let Ok(first) = entries.recv() {
+        loop {
+            let first = match entries.recv_timeout(LOOK_EVERY) {
+                Ok(first) => first,
+                // A run that has nothing to log notices all the same that it is no longer in charge.
+                Err(RecvTimeoutError::Timeout) => match self.objects.exists(&layout::segment(segment)) {
+                    Ok(false) => continue,
+                    Ok(true) => return self.fail(fenced()),
+                    Err(error) => {
+                        tracing::warn!("the epoch log cannot be looked at: {error}");
+                        continue;
+                    }
+                },
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let mut group = vec![first];
             group.extend(entries.try_iter());
             let written = log::encode(self.generation, &group)

@@ -56,6 +56,15 @@ impl Objects {
         }
     }
 
+    /// True when there is an object of this name.
+    pub(crate) fn exists(&self, path: &Path) -> Result<bool> {
+        match self.runtime.block_on(self.store.head(path)) {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(failed("looked at", path, &error)),
+        }
+    }
+
     /// Reads an object.
     pub(crate) fn read(&self, path: &Path) -> Result<Bytes> {
         let read = async { self.store.get(path).await?.bytes().await };
