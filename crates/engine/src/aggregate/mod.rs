@@ -197,3 +197,6 @@ pub(crate) fn valid_rows(call: &AggregateCall, args: &[ArrayRef], filter: Option
     let argument = args.first().filter(|_| skip_nulls).and_then(|a| a.logical_nulls());
     NullBuffer::union(filter.as_ref(), argument.as_ref()).filter(|v| v.null_count() > 0)
 }
+
+#[cfg(test)]
+mod restore_tests;

@@ -158,3 +158,6 @@ impl<O: Operator> Operator for Restarting<O> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

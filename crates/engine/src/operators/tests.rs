@@ -7,9 +7,9 @@ use arrow::array::{AsArray, Int64Array, RecordBatch, TimestampMillisecondArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType};
 use datafusion::functions_aggregate::{count::count_udaf, min_max::max_udaf, sum::sum_udaf};
 use datafusion::physical_expr::expressions::Column;
-use sloth_plan::{AggregateCall, JobSettings, WindowSpec};
+use sloth_plan::{AggregateCall, WindowSpec};
+use sloth_types::Watermark;
 use sloth_types::rng::Rng;
-use sloth_types::{Epoch, Options, Watermark};
 
 use super::Operator;
 use super::panes::PaneRule;
@@ -19,10 +19,7 @@ use super::session_changes::SessionChangesOperator;
 use super::window::{WindowAggregateOperator, WindowParts};
 use super::window_assign::Panes;
 use crate::context::JobContext;
-use crate::coordinator::Completion;
 use crate::epoch::{EpochInfo, TimeDomain};
-use crate::failure::Failure;
-use crate::io::board::Board;
 use crate::message::Batch;
 use crate::state::groups::GroupsSpec;
 
@@ -153,14 +150,10 @@ fn run(seed: u64, operator: &mut dyn Operator, mut model: impl FnMut(&BTreeMap<R
         now += rng.between(0, 8);
         watermark = if last { Watermark::END } else { watermark.max(Watermark(now - rng.between(5, 20))) };
         let info = EpochInfo {
-            epoch: Epoch(number),
-            now_ms: 0,
             watermarks: vec![watermark],
             watermarks_before: vec![],
             splits: vec![1],
-            read_time: std::time::Duration::ZERO,
-            until: None,
-            checkpoint: false,
+            ..EpochInfo::alone(number)
         };
         let changes = if last { vec![] } else { world.changes(&mut rng, now) };
         let mut out = vec![];

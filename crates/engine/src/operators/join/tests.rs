@@ -8,8 +8,8 @@ use arrow::util::display::array_value_to_string;
 use datafusion::logical_expr::Operator as Op;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column};
 use sloth_plan::JoinExchange;
+use sloth_types::Watermark;
 use sloth_types::rng::Rng;
-use sloth_types::{Epoch, Watermark};
 
 use super::*;
 use crate::operators::restart::Restarting;
@@ -144,14 +144,10 @@ pub(crate) fn absorb(answer: &mut Answer, out: &[Batch], what: &str) {
 
 pub(crate) fn epoch(number: u64, before: i64, watermark: i64) -> EpochInfo {
     EpochInfo {
-        epoch: Epoch(number),
-        now_ms: 0,
-        read_time: std::time::Duration::ZERO,
         watermarks: vec![Watermark(watermark)],
         watermarks_before: vec![Watermark(before)],
         splits: vec![1],
-        until: None,
-        checkpoint: false,
+        ..EpochInfo::alone(number)
     }
 }
 
