@@ -12,6 +12,7 @@ use datafusion::scalar::ScalarValue;
 use sloth_plan::AggregateCall;
 use sloth_types::{Error, Result};
 
+use super::moments::row_accumulator;
 use super::{Accumulator, Input, Target};
 
 /// One DataFusion accumulator a slot.
@@ -49,14 +50,14 @@ impl Foreign {
     /// The accumulators of a call, without slots yet.
     pub(crate) fn new(call: &AggregateCall) -> Result<Self> {
         let expr = expression(call)?;
-        expr.create_accumulator().map_err(|e| failed(call, &e))?;
+        row_accumulator(&expr).map_err(|e| failed(call, &e))?;
         let state = expr.state_fields().map_err(|e| failed(call, &e))?;
         let state_types = state.iter().map(|f| f.data_type().clone()).collect();
         Ok(Foreign { expr, slots: vec![], state_types, output: call.output_type().clone() })
     }
 
     fn fresh(&self) -> Result<Box<dyn RowAccumulator>> {
-        self.expr.create_accumulator().map_err(|e| wrap(&e))
+        row_accumulator(&self.expr).map_err(|e| wrap(&e))
     }
 
     fn apply(
@@ -137,7 +138,7 @@ impl Accumulator for Foreign {
             // Some functions give their state away: put it back.
             let arrays: Vec<ArrayRef> =
                 state.iter().map(ScalarValue::to_array).collect::<Result<_, _>>().map_err(|e| wrap(&e))?;
-            let mut again = self.expr.create_accumulator().map_err(|e| wrap(&e))?;
+            let mut again = row_accumulator(&self.expr).map_err(|e| wrap(&e))?;
             again.merge_batch(&arrays).map_err(|e| wrap(&e))?;
             *accumulator = again;
             for (column, value) in columns.iter_mut().zip(state) {

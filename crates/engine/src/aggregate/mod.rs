@@ -14,6 +14,7 @@ mod exact;
 mod extreme;
 mod float_sum;
 mod foreign;
+pub(crate) mod moments;
 mod packed;
 mod replay;
 mod retract;

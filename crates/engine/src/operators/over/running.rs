@@ -13,6 +13,7 @@ use datafusion::scalar::ScalarValue;
 use sloth_plan::OverCall;
 
 use super::frames::{aggregate_of, arguments, failed, slices};
+use crate::aggregate::moments::row_accumulator;
 
 /// What the rows of a partition so far have come to.
 pub(super) enum Running {
@@ -44,7 +45,7 @@ impl Running {
 
     fn of(call: &OverCall) -> Result<Self> {
         let Some(standard) = call.expr.as_any().downcast_ref::<StandardWindowExpr>() else {
-            return Ok(Running::Total(aggregate_of(&call.expr)?.create_accumulator()?));
+            return Ok(Running::Total(row_accumulator(aggregate_of(&call.expr)?)?));
         };
         let function = standard.get_standard_func_expr().as_any().downcast_ref::<WindowUDFExpr>();
         let kind = match function.map(|f| f.fun().name()) {
@@ -163,7 +164,7 @@ impl Running {
 }
 
 fn merged(call: &OverCall, state: Vec<ArrayRef>) -> Result<Box<dyn Accumulator>> {
-    let mut accumulator = aggregate_of(&call.expr)?.create_accumulator()?;
+    let mut accumulator = row_accumulator(aggregate_of(&call.expr)?)?;
     accumulator.merge_batch(&state)?;
     Ok(accumulator)
 }
