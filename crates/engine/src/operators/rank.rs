@@ -22,7 +22,9 @@ use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
 use crate::state::ordered::{Located, OrderedRows, Spelled, Stamp, weight_at};
-use crate::state::snapshot::{Owner, Section, batches_of};
+use crate::state::snapshot::Section;
+
+mod snapshot;
 
 /// Ranks the rows whose partitions this worker owns.
 pub(crate) struct RankOperator {
@@ -39,8 +41,9 @@ pub(crate) struct RankOperator {
     touched: Touched,
     /// Slots of rows that went in this epoch: readable until its end.
     gone: Vec<u32>,
-    /// Partitions by the end of their window.
+    /// Partitions by the end of their window; and the window of each, as a partition may go and its number be used again.
     windows: BTreeMap<i64, Vec<u32>>,
+    window_of: Vec<i64>,
     /// Rows so far, where ties are by arrival.
     arrived: u64,
     buffer: Vec<u8>,
@@ -114,6 +117,7 @@ impl RankOperator {
             touched: Touched::default(),
             gone: vec![],
             windows: BTreeMap::new(),
+            window_of: vec![],
             arrived: 0,
             buffer: vec![],
             gauge: StateGauge::new(Arc::clone(&context)),
@@ -147,7 +151,7 @@ impl RankOperator {
             if let Some(ends) = &ends
                 && self.rows.len_of(partition) == 0
             {
-                self.windows.entry(ends.value(row)).or_default().push(partition);
+                self.begin_window(ends.value(row), partition);
             }
             self.touch(partition);
             self.change((&located, row), (&spelled, at), weight_at(batch.diffs.as_ref(), row), partition);
@@ -282,14 +286,29 @@ impl RankOperator {
         }
     }
 
+    /// A partition has got its first row.
+    fn begin_window(&mut self, end: i64, partition: u32) {
+        let place = partition as usize;
+        if self.window_of.len() <= place {
+            self.window_of.resize(place + 1, i64::MIN);
+        }
+        self.window_of[place] = end;
+        self.windows.entry(end).or_default().push(partition);
+    }
+
     /// Gives out and forgets the windows that the watermark has passed.
     fn close(&mut self, watermark: Watermark, out: &mut Output, closed: &mut Vec<u32>) {
         while let Some(entry) = self.windows.first_entry() {
             if !watermark.completes(*entry.key()) {
                 break;
             }
+            let (end, mut partitions) = entry.remove_entry();
+            // One whose rows have all been taken back may have begun twice, or be another window's by now.
+            partitions.sort_unstable();
+            partitions.dedup();
+            partitions.retain(|partition| self.window_of.get(*partition as usize) == Some(&end));
             let mut entries = vec![];
-            for partition in entry.remove() {
+            for partition in partitions {
                 entries.clear();
                 range(&self.rows, &self.rank, partition, &mut entries);
                 match self.rank.output && self.rank.function == RankFunction::RowNumber {
@@ -435,6 +454,11 @@ impl Operator for RankOperator {
         empty.sort_unstable();
         empty.dedup();
         for partition in empty {
+            if self.rows.len_of(partition) == 0
+                && let Some(window) = self.window_of.get_mut(partition as usize)
+            {
+                *window = i64::MIN;
+            }
             self.rows.forget(partition);
         }
         if any {
@@ -444,30 +468,10 @@ impl Operator for RankOperator {
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
-        let rows = self.rows.save(|_, _| Ok(vec![]))?;
-        Ok(vec![Section::new("rows", Owner::Key(self.rank.partition.clone()), rows)])
+        self.save_rows()
     }
 
-    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        let mut known = None;
-        for rows in batches_of(&mut state, "rows") {
-            let restored = self.rows.restore(&rows)?;
-            // The rows of a partition are on one worker: their order of arrival is told by their stamps.
-            let arrived = restored.stamps.iter().map(|stamp| match self.rank.ties {
-                Ties::Latest { .. } => !stamp,
-                _ => *stamp,
-            });
-            self.arrived = arrived.map(|stamp| stamp + 1).max().unwrap_or(0).max(self.arrived);
-            let Some(column) = self.rank.window_end else { continue };
-            let ends = millis(rows.column(column))?;
-            // The rows of a partition come one after the other.
-            for (partition, end) in restored.partitions.iter().zip(ends.values()) {
-                if known.replace(*partition) != Some(*partition) {
-                    self.windows.entry(*end).or_default().push(*partition);
-                }
-            }
-        }
-        self.gauge.set(self.rows.len(), self.rows.bytes());
-        Ok(())
+    fn restore(&mut self, state: Vec<Section>) -> Result<()> {
+        self.restore_rows(state)
     }
 }

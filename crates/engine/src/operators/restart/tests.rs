@@ -227,7 +227,7 @@ fn ranks_go_on() {
         // By arrival, rows come one by one and the number of a row is asked for.
         let plain = ties == Ties::Content;
         let function = if plain { functions[rng.below(3) as usize] } else { RankFunction::RowNumber };
-        let retracts = plain && !windowed && rng.chance(0.5);
+        let retracts = plain && rng.chance(0.5);
         let output = rng.chance(0.5);
         let partition =
             if windowed { vec![0, 4] } else { [vec![0], vec![], vec![0, 1]][rng.below(3) as usize].clone() };

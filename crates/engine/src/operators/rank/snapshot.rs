@@ -1,0 +1,38 @@
+//! Ranked rows as rows for a checkpoint, and back.
+
+use sloth_plan::Ties;
+use sloth_types::Result;
+
+use super::RankOperator;
+use crate::operators::window_assign::millis;
+use crate::state::snapshot::{Owner, Section, batches_of};
+
+impl RankOperator {
+    pub(super) fn save_rows(&self) -> Result<Vec<Section>> {
+        let rows = self.rows.save(|_, _| Ok(vec![]))?;
+        Ok(vec![Section::new("rows", Owner::Key(self.rank.partition.clone()), rows)])
+    }
+
+    pub(super) fn restore_rows(&mut self, mut state: Vec<Section>) -> Result<()> {
+        let mut known = None;
+        for rows in batches_of(&mut state, "rows") {
+            let restored = self.rows.restore(&rows)?;
+            // The rows of a partition are on one worker: their order of arrival is told by their stamps.
+            let arrived = restored.stamps.iter().map(|stamp| match self.rank.ties {
+                Ties::Latest { .. } => !stamp,
+                _ => *stamp,
+            });
+            self.arrived = arrived.map(|stamp| stamp + 1).max().unwrap_or(0).max(self.arrived);
+            let Some(column) = self.rank.window_end else { continue };
+            let ends = millis(rows.column(column))?;
+            // The rows of a partition come one after the other.
+            for (partition, end) in restored.partitions.iter().zip(ends.values()) {
+                if known.replace(*partition) != Some(*partition) {
+                    self.begin_window(*end, *partition);
+                }
+            }
+        }
+        self.gauge.set(self.rows.len(), self.rows.bytes());
+        Ok(())
+    }
+}
