@@ -378,7 +378,10 @@ impl Coordinator {
         let entry = self.replay.as_ref().and_then(|r| r.recovered.log.get((opened - first) as usize)).cloned();
         match entry {
             Some(entry) if !self.board.stopping() => {
-                Step::Open(self.announce(entry.now_ms, entry.watermarks, Some(entry.ends), false))
+                // A recovery is over soon; a replay for its own sake may make checkpoints of its own.
+                let own = self.replay.as_ref().is_some_and(|r| !r.then_live);
+                let checkpoint = own && self.durable.as_ref().is_some_and(|d| d.is_due(false));
+                Step::Open(self.announce(entry.now_ms, entry.watermarks, Some(entry.ends), checkpoint))
             }
             _ if behind > 0 => Step::Wait(None),
             None if self.replay.as_ref().is_some_and(|r| r.then_live) => {

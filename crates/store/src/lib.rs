@@ -27,3 +27,4 @@ pub use keeper::Keeper;
 pub use manifest::{Manifest, StateFile};
 pub use objects::Objects;
 pub use recover::{Claim, Inspection, claim, inspect};
+pub use state::{decode as decode_state, encode as encode_state};

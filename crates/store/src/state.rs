@@ -29,7 +29,10 @@ struct Table {
 }
 
 /// A state file as an object.
-pub(crate) fn encode(state: &OperatorState) -> Result<Bytes> {
+///
+/// # Errors
+/// When rows cannot be written as Arrow IPC.
+pub fn encode(state: &OperatorState) -> Result<Bytes> {
     let mut tables = vec![];
     let mut body = vec![];
     for section in &state.sections {
@@ -68,7 +71,7 @@ pub(crate) fn encode(state: &OperatorState) -> Result<Bytes> {
 ///
 /// # Errors
 /// When it is damaged.
-pub(crate) fn decode(object: &Bytes, name: &str) -> Result<OperatorState> {
+pub fn decode(object: &Bytes, name: &str) -> Result<OperatorState> {
     let mut payload = frame::unwrap(Kind::State, object, name)?;
     let damaged = |what: &str| Error::data(format!("'{name}' is damaged: {what}"));
     let end = payload.iter().position(|b| *b == b'\n').ok_or_else(|| damaged("it has no head"))?;

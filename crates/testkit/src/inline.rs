@@ -110,8 +110,18 @@ impl Source for Changes {
     fn open(&self, split: OpenSplit) -> Result<Box<dyn SplitReader>> {
         let splits = self.source.splits()?;
         let index = splits.iter().position(|s| *s == split.split).unwrap_or(0);
-        let diffs = self.diffs.get(index).cloned().unwrap_or_default();
-        Ok(Box::new(ChangesReader { reader: self.source.open(split)?, diffs: diffs.into() }))
+        let mut diffs: VecDeque<i64> = self.diffs.get(index).cloned().unwrap_or_default().into();
+        if let Some(from) = split.from {
+            // The signs of the lines before: as many as a reader from the beginning finds rows.
+            let mut before = self.source.open(OpenSplit { from: None, ..split.clone() })?;
+            let limit = ReadLimit { rows: usize::MAX, until: Some(from) };
+            while before.offset() < from
+                && let ReadOutcome::Rows(rows) = before.read(limit)?
+            {
+                diffs.drain(..rows.batch.num_rows());
+            }
+        }
+        Ok(Box::new(ChangesReader { reader: self.source.open(split)?, diffs }))
     }
 }
 

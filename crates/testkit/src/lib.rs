@@ -22,5 +22,6 @@ pub mod queries;
 pub mod random;
 pub mod run;
 pub mod shrink;
+pub mod store;
 pub mod tpch;
 pub mod twin;

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use sloth_engine::{EpochEntry, EpochLog, Job, JobOptions, Replay};
 use sloth_plan::JobPlan;
-use sloth_types::{Clock, ConnectorRegistry, Error};
+use sloth_types::journal::{Checkpoint, Recovered};
+use sloth_types::{Clock, ConnectorRegistry, Error, JobStore};
 
 use crate::capture::{Capture, Captured};
 use crate::changes::Tables;
 use crate::inline::Inline;
+use crate::store::MemoryStore;
 
 /// The wall clock of runs that do not choose one: 2024-11-11 00:00:00 UTC.
 pub const NOW_MS: i64 = 1_731_283_200_000;
@@ -26,6 +28,10 @@ pub struct Setup {
     pub one_in_flight: bool,
     /// Runs this log again.
     pub replay: Option<Vec<EpochEntry>>,
+    /// Makes a checkpoint after every epoch.
+    pub checkpoints: bool,
+    /// Goes on from this checkpoint; the log that is replayed is the one after it.
+    pub from: Option<Checkpoint>,
     /// The wall clock; one that stands at [`NOW_MS`] by default.
     pub clock: Option<Clock>,
     /// What the connector `changes` gives.
@@ -65,6 +71,8 @@ pub struct Outcome {
     pub bad_rows: u64,
     /// The epoch log, unless it was a replay.
     pub log: Vec<EpochEntry>,
+    /// The checkpoints, where they were asked for.
+    pub checkpoints: Vec<Checkpoint>,
     /// Why the job failed.
     pub error: Option<Error>,
 }
@@ -106,19 +114,25 @@ pub fn run(plan: &JobPlan, setup: &Setup) -> Outcome {
     }
     // Small epochs need no distance in a test.
     settings.epoch_min_interval = std::time::Duration::ZERO;
+    let never = std::time::Duration::from_secs(1 << 40);
+    settings.checkpoint_interval = if setup.checkpoints { std::time::Duration::ZERO } else { never };
     let capture = Capture::default();
     let mut connectors = connectors(&capture);
     if let Some(tables) = &setup.tables {
         connectors.register(Arc::new(tables.clone()));
     }
     // Recording makes epochs wait for each other: only where that is wanted or there is nothing to overlap.
-    let log = EpochLog::default();
+    let (log, store) = (EpochLog::default(), MemoryStore::default());
     let options = JobOptions {
         clock: setup.clock.clone().unwrap_or_else(|| Clock::manual(NOW_MS)),
         listeners: vec![],
         record: (setup.replay.is_none() && setup.parallelism <= 1).then(|| log.clone()),
-        replay: setup.replay.as_deref().map(Replay::of_log),
-        store: None,
+        replay: setup.replay.as_deref().map(|log| Replay {
+            recovered: Recovered { checkpoint: setup.from.clone(), log: log.to_vec() },
+            then_live: false,
+        }),
+        // State is taken up where there is a store.
+        store: (setup.checkpoints || setup.from.is_some()).then(|| Arc::new(store.clone()) as Arc<dyn JobStore>),
     };
     let (figures, error) = match Job::start(plan, &connectors, options) {
         Ok(job) => (Some(job.figures()), job.wait().err()),
@@ -129,6 +143,7 @@ pub fn run(plan: &JobPlan, setup: &Setup) -> Outcome {
         late_rows: figures.as_ref().map_or(0, |f| f.late_rows.get()),
         bad_rows: figures.map_or(0, |f| f.sources.iter().map(|s| s.bad_rows.get()).sum()),
         log: log.entries(),
+        checkpoints: store.checkpoints(),
         error,
     }
 }

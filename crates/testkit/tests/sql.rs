@@ -1,7 +1,8 @@
 //! Runs every script of `tests/sql` and the examples of `docs/sql.md`, and compares with the rows written in them.
 //!
 //! Each script runs at parallelism 1, along the same epoch log at 2 and 3 (where every sink must get the same bytes in the
-//! same order), and with epochs cut at random at 1 and 3 (where the rows must be the same).
+//! same order), with a checkpoint after every epoch, from two of these checkpoints on at 1 and 3 (the same bytes again), and
+//! with epochs cut at random at 1 and 3 (where the rows must be the same).
 //!
 //! `UPDATE_EXPECT=1` writes what came out into the files; `SQL=text` runs only the files whose name contains it;
 //! `SEED=n` repeats a random cut.
@@ -12,12 +13,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use sloth_plan::JobPlan;
 use sloth_testkit::case::{Case, Prepared};
 use sloth_testkit::document::Document;
 use sloth_testkit::paths;
 use sloth_testkit::run::{Outcome, Setup, run};
-use sloth_types::Clock;
 use sloth_types::rng::Rng;
+use sloth_types::{Clock, Epoch};
 
 fn scripts() -> Vec<PathBuf> {
     let wanted = std::env::var("SQL").unwrap_or_default();
@@ -109,10 +111,12 @@ fn check_ways(case: &Case, prepared: &Prepared, reference: &Outcome, rendered: &
         let replayed = run(plan, &Setup::replay(workers, &reference.log));
         same_sequences(reference, &replayed).map_err(|e| format!("replayed at parallelism {workers}: {e}"))?;
     }
-    if case.fixed_epochs {
-        return Ok(());
-    }
     let mut rng = Rng::new(seed);
+    if case.fixed_epochs {
+        return check_restart(plan, reference, &mut rng);
+    }
+    // Many small epochs, so that there is a middle to go on from.
+    check_restart(plan, &run(plan, &Setup::cut(1, 1 + rng.below(4) as usize, rng.next_u64())), &mut rng)?;
     for workers in [1, 3] {
         let setup = Setup::cut(workers, 1 + rng.below(6) as usize, rng.next_u64());
         let cut = run(plan, &setup);
@@ -123,6 +127,34 @@ fn check_ways(case: &Case, prepared: &Prepared, reference: &Outcome, rendered: &
         }
     }
     Ok(())
+}
+
+/// Makes checkpoints all the way, and goes on from two of them with other numbers of workers: what comes out from there on
+/// must be the same.
+fn check_restart(plan: &JobPlan, reference: &Outcome, rng: &mut Rng) -> Result<(), String> {
+    let whole = run(plan, &Setup { checkpoints: true, ..Setup::replay(2, &reference.log) });
+    same_sequences(reference, &whole).map_err(|e| format!("with checkpoints: {e}"))?;
+    for workers in [1, 3] {
+        let Some(count) = whole.checkpoints.len().checked_sub(1) else { return Err("no checkpoint was made".into()) };
+        let checkpoint = whole.checkpoints[rng.below(count as u64 + 1) as usize].clone();
+        let epoch = checkpoint.cut.epoch;
+        let log = reference.log.get(epoch.0 as usize..).unwrap_or_default();
+        let mut rest = run(plan, &Setup { from: Some(checkpoint), ..Setup::replay(workers, log) });
+        let mut expected = after(reference, epoch);
+        (expected.late_rows, expected.bad_rows) = (0, 0);
+        (rest.late_rows, rest.bad_rows) = (0, 0);
+        same_sequences(&expected, &rest).map_err(|e| format!("restored at epoch {epoch} by {workers} workers: {e}"))?;
+    }
+    Ok(())
+}
+
+/// What was written from an epoch on.
+fn after(outcome: &Outcome, epoch: Epoch) -> Outcome {
+    let mut sinks = outcome.sinks.clone();
+    for sink in &mut sinks {
+        sink.changes.retain(|(e, _)| *e >= epoch);
+    }
+    Outcome { sinks, late_rows: 0, bad_rows: 0, log: vec![], checkpoints: vec![], error: None }
 }
 
 fn same_sequences(expected: &Outcome, actual: &Outcome) -> Result<(), String> {
