@@ -60,6 +60,11 @@ pub(crate) struct TimeDomain {
 }
 
 impl TimeDomain {
+    /// The same time, by so much later.
+    pub(crate) fn behind(&self, ms: i64) -> TimeDomain {
+        TimeDomain { lag_ms: self.lag_ms.saturating_add(ms), ..self.clone() }
+    }
+
     /// The watermark at which windows fire in an epoch: the minimum over the sources.
     pub(crate) fn watermark(&self, epoch: &EpochInfo) -> Watermark {
         let minimum = self.held_back(minimum(&epoch.watermarks, &self.sources));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use sloth_plan::{JobPlan, NodeKind, SinkNode, SourceNode, SourceOrigin};
+use sloth_plan::{Every, JobPlan, NodeKind, SinkNode, SourceNode, SourceOrigin};
 use sloth_types::journal::Recovered;
 use sloth_types::metrics::{JobFigures, SinkFigures, SourceFigures};
 use sloth_types::sink::DurableSink;
@@ -281,8 +281,9 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
 
 fn by_clock(node: &sloth_plan::Node) -> bool {
     match &node.kind {
-        NodeKind::WindowAggregate(window) => window.proctime,
-        NodeKind::SessionAggregate(session) => session.proctime,
+        NodeKind::WindowAggregate(window) => window.proctime || window.emission.by_clock(),
+        NodeKind::SessionAggregate(session) => session.proctime || session.emission.by_clock(),
+        NodeKind::GroupAggregate(group) => matches!(group.every, Every::Millis(_)),
         NodeKind::Match(matching) => matching.proctime,
         NodeKind::WindowJoin(window) => window.proctime,
         _ => false,

@@ -36,6 +36,7 @@ use crate::operators::sink::{Exact, SinkOperator};
 use crate::operators::stages;
 use crate::operators::window::{WindowAggregateOperator, WindowParts};
 use crate::operators::window_assign::{Panes, assign, late_rows};
+use crate::operators::window_updates::WindowUpdatesOperator;
 use crate::pact;
 use crate::state::groups::GroupsSpec;
 
@@ -109,8 +110,8 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                     Ok(())
                 })
             }
-            NodeKind::LateRows(window) => {
-                let (window, time) = (window.clone(), domain(false, false));
+            NodeKind::LateRows(window, lateness_ms) => {
+                let (window, time) = (window.clone(), domain(false, false).behind(*lateness_ms));
                 stateless(&floor, first()?, "late rows", move |epoch, batch, out| {
                     out.extend(late_rows(&window, &batch, time.late_watermark(epoch))?);
                     Ok(())
@@ -135,10 +136,17 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 let retracts = node.inputs.first().is_some_and(|i| changes(plan, *i));
                 let spec = || GroupsSpec::new(&*input_schema()?, &keys, &window.calls, retracts);
                 let time = domain(window.proctime, window.cascaded);
-                let exchanged = two_phase(&floor, first()?, rule, spec()?, time.clone());
+                let late = time.behind(window.emission.lateness_ms);
+                let exchanged = two_phase(&floor, first()?, rule, spec()?, late);
                 let parts = WindowParts { spec: spec()?, rule, time, schema: Arc::clone(&node.schema) };
-                let operator = WindowAggregateOperator::new(parts, Arc::clone(&floor.context));
-                stateful(&floor, exchanged, "window aggregate", by_key_of(&keys), operator)
+                let context = Arc::clone(&floor.context);
+                if window.emission.is_final() {
+                    let operator = WindowAggregateOperator::new(parts, context);
+                    stateful(&floor, exchanged, "window aggregate", by_key_of(&keys), operator)
+                } else {
+                    let operator = WindowUpdatesOperator::new(parts, window.emission, context);
+                    stateful(&floor, exchanged, "window updates", by_key_of(&keys), operator)
+                }
             }
             NodeKind::SessionAggregate(session) => {
                 let retracts = node.inputs.first().is_some_and(|i| changes(plan, *i));
@@ -168,6 +176,8 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                     mode: node.mode.clone(),
                     totals: group.totals.clone(),
                     worker,
+                    every: group.every,
+                    time: domain(false, false),
                 };
                 let operator = GroupAggregateOperator::new(parts, Arc::clone(&floor.context))?;
                 stateful(&floor, exchanged, "group aggregate", by_key_of(&group.keys), operator)

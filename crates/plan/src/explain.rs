@@ -9,9 +9,11 @@ use arrow::datatypes::Schema;
 use sloth_types::ChangelogMode;
 
 use crate::aggregate::AggregateCall;
+use crate::emission::{self, Every};
+use crate::grouping::WindowSource;
 use crate::node::{
     BadRecordPolicy, JobPlan, Join, JoinExchange, JoinKind, Node, NodeId, NodeKind, SourceNode, SourceOrigin, Stage,
-    TemporalAt, TemporalJoin, WatermarkRule, WindowSource,
+    TemporalAt, TemporalJoin, WatermarkRule,
 };
 
 /// The plan as an indented tree for each sink. A node that several sinks use is printed once and referred to as `#n`.
@@ -86,7 +88,8 @@ fn headline(node: &Node, input: Option<&Node>) -> String {
             TemporalAt::Now { .. } => format!("LookupJoin {:?}", temporal.join.kind),
         },
         NodeKind::SingleRow => "SingleRow".to_owned(),
-        NodeKind::LateRows(w) => format!("LateRows behind {}", w.window),
+        NodeKind::LateRows(w, 0) => format!("LateRows behind {}", w.window),
+        NodeKind::LateRows(w, ms) => format!("LateRows behind {} and {} more", w.window, crate::window::Millis(*ms)),
         NodeKind::BadRecords => "BadRecords".to_owned(),
         NodeKind::Sink(sink) => {
             format!("Sink {} ({})", sink.table.name, sink.table.options.get("connector").unwrap_or("?"))
@@ -112,19 +115,24 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
         NodeKind::WindowAggregate(w) => {
             calls(&w.calls, &mut lines);
             exchange(&w.keys, &w.calls, input, plan, &mut lines);
-            lines.push(format!("emits when the watermark passes a window's end; {}", clock(plan, node, w.proctime)));
-            lines.push("state: open windows, one entry per key and pane; freed when the window closes".to_owned());
+            lines.push(emission::line(&w.emission, "window", &clock(plan, node, w.proctime)));
+            let entry = if w.emission.is_final() { "pane" } else { "window" };
+            let freed = emission::freed(&w.emission, "window");
+            lines.push(format!("state: open windows, one entry per key and {entry}; {freed}"));
         }
         NodeKind::SessionAggregate(s) => {
             calls(&s.calls, &mut lines);
             exchange(&s.keys, &[], input, plan, &mut lines);
-            lines.push(format!("emits when the watermark passes a session's end; {}", clock(plan, node, s.proctime)));
-            lines.push("state: open sessions of each key; freed when the session closes".to_owned());
+            lines.push(emission::line(&s.emission, "session", &clock(plan, node, s.proctime)));
+            lines.push(format!("state: open sessions of each key; {}", emission::freed(&s.emission, "session")));
         }
         NodeKind::GroupAggregate(g) => {
             calls(&g.calls, &mut lines);
             exchange(&g.keys, &g.calls, input, plan, &mut lines);
-            lines.push("emits the changed groups of every epoch".to_owned());
+            lines.push(match g.every {
+                Every::Epoch => "emits the changed groups of every epoch".to_owned(),
+                every => format!("emits the groups that have changed {every}"),
+            });
             lines.push(if g.keys.is_empty() {
                 "state: one group".to_owned()
             } else {

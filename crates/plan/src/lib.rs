@@ -5,7 +5,9 @@
 
 pub mod aggregate;
 pub mod changelog;
+pub mod emission;
 pub mod explain;
+pub mod grouping;
 mod identity;
 pub mod node;
 pub mod over;
@@ -16,11 +18,12 @@ pub mod settings;
 pub mod window;
 
 pub use aggregate::{AggregateCall, CallOrder};
+pub use emission::{Emission, Every};
+pub use grouping::{GroupAggregate, SessionAggregate, WindowAggregate, WindowSource};
 pub use node::{
-    BadRecordPolicy, GroupAggregate, IntervalJoin, JobPlan, Join, JoinExchange, JoinKind, Materialize, Node, NodeId,
-    NodeKind, Normalize, SessionAggregate, SetOperation, SinkNode, SourceNode, SourceOrigin, Stage, TemporalAt,
-    TemporalJoin, UnnestColumn, WatermarkRule, WindowAggregate, WindowAssign, WindowJoin, WindowSource,
-    bad_record_schema,
+    BadRecordPolicy, IntervalJoin, JobPlan, Join, JoinExchange, JoinKind, Materialize, Node, NodeId, NodeKind,
+    Normalize, SetOperation, SinkNode, SourceNode, SourceOrigin, Stage, TemporalAt, TemporalJoin, UnnestColumn,
+    WatermarkRule, WindowAssign, WindowJoin, bad_record_schema,
 };
 pub use over::{Over, OverCall, OverEmission, Reach};
 pub use rank::{OrderColumn, Rank, RankFunction, Ties};

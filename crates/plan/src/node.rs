@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::physical_plan::PhysicalExpr;
 use sloth_types::{ChangelogMode, TableSpec};
 
-use crate::aggregate::AggregateCall;
+use crate::grouping::{GroupAggregate, SessionAggregate, WindowAggregate};
 use crate::over::Over;
 use crate::rank::Rank;
 use crate::settings::JobSettings;
@@ -85,8 +85,9 @@ pub enum NodeKind {
     TemporalJoin(Box<TemporalJoin>),
     /// Passes its input on, and fails when that has more than one row at an epoch's end.
     SingleRow,
-    /// Passes only the rows that are late for every window they belong to.
-    LateRows(WindowAssign),
+    /// Passes only the rows that are late for every window they belong to, and by more than the lateness (in
+    /// milliseconds) that is allowed.
+    LateRows(WindowAssign, i64),
     /// Passes the bad records of the source (columns: raw, split, place, error), whatever its rows.
     BadRecords,
     /// Writes a table.
@@ -197,70 +198,6 @@ pub struct WindowAssign {
     pub window: WindowSpec,
     /// Timestamp column of the input.
     pub time: usize,
-}
-
-/// Where the windows of a [`WindowAggregate`] come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WindowSource {
-    /// Computed from a timestamp column.
-    Time {
-        /// Which windows.
-        window: WindowSpec,
-        /// The column.
-        column: usize,
-    },
-    /// Already columns of the input (a window over a window's result, or an explicit window TVF).
-    Columns {
-        /// `window_start`.
-        start: usize,
-        /// `window_end`.
-        end: usize,
-    },
-}
-
-/// Aggregation by window and key. Output columns: window_start, window_end, window_time, keys, results.
-#[derive(Clone, Debug)]
-pub struct WindowAggregate {
-    /// The windows.
-    pub source: WindowSource,
-    /// Key columns of the input.
-    pub keys: Vec<usize>,
-    /// The results.
-    pub calls: Vec<AggregateCall>,
-    /// The time is processing time: windows close by the wall clock, and no row is late.
-    pub proctime: bool,
-    /// True when the input was made by another window: rows made by the firing of an epoch are judged against the
-    /// watermark before it.
-    pub cascaded: bool,
-}
-
-/// Aggregation by session window and key. Output columns as [`WindowAggregate`].
-#[derive(Clone, Debug)]
-pub struct SessionAggregate {
-    /// Timestamp column of the input.
-    pub time: usize,
-    /// The gap that ends a session.
-    pub gap_ms: i64,
-    /// Key columns of the input.
-    pub keys: Vec<usize>,
-    /// The results.
-    pub calls: Vec<AggregateCall>,
-    /// The time is processing time: windows close by the wall clock, and no row is late.
-    pub proctime: bool,
-    /// As [`WindowAggregate::cascaded`].
-    pub cascaded: bool,
-}
-
-/// Aggregation by key without a window. Output columns: keys, results.
-#[derive(Clone, Debug)]
-pub struct GroupAggregate {
-    /// Key columns of the input.
-    pub keys: Vec<usize>,
-    /// The results.
-    pub calls: Vec<AggregateCall>,
-    /// Keys of the groups that are there without any row: the grand totals of grouping sets. (Without keys the only group
-    /// is always there.)
-    pub totals: Option<RecordBatch>,
 }
 
 /// Which rows a [`Join`] gives.
@@ -461,7 +398,13 @@ impl JobPlan {
     /// How far behind the watermark of its sources the rows of a node may be.
     pub fn lag_ms(&self, node: NodeId) -> i64 {
         let Some(node) = self.nodes.get(node) else { return 0 };
-        let own = if let NodeKind::IntervalJoin(interval) = &node.kind { interval.lag_ms() } else { 0 };
+        let own = match &node.kind {
+            NodeKind::IntervalJoin(interval) => interval.lag_ms(),
+            // Closed windows are corrected.
+            NodeKind::WindowAggregate(window) => window.emission.lateness_ms,
+            NodeKind::SessionAggregate(session) => session.emission.lateness_ms,
+            _ => 0,
+        };
         own + node.inputs.iter().map(|input| self.lag_ms(*input)).max().unwrap_or(0)
     }
 

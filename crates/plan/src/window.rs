@@ -65,7 +65,7 @@ impl fmt::Display for WindowSpec {
 }
 
 /// Shows a duration in the largest unit that divides it.
-struct Millis(i64);
+pub(crate) struct Millis(pub(crate) i64);
 
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,17 +1,18 @@
-//! Aggregation by key without windows: keeps every group, and emits at an epoch's end how the groups have changed.
+//! Aggregation by key without windows: keeps every group, and tells at an epoch's end how the groups have changed.
 
 use std::sync::Arc;
 
-use arrow::array::{Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
-use sloth_types::{ChangelogMode, Result};
+use sloth_plan::Every;
+use sloth_types::{ChangelogMode, Result, Watermark};
 
 use super::Operator;
-use super::delta::changed;
-use super::window::fit;
+use super::pace::Pace;
+use super::touched::{Net, Touched};
 use crate::context::{JobContext, StateGauge};
-use crate::epoch::EpochInfo;
+use crate::epoch::{EpochInfo, TimeDomain};
 use crate::hash::{KeyHasher, worker_of};
 use crate::message::Batch;
 use crate::state::groups::{Groups, GroupsSpec};
@@ -25,6 +26,8 @@ pub(crate) struct GroupAggregateOperator {
     ordered: bool,
     waiting: Vec<Batch>,
     touched: Touched,
+    pace: Pace,
+    time: TimeDomain,
     /// What is said of a replaced row: nothing, or its retraction.
     upsert: bool,
     /// Groups of this worker that are there without any row: the only group where there are no keys, grand totals.
@@ -36,17 +39,6 @@ pub(crate) struct GroupAggregateOperator {
     gauge: StateGauge,
 }
 
-/// The groups that an epoch has touched, with their results before it.
-#[derive(Default)]
-struct Touched {
-    slots: Vec<u32>,
-    marks: Vec<bool>,
-    /// Whether the group existed before.
-    alive: Vec<bool>,
-    /// Keys and results before, in pieces that follow `slots`.
-    before: Vec<RecordBatch>,
-}
-
 /// How a group aggregation is made.
 pub(crate) struct GroupParts {
     pub(crate) spec: GroupsSpec,
@@ -56,12 +48,16 @@ pub(crate) struct GroupParts {
     pub(crate) totals: Option<RecordBatch>,
     /// Which worker of how many this is.
     pub(crate) worker: (usize, usize),
+    /// How often changes are told.
+    pub(crate) every: Every,
+    /// When the input has ended.
+    pub(crate) time: TimeDomain,
 }
 
 impl GroupAggregateOperator {
     /// No groups yet.
     pub(crate) fn new(parts: GroupParts, context: Arc<JobContext>) -> Result<Self> {
-        let GroupParts { mut spec, schema, mode, totals, worker } = parts;
+        let GroupParts { mut spec, schema, mode, totals, worker, every, time } = parts;
         let mut groups = spec.groups()?;
         let totals = own_totals(&mut spec, &mut groups, totals, worker)?;
         let ordered = spec.calls.iter().any(sloth_plan::AggregateCall::order_sensitive);
@@ -71,6 +67,8 @@ impl GroupAggregateOperator {
             ordered,
             waiting: vec![],
             touched: Touched::default(),
+            pace: Pace::new(every),
+            time,
             upsert: matches!(mode, ChangelogMode::Upsert { .. }),
             totals,
             totals_told: false,
@@ -99,78 +97,29 @@ impl GroupAggregateOperator {
         Ok(())
     }
 
-    /// Notes groups that this epoch touches for the first time, and their results so far. Slots from `known` on are new.
+    /// Notes the groups that are about to change, and their results so far. Slots from `known` on are new.
     fn touch(&mut self, slots: &[u32], known: usize) -> Result<()> {
-        let touched = &mut self.touched;
-        touched.marks.resize(self.groups.keys.slots(), false);
-        let start = touched.slots.len();
-        for slot in slots {
-            let mark = &mut touched.marks[*slot as usize];
-            if !*mark {
-                *mark = true;
-                touched.slots.push(*slot);
-                let alive = if self.totals.contains(slot) {
-                    self.totals_told
-                } else if self.spec.retracts() {
-                    self.groups.is_alive(*slot)
-                } else {
-                    (*slot as usize) < known
-                };
-                touched.alive.push(alive);
-            }
-        }
-        if start < touched.slots.len() {
-            let columns = self.groups.results(&self.spec, &touched.slots[start..])?;
-            touched.before.push(fit(&self.schema, columns)?);
-        }
-        Ok(())
+        let (totals, told, retracts) = (&self.totals, self.totals_told, self.spec.retracts());
+        let alive = |groups: &Groups, slot: u32| match totals.contains(&slot) {
+            true => told,
+            false if retracts => groups.is_alive(slot),
+            false => (slot as usize) < known,
+        };
+        self.touched.touch(&self.spec, &mut self.groups, &self.schema, slots, alive)
     }
 
-    /// The changes of the epoch's groups.
+    /// The changes of the groups since they were last told.
     fn changes(&mut self, out: &mut Vec<Batch>) -> Result<()> {
-        let Touched { slots, alive, before, mut marks } = std::mem::take(&mut self.touched);
-        for slot in &slots {
-            marks[*slot as usize] = false;
-        }
-        self.touched.marks = marks;
-        if slots.is_empty() {
-            return Ok(());
-        }
-        let before = concat_batches(&self.schema, &before)?;
-        let columns = self.groups.results(&self.spec, &slots)?;
-        let after = fit(&self.schema, columns)?;
-        let keys = self.spec.keys.len();
-        let differs = changed(&before.columns()[keys..], &after.columns()[keys..], slots.len())?;
-        let (mut minus, mut plus) = (vec![], vec![]);
-        for (row, slot) in slots.iter().enumerate() {
-            let (was, is) = (alive[row], self.is_alive(*slot));
-            if was && (!is || (differs[row] && !self.upsert)) {
-                minus.push(row as u32);
-            }
-            if is && (!was || differs[row]) {
-                plus.push(row as u32);
-            }
-            if !is {
-                self.groups.remove(*slot);
+        let totals = &self.totals;
+        let alive = |groups: &Groups, slot: u32| totals.contains(&slot) || groups.is_alive(slot);
+        let (slots, net) = self.touched.take(&self.spec, &mut self.groups, &self.schema, self.upsert, alive)?;
+        for slot in slots {
+            if !alive(&self.groups, slot) {
+                self.groups.remove(slot);
             }
         }
-        let deletes = minus.len();
-        let parts = [
-            take_record_batch(&before, &UInt32Array::from(minus))?,
-            take_record_batch(&after, &UInt32Array::from(plus))?,
-        ];
-        let rows = concat_batches(&self.schema, &parts)?;
-        if rows.num_rows() == 0 {
-            return Ok(());
-        }
-        let diffs = (deletes > 0)
-            .then(|| (0..rows.num_rows()).map(|row| if row < deletes { -1 } else { 1 }).collect::<Int64Array>());
-        out.push(Batch::changes(rows, diffs));
+        out.extend(net.map(|Net { rows, diffs }| Batch::changes(rows, diffs)));
         Ok(())
-    }
-
-    fn is_alive(&self, slot: u32) -> bool {
-        self.totals.contains(&slot) || self.groups.is_alive(slot)
     }
 }
 
@@ -211,7 +160,7 @@ impl Operator for GroupAggregateOperator {
         self.add(&batch)
     }
 
-    fn on_epoch_end(&mut self, _: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
+    fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.sort_by_key(|b| b.place);
         for batch in waiting {
@@ -222,19 +171,27 @@ impl Operator for GroupAggregateOperator {
             let totals = self.totals.clone();
             self.touch(&totals, 0)?;
         }
-        let any = !self.touched.slots.is_empty();
-        self.changes(out)?;
-        if any {
-            self.totals_told = true;
-            self.gauge.set(self.groups.keys.len(), self.groups.bytes());
+        let due = self.pace.due(epoch) || self.time.watermark(epoch) == Watermark::END;
+        if self.touched.is_empty() {
+            return Ok(());
         }
+        if due {
+            self.changes(out)?;
+            self.totals_told = true;
+        }
+        self.gauge.set(self.groups.keys.len(), self.groups.bytes() + self.touched.bytes());
         Ok(())
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
         let slots = self.groups.keys.live();
         let rows = self.groups.save(&self.spec, 0, &slots)?;
-        let mut sections = vec![Section::new("groups", self.spec.owner(), rows)];
+        let touched = self.touched.save(&self.schema, 0)?;
+        let mut sections = vec![
+            Section::new("groups", self.spec.owner(), rows),
+            Section::new("touched", Touched::owner(&self.spec), vec![touched]),
+            self.pace.save("pace")?,
+        ];
         if self.totals_told && !self.totals.is_empty() {
             // Workers that own none of them do not know.
             sections.push(number("totals told", 1)?);
@@ -247,6 +204,10 @@ impl Operator for GroupAggregateOperator {
             let groups = self.spec.prepare_partial(&rows)?;
             self.groups.merge(&groups, 0..rows.num_rows(), &mut self.buffer)?;
         }
+        for rows in batches_of(&mut state, "touched") {
+            self.touched.restore(&mut self.spec, &mut self.groups, &self.schema, &rows)?;
+        }
+        self.pace.restore(&mut state, "pace")?;
         self.totals_told = take_number(&mut state, "totals told")?.is_some();
         self.gauge.set(self.groups.keys.len(), self.groups.bytes());
         Ok(())

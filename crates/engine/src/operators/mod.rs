@@ -11,6 +11,7 @@ pub(crate) mod lookup_join;
 pub(crate) mod materialize;
 pub(crate) mod normalize;
 pub(crate) mod over;
+pub(crate) mod pace;
 pub(crate) mod panes;
 pub(crate) mod pattern;
 pub(crate) mod rank;
@@ -22,10 +23,12 @@ pub(crate) mod single_row;
 pub(crate) mod sink;
 pub(crate) mod stages;
 pub(crate) mod temporal_join;
+pub(crate) mod touched;
 pub(crate) mod unnest;
 pub(crate) mod window;
 pub(crate) mod window_assign;
 pub(crate) mod window_join;
+pub(crate) mod window_updates;
 
 use sloth_types::Result;
 

@@ -1,5 +1,7 @@
 //! Windows over rows that are taken back, against naive models.
 
+mod updates;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -50,6 +50,15 @@ impl Panes {
         }
     }
 
+    /// Start of the window that ends at a time.
+    pub(crate) fn start_of(&self, end: i64) -> i64 {
+        match self.window {
+            WindowSpec::Hop { size_ms, .. } => end - size_ms,
+            WindowSpec::Cumulate { max_ms, offset_ms, .. } => align(end - 1, max_ms, offset_ms),
+            _ => end - self.pane_ms,
+        }
+    }
+
     /// True when no window at all holds a pane: hops that are further apart than they are long leave gaps.
     pub(crate) fn in_gap(&self, pane: i64) -> bool {
         self.last_end(pane) <= pane
@@ -241,6 +250,7 @@ mod tests {
                 let pane = panes.pane_of(time);
                 let all: Vec<_> = panes.windows_of(pane, i64::MIN, i64::MAX).collect();
                 assert_eq!(all, naive, "{spec} {time}");
+                assert!(all.iter().all(|(start, end)| panes.start_of(*end) == *start), "{spec} {time}");
                 let some: Vec<_> = panes.windows_of(pane, time, time + 5).collect();
                 naive.retain(|w| w.1 > time && w.1 <= time + 5);
                 assert_eq!(some, naive, "{spec} {time}");

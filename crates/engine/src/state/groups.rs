@@ -131,6 +131,9 @@ impl GroupsSpec {
     }
 }
 
+/// Is told the slots that are about to change.
+pub(crate) type Seen<'a> = &'a mut dyn FnMut(&mut Groups, &[u32]) -> Result<()>;
+
 /// A key table and its accumulators.
 pub(crate) struct Groups {
     pub(crate) keys: KeyTable,
@@ -171,6 +174,45 @@ impl Groups {
                 RowSet::Range(range) => accumulator.update(&input.slice(range.start, range.len()), target)?,
                 RowSet::List(list) => accumulator.update(&take_input(input, list)?, target)?,
             }
+        }
+        Ok(())
+    }
+
+    /// Adds rows as [`Groups::update`] does; `seen` is told their slots before anything changes.
+    pub(crate) fn update_seen(
+        &mut self,
+        batch: &Prepared,
+        rows: &RowSet<'_>,
+        slots: &mut Vec<u32>,
+        seen: Seen<'_>,
+    ) -> Result<()> {
+        self.intern(&batch.keys, rows, slots);
+        seen(self, slots)?;
+        self.update(batch, rows, slots)
+    }
+
+    /// Adds partials; `seen` is told their slots before anything changes.
+    pub(crate) fn merge_seen(
+        &mut self,
+        batch: &PreparedPartial,
+        rows: &RowSet<'_>,
+        slots: &mut Vec<u32>,
+        seen: Seen<'_>,
+    ) -> Result<()> {
+        self.intern(&batch.keys, rows, slots);
+        seen(self, slots)?;
+        let list: Vec<u32> = match rows {
+            RowSet::Range(range) => range.clone().map(|row| row as u32).collect(),
+            RowSet::List(list) => list.to_vec(),
+        };
+        let target = if matches!(batch.keys, EncodedKeys::None) { Target::One(0) } else { Target::Each(slots) };
+        if let (Some(counts), Some(weights)) = (&mut self.rows, &batch.rows) {
+            list.iter().enumerate().for_each(|(i, row)| counts[target.slot(i)] += weights.value(*row as usize));
+        }
+        let indices = UInt32Array::from(list);
+        for (accumulator, states) in self.accumulators.iter_mut().zip(&batch.states) {
+            let part: Vec<ArrayRef> = states.iter().map(|s| take(s, &indices, None)).collect::<Result<_, _>>()?;
+            accumulator.merge(&part, target)?;
         }
         Ok(())
     }

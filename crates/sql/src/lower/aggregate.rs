@@ -12,7 +12,8 @@ use datafusion::logical_expr::{Aggregate, Expr};
 use datafusion::physical_expr::expressions::{Column as ColumnExpr, Literal};
 use datafusion::physical_plan::PhysicalExpr;
 use sloth_plan::{
-    AggregateCall, GroupAggregate, Node, NodeKind, SessionAggregate, Stage, WindowAggregate, WindowSource, WindowSpec,
+    AggregateCall, Emission, GroupAggregate, Node, NodeKind, SessionAggregate, Stage, WindowAggregate, WindowSource,
+    WindowSpec,
 };
 use sloth_types::{ChangelogMode, Error, Result};
 
@@ -291,8 +292,14 @@ impl Lowering<'_> {
 
     fn add_aggregate(&mut self, input: Relation, aggregate: &Aggregate, parts: Parts) -> Result<Relation> {
         let Parts { shape, spec, proctime, time_type, window_columns, keys, calls, grouping } = parts;
+        let emission = match spec {
+            // Sessions give their results when they close.
+            Some(WindowSpec::Session { .. }) => Emission::default(),
+            _ if proctime => self.emission.of_clock(),
+            _ => self.emission,
+        };
         if !proctime && let Some(spec) = spec {
-            self.note_late(input.lineage.as_ref(), &input.sources, spec)?;
+            self.note_late(input.lineage.as_ref(), &input.sources, spec, emission.lateness_ms)?;
         }
         let read = self.schema_of(input.node);
         let stamp = DataType::Timestamp(TimeUnit::Millisecond, None);
@@ -317,6 +324,7 @@ impl Lowering<'_> {
                 calls,
                 proctime,
                 cascaded,
+                emission,
             }),
             (Some(window), _) => NodeKind::WindowAggregate(WindowAggregate {
                 source: WindowSource::Time { window, column: first(&window_columns) },
@@ -324,6 +332,7 @@ impl Lowering<'_> {
                 calls,
                 proctime,
                 cascaded,
+                emission,
             }),
             (None, true) => NodeKind::WindowAggregate(WindowAggregate {
                 source: WindowSource::Columns {
@@ -334,19 +343,24 @@ impl Lowering<'_> {
                 calls,
                 proctime,
                 cascaded,
+                emission,
             }),
             (None, false) => {
                 let fields = keys.iter().map(|k| read.field(*k).clone()).collect::<Vec<_>>();
                 let totals = grouping.as_ref().map_or(&[][..], |id| &id.totals);
-                NodeKind::GroupAggregate(GroupAggregate { keys, calls, totals: total_keys(fields, totals)? })
+                let totals = total_keys(fields, totals)?;
+                NodeKind::GroupAggregate(GroupAggregate { keys, calls, totals, every: self.emission.updates })
             }
         };
         let offset = if windowed { 3 } else { 0 };
-        let mode = match windowed || (distinct && !input.changes()) {
+        let final_window = windowed && emission.is_final();
+        let mode = match final_window || (distinct && !input.changes()) {
             true => ChangelogMode::Append,
             false => ChangelogMode::Retract,
         };
-        let unique = (!windowed).then(|| (0..key_width).collect::<Vec<_>>());
+        // No two windows of a key have the same end.
+        let bound = windowed.then_some(1);
+        let unique = (!final_window).then(|| bound.into_iter().chain(offset..offset + key_width).collect::<Vec<_>>());
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         let sources = input.sources.clone();
         let node = self.plan.add(Node {
@@ -362,6 +376,9 @@ impl Lowering<'_> {
         let id = self.windows;
         if proctime {
             self.clocked.insert(id);
+        }
+        if matches!(spec, None | Some(WindowSpec::Cumulate { .. })) {
+            self.growing.insert(id);
         }
         let mut picks: Vec<(usize, Role)> = shape
             .slots

@@ -7,6 +7,7 @@
 mod aggregate;
 mod call;
 mod changes;
+mod emission;
 mod extension;
 mod join;
 mod match_recognize;
@@ -30,7 +31,7 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, DFSchema, TableReference};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::PhysicalExpr;
-use sloth_plan::{JobPlan, JobSettings, Node, NodeId, NodeKind, SinkNode, SourceOrigin, Stage, UnnestColumn};
+use sloth_plan::{Emission, JobPlan, JobSettings, Node, NodeId, NodeKind, SinkNode, SourceOrigin, Stage, UnnestColumn};
 use sloth_types::{ChangelogMode, Error, Options, Result, TableSpec};
 
 use crate::session::{Query, Session};
@@ -54,11 +55,14 @@ pub fn lower(session: &Session, queries: &[Query]) -> Result<JobPlan> {
         late: vec![],
         windows: 0,
         clocked: HashSet::new(),
+        growing: HashSet::new(),
         query: None,
+        emission: Emission::default(),
         shared: shared::Shared::of(queries),
     };
     for query in queries {
         lowering.query = Some(query.clone());
+        lowering.emission = query.emission;
         lowering.lower_query(query).map_err(|e| e.at(query.span.clone()))?;
     }
     lowering.query = None;
@@ -78,7 +82,11 @@ struct Lowering<'s> {
     windows: usize,
     /// The windows of processing time among them.
     clocked: HashSet<usize>,
+    /// Those of which several may have the same start.
+    growing: HashSet<usize>,
     query: Option<Query>,
+    /// When the results of the query are given out.
+    emission: Emission,
     /// Plans that occur several times: they are carried out once.
     shared: shared::Shared,
 }
@@ -87,6 +95,7 @@ impl Lowering<'_> {
     fn lower_query(&mut self, query: &Query) -> Result<()> {
         let relation = self.relation(&query.plan)?;
         let relation = self.materialize(relation)?;
+        self.check_emission(query, &relation)?;
         let table = match &query.sink {
             Some(table) => strip_own_options(&table.spec),
             None => TableSpec {
@@ -124,11 +133,11 @@ impl Lowering<'_> {
     }
 
     fn relation(&mut self, plan: &LogicalPlan) -> Result<Relation> {
-        if let Some(found) = self.shared.get(plan) {
+        if let Some(found) = self.shared.get(plan, self.emission) {
             return Ok(found);
         }
         let relation = self.fresh_relation(plan)?;
-        Ok(self.shared.keep(plan, relation))
+        Ok(self.shared.keep(plan, self.emission, relation))
     }
 
     fn fresh_relation(&mut self, plan: &LogicalPlan) -> Result<Relation> {
@@ -248,8 +257,10 @@ impl Lowering<'_> {
             fields.push(Field::new(field.name(), data_type, true));
             from.push(column);
         }
+        let place = |column: usize| from.iter().position(|f| *f == Some(column));
         let key = input.key.as_ref().and_then(|key| {
-            key.iter().map(|k| from.iter().position(|f| *f == Some(*k))).collect::<Option<Vec<usize>>>()
+            let kept = |k: &usize| place(*k).or_else(|| self.other_bounds(&input, *k).into_iter().find_map(place));
+            key.iter().map(kept).collect::<Option<Vec<usize>>>()
         });
         let mut pending = input.pending.clone();
         if let Some(pending) = &mut pending {

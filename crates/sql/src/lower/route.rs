@@ -31,6 +31,7 @@ pub(super) struct Lineage {
 pub(super) struct LateBranch {
     lineage: Lineage,
     window: WindowSpec,
+    lateness_ms: i64,
     table: String,
 }
 
@@ -48,6 +49,7 @@ impl Lowering<'_> {
         lineage: Option<&Lineage>,
         sources: &[NodeId],
         window: WindowSpec,
+        lateness_ms: i64,
     ) -> Result<()> {
         for source in sources {
             let Some((_, table)) = self.scans.sources.values().find(|(node, _)| node == source) else { continue };
@@ -68,7 +70,7 @@ impl Lowering<'_> {
                     "Filter on the table's own columns, or leave 'late-rows' out (late rows are counted all the same).",
                 ));
             };
-            self.late.push(LateBranch { lineage: lineage.clone(), window, table: to });
+            self.late.push(LateBranch { lineage: lineage.clone(), window, lateness_ms, table: to });
         }
         Ok(())
     }
@@ -112,7 +114,7 @@ fn late_branch(lowering: &mut Lowering<'_>, branch: &LateBranch) -> Result<NodeI
     };
     let filtered = add(lowering, NodeKind::Map(stages), *source);
     let assign = WindowAssign { window: branch.window, time: *time };
-    let late = add(lowering, NodeKind::LateRows(assign), filtered);
+    let late = add(lowering, NodeKind::LateRows(assign, branch.lateness_ms), filtered);
     fit_to_table(lowering, late, &branch.table)
 }
 

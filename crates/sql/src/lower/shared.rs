@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 
+use sloth_plan::Emission;
+
 use super::relation::Relation;
 use crate::session::Query;
 
 /// The plans that are worth it, with what they have become.
 #[derive(Default)]
 pub(super) struct Shared {
-    relations: HashMap<LogicalPlan, Option<Relation>>,
+    relations: HashMap<LogicalPlan, HashMap<Emission, Relation>>,
 }
 
 /// Nodes that keep state.
@@ -31,32 +33,32 @@ fn volatile(plan: &LogicalPlan) -> bool {
 impl Shared {
     /// Finds what occurs more than once in the queries.
     pub(super) fn of(queries: &[Query]) -> Shared {
-        let mut counts: HashMap<&LogicalPlan, usize> = HashMap::new();
-        let mut open: Vec<&LogicalPlan> = queries.iter().map(|q| &q.plan).collect();
-        while let Some(plan) = open.pop() {
+        let mut counts: HashMap<(&LogicalPlan, Emission), usize> = HashMap::new();
+        let mut open: Vec<(&LogicalPlan, Emission)> = queries.iter().map(|q| (&q.plan, q.emission)).collect();
+        while let Some((plan, emission)) = open.pop() {
             if keeps_state(plan) {
-                *counts.entry(plan).or_default() += 1;
+                *counts.entry((plan, emission)).or_default() += 1;
             }
-            open.extend(plan.inputs());
+            open.extend(plan.inputs().into_iter().map(|input| (input, emission)));
         }
-        let several = counts.into_iter().filter(|(plan, count)| *count > 1 && !volatile(plan));
-        Shared { relations: several.map(|(plan, _)| (plan.clone(), None)).collect() }
+        let several = counts.into_iter().filter(|((plan, _), count)| *count > 1 && !volatile(plan));
+        Shared { relations: several.map(|((plan, _), _)| (plan.clone(), HashMap::new())).collect() }
     }
 
-    /// What a plan has become already.
-    pub(super) fn get(&self, plan: &LogicalPlan) -> Option<Relation> {
+    /// What a plan has become already, in a query that gives out its results in this way.
+    pub(super) fn get(&self, plan: &LogicalPlan, emission: Emission) -> Option<Relation> {
         if self.relations.is_empty() || !keeps_state(plan) {
             return None;
         }
-        self.relations.get(plan).cloned().flatten()
+        self.relations.get(plan)?.get(&emission).cloned()
     }
 
     /// Keeps what a plan has become, if it will be asked for again. Several readers may not add to its node.
-    pub(super) fn keep(&mut self, plan: &LogicalPlan, relation: Relation) -> Relation {
+    pub(super) fn keep(&mut self, plan: &LogicalPlan, emission: Emission, relation: Relation) -> Relation {
         match self.relations.get_mut(plan).filter(|_| keeps_state(plan)) {
             Some(kept) => {
                 let relation = Relation { exclusive: false, ..relation };
-                *kept = Some(relation.clone());
+                kept.insert(emission, relation.clone());
                 relation
             }
             None => relation,

@@ -8,17 +8,33 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use sloth_types::{Error, Result};
 
 use super::create;
-use super::cursor::Cursor;
+use super::cursor::{Cursor, span_of};
+use super::emit;
 use super::statement::{Drop, Insert, ObjectKind, Show, Statement, StatementKind};
 use crate::text::SourceText;
 
 /// Parses one statement from its tokens.
 pub(crate) fn parse_statement(source: &Arc<SourceText>, tokens: &[TokenWithSpan]) -> Result<Statement> {
-    let mut cursor = Cursor::new(source, tokens)?;
-    let span = cursor.span.clone();
-    let kind = parse_kind(&mut cursor)?;
+    let (before, clause) = emit::split(tokens);
+    let mut emit = clause.map(|clause| emit::parse(source, clause)).transpose()?;
+    let mut cursor = Cursor::new(source, before)?;
+    let span = span_of(source, tokens);
+    let mut kind = parse_kind(&mut cursor)?;
     cursor.expect_end()?;
-    Ok(Statement { kind, span, source: Arc::clone(source) })
+    if let StatementKind::Explain(inner) = &mut kind {
+        inner.emit = emit.take();
+    }
+    let runs = match &kind {
+        StatementKind::Query(_) | StatementKind::Insert(_) => true,
+        StatementKind::CreateTable(create) => create.query.is_some(),
+        _ => false,
+    };
+    match emit {
+        Some(clause) if !runs => Err(Error::invalid("EMIT belongs to a query that runs: a SELECT or an INSERT")
+            .hint("Write it at the end of the SELECT or INSERT that reads this.")
+            .at(clause.span)),
+        emit => Ok(Statement { kind, span, source: Arc::clone(source), emit }),
+    }
 }
 
 fn parse_kind(c: &mut Cursor<'_>) -> Result<StatementKind> {
@@ -112,7 +128,7 @@ fn parse_explain(c: &mut Cursor<'_>) -> Result<StatementKind> {
     if !matches!(kind, StatementKind::Insert(_) | StatementKind::Query(_)) {
         return Err(Error::invalid("EXPLAIN takes a query or an INSERT").at(start..c.span.end));
     }
-    let inner = Statement { kind, span: start..c.span.end, source: Arc::clone(c.source) };
+    let inner = Statement { kind, span: start..c.span.end, source: Arc::clone(c.source), emit: None };
     Ok(StatementKind::Explain(Box::new(inner)))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{self, Ident};
 
+use super::emit::EmitClause;
 use crate::text::SourceText;
 use crate::types::SqlType;
 
@@ -15,6 +16,8 @@ pub struct Statement {
     pub kind: StatementKind,
     /// Where it stands in the script, in bytes, without the semicolon.
     pub span: Range<usize>,
+    /// The `EMIT` clause of a query or an INSERT.
+    pub emit: Option<EmitClause>,
     pub(crate) source: Arc<SourceText>,
 }
 

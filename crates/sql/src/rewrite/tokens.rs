@@ -253,7 +253,7 @@ fn strip_parens(tokens: &[TokenWithSpan]) -> &[TokenWithSpan] {
 }
 
 /// Indexes of the tokens that are in no bracket.
-pub(super) fn top_level(tokens: &[TokenWithSpan]) -> impl Iterator<Item = usize> + '_ {
+pub(crate) fn top_level(tokens: &[TokenWithSpan]) -> impl Iterator<Item = usize> + '_ {
     let mut depth = 0_i32;
     tokens.iter().enumerate().filter_map(move |(i, t)| match t.token {
         Token::LParen | Token::LBracket => {

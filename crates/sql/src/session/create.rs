@@ -70,7 +70,7 @@ impl Session {
         let plan = self.optimize(statement, &plan)?;
         let table = Arc::new(table);
         self.add(&create.name.value, Object::Table(Arc::clone(&table)));
-        Ok(Effect::Run(vec![self.query(statement, Some(table), plan)]))
+        Ok(Effect::Run(vec![self.query(statement, Some(table), plan)?]))
     }
 
     pub(super) fn create_view(&mut self, statement: &Statement, create: &CreateView) -> Result<Effect> {

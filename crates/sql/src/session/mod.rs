@@ -1,6 +1,7 @@
 //! A session: the catalog, the settings, and what statements do to them.
 
 mod create;
+mod emission;
 mod planner;
 mod show;
 mod sink;
@@ -17,11 +18,13 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use sloth_plan::Emission;
 use sloth_types::{Error, Options, Result};
 
 use crate::catalog::{Catalog, Object, Table};
 use crate::functions::zone::Zone;
 use crate::functions::{DecimalDivision, FlinkSemantics};
+use crate::parse::emit::EmitClause;
 use crate::parse::statement::{Drop, Insert, ObjectKind};
 use crate::parse::{Statement, StatementKind, parse_script};
 
@@ -64,6 +67,10 @@ pub struct Query {
     pub span: Range<usize>,
     /// The statement's text.
     pub text: String,
+    /// When its results are given out, as the clause or the settings say.
+    pub emission: Emission,
+    /// The `EMIT` clause.
+    pub emit: Option<EmitClause>,
 }
 
 impl Default for Session {
@@ -161,7 +168,7 @@ impl Session {
             StatementKind::Query(query) => {
                 let plan = self.plan_root(statement, query)?;
                 let plan = self.optimize(statement, &plan)?;
-                Ok(vec![self.query(statement, None, plan)])
+                Ok(vec![self.query(statement, None, plan)?])
             }
             _ => Err(Error::invalid("only queries and INSERT can be planned").at(statement.span.clone())),
         }
@@ -170,11 +177,16 @@ impl Session {
     fn plan_insert(&self, statement: &Statement, insert: &Insert) -> Result<Query> {
         let (sink, plan) = sink::plan_insert(self, statement, insert)?;
         let plan = self.optimize(statement, &plan)?;
-        Ok(self.query(statement, Some(sink), plan))
+        self.query(statement, Some(sink), plan)
     }
 
-    fn query(&self, statement: &Statement, sink: Option<Arc<Table>>, plan: LogicalPlan) -> Query {
-        Query { sink, plan, span: statement.span.clone(), text: statement.text().to_owned() }
+    fn query(&self, statement: &Statement, sink: Option<Arc<Table>>, plan: LogicalPlan) -> Result<Query> {
+        let emission = match &statement.emit {
+            Some(clause) => clause.emission,
+            None => emission::of_settings(&self.settings).map_err(|e| e.at(statement.span.clone()))?,
+        };
+        let (span, text) = (statement.span.clone(), statement.text().to_owned());
+        Ok(Query { sink, plan, span, text, emission, emit: statement.emit.clone() })
     }
 
     fn drop_object(&mut self, drop: &Drop) -> Result<Effect> {

@@ -1,0 +1,160 @@
+//! The groups that have changed since their results were last told, with the results of then.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::SchemaRef;
+use sloth_types::Result;
+
+use super::delta::changed;
+use super::window::fit;
+use crate::state::groups::{Groups, GroupsSpec};
+use crate::state::snapshot::{Owner, column_of, foreign_state, split, table};
+
+/// Groups by slot, with their results before.
+#[derive(Default)]
+pub(crate) struct Touched {
+    slots: Vec<u32>,
+    marks: Vec<bool>,
+    /// Whether the group was told to exist.
+    alive: Vec<bool>,
+    /// Keys and results before, in pieces that follow `slots`.
+    before: Vec<RecordBatch>,
+}
+
+/// What has changed: keys and results, those taken back first.
+pub(crate) struct Net {
+    pub(crate) rows: RecordBatch,
+    /// Weights; absent when all are new.
+    pub(crate) diffs: Option<Int64Array>,
+}
+
+impl Touched {
+    /// True when nothing has changed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Notes the groups that are about to change for the first time since they were told; `alive` says whether they were.
+    /// `schema` is that of keys and results.
+    pub(crate) fn touch(
+        &mut self,
+        spec: &GroupsSpec,
+        groups: &mut Groups,
+        schema: &SchemaRef,
+        slots: &[u32],
+        alive: impl Fn(&Groups, u32) -> bool,
+    ) -> Result<()> {
+        self.marks.resize(groups.keys.slots().max(self.marks.len()), false);
+        let start = self.slots.len();
+        for slot in slots {
+            let Some(mark) = self.marks.get_mut(*slot as usize).filter(|mark| !**mark) else { continue };
+            *mark = true;
+            self.slots.push(*slot);
+            self.alive.push(alive(groups, *slot));
+        }
+        let new = self.slots.get(start..).unwrap_or_default();
+        if !new.is_empty() {
+            let columns = groups.results(spec, new)?;
+            self.before.push(fit(schema, columns)?);
+        }
+        Ok(())
+    }
+
+    /// How the groups have changed; they count as told. `alive` says whether a group is there now. `upsert`: what is
+    /// replaced is not taken back.
+    pub(crate) fn take(
+        &mut self,
+        spec: &GroupsSpec,
+        groups: &mut Groups,
+        schema: &SchemaRef,
+        upsert: bool,
+        alive: impl Fn(&Groups, u32) -> bool,
+    ) -> Result<(Vec<u32>, Option<Net>)> {
+        let Touched { slots, alive: was, before, mut marks } = std::mem::take(self);
+        for slot in &slots {
+            if let Some(mark) = marks.get_mut(*slot as usize) {
+                *mark = false;
+            }
+        }
+        self.marks = marks;
+        if slots.is_empty() {
+            return Ok((slots, None));
+        }
+        let before = concat_batches(schema, &before)?;
+        let after = fit(schema, groups.results(spec, &slots)?)?;
+        let keys = spec.keys.len();
+        let results = |batch: &RecordBatch| batch.columns().get(keys..).unwrap_or_default().to_vec();
+        let differs = changed(&results(&before), &results(&after), slots.len())?;
+        let (mut minus, mut plus) = (vec![], vec![]);
+        for (row, ((slot, was), differs)) in slots.iter().zip(&was).zip(&differs).enumerate() {
+            let is = alive(groups, *slot);
+            if *was && (!is || (*differs && !upsert)) {
+                minus.push(row as u32);
+            }
+            if is && (!was || *differs) {
+                plus.push(row as u32);
+            }
+        }
+        if minus.is_empty() && plus.is_empty() {
+            return Ok((slots, None));
+        }
+        let deletes = minus.len();
+        let parts = [
+            take_record_batch(&before, &UInt32Array::from(minus))?,
+            take_record_batch(&after, &UInt32Array::from(plus))?,
+        ];
+        let rows = concat_batches(schema, &parts)?;
+        let diffs = (deletes > 0)
+            .then(|| (0..rows.num_rows()).map(|row| if row < deletes { -1 } else { 1 }).collect::<Int64Array>());
+        Ok((slots, Some(Net { rows, diffs })))
+    }
+
+    /// For a checkpoint: a number of the caller's, whether a group was told, its key and results before.
+    pub(crate) fn save(&self, schema: &SchemaRef, number: i64) -> Result<RecordBatch> {
+        let before = concat_batches(schema, &self.before)?;
+        let told = BooleanArray::from(self.alive.clone());
+        let own = [column_of(self.slots.iter().map(|_| number)), Arc::new(told) as ArrayRef];
+        table(own.into_iter().chain(before.columns().iter().cloned()).collect())
+    }
+
+    /// Who owns what [`Touched::save`] gives.
+    pub(crate) fn owner(spec: &GroupsSpec) -> Owner {
+        Owner::Key((2..2 + spec.keys.len()).collect())
+    }
+
+    /// Takes up rows that [`Touched::save`] gave with one number.
+    pub(crate) fn restore(
+        &mut self,
+        spec: &mut GroupsSpec,
+        groups: &mut Groups,
+        schema: &SchemaRef,
+        rows: &RecordBatch,
+    ) -> Result<()> {
+        let (own, columns) = split(rows, 2)?;
+        let before = fit(schema, columns.to_vec())?;
+        let keys = spec.encode(columns.get(..spec.keys.len()).unwrap_or_default())?;
+        let mut slots = vec![];
+        groups.slots_of(&keys, rows.num_rows(), &mut slots);
+        let most = slots.iter().copied().max().map_or(0, |slot| slot as usize + 1);
+        self.marks.resize(most.max(self.marks.len()), false);
+        for slot in &slots {
+            if let Some(mark) = self.marks.get_mut(*slot as usize) {
+                *mark = true;
+            }
+        }
+        self.slots.append(&mut slots);
+        let told = own.get(1).and_then(|c| c.as_boolean_opt()).ok_or_else(|| foreign_state(1))?;
+        self.alive.extend(told.values().iter());
+        self.before.push(before);
+        Ok(())
+    }
+
+    /// Estimated bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.slots.capacity() * 5
+            + self.marks.capacity()
+            + self.before.iter().map(RecordBatch::get_array_memory_size).sum::<usize>()
+    }
+}

@@ -1,0 +1,68 @@
+//! When results are given out: whether what a query asks for makes sense for it.
+
+use std::collections::HashSet;
+
+use sloth_plan::{NodeId, NodeKind};
+use sloth_types::{Error, Result};
+
+use super::Lowering;
+use super::relation::{Relation, Role};
+use crate::parse::emit::EmitForm;
+use crate::session::Query;
+
+impl Lowering<'_> {
+    /// Refuses an EMIT clause that has nothing to decide.
+    pub(super) fn check_emission(&self, query: &Query, relation: &Relation) -> Result<()> {
+        let Some(clause) = &query.emit else { return Ok(()) };
+        let refuse = |message: &str, hint: &str| Err(Error::invalid(message).hint(hint).at(clause.span.clone()));
+        let windows = self.windows_below(relation.node);
+        if clause.form == EmitForm::Close && windows.is_empty() {
+            return refuse(
+                "the query aggregates in no window that could close",
+                "Leave EMIT out, or group by a window such as TUMBLE(ts, INTERVAL '1' MINUTE).",
+            );
+        }
+        if clause.emission.lateness_ms > 0 && windows.iter().all(|proctime| *proctime) {
+            return refuse(
+                "ALLOW LATENESS needs a window over event time: nothing else knows late rows",
+                "Leave it out, or group by a window over a column with a WATERMARK.",
+            );
+        }
+        if clause.form == EmitForm::Every && !relation.changes() {
+            return refuse(
+                "the rows of this query are given out once and never change: there is nothing to hold back",
+                "Leave EMIT out.",
+            );
+        }
+        Ok(())
+    }
+
+    /// The columns that tell the windows of a key apart as well as this column of a window's bounds does.
+    pub(super) fn other_bounds(&self, relation: &Relation, column: usize) -> Vec<usize> {
+        let Some(Role::WindowEnd(id)) = relation.roles.get(column).copied().filter(|_| relation.pending.is_none())
+        else {
+            return vec![];
+        };
+        let same = |role: &Role| match role {
+            Role::WindowEnd(other) | Role::WindowTime(other) => *other == id,
+            Role::WindowStart(other) => *other == id && !self.growing.contains(&id),
+            _ => false,
+        };
+        (0..relation.roles.len()).filter(|c| relation.roles.get(*c).is_some_and(same)).collect()
+    }
+
+    /// The aggregations in windows that a node's rows come from: for each whether it goes by the wall clock.
+    fn windows_below(&self, node: NodeId) -> Vec<bool> {
+        let (mut open, mut seen, mut windows) = (vec![node], HashSet::new(), vec![]);
+        while let Some(id) = open.pop() {
+            let Some(node) = self.plan.nodes.get(id).filter(|_| seen.insert(id)) else { continue };
+            match &node.kind {
+                NodeKind::WindowAggregate(window) => windows.push(window.proctime),
+                NodeKind::SessionAggregate(session) => windows.push(session.proctime),
+                _ => {}
+            }
+            open.extend(&node.inputs);
+        }
+        windows
+    }
+}
