@@ -289,3 +289,43 @@ SET 'sloth.epoch.max-rows' = '3' EMIT CHANGES;
 --|   |                                  ^^^^^^^^^^^^
 --|   |
 --|   = help: Write it at the end of the SELECT or INSERT that reads this.
+
+-- Sessions.
+SELECT window_start, window_end, shop, SUM(amount) AS total
+FROM TABLE(SESSION(TABLE orders PARTITION BY shop, DESCRIPTOR(ts), INTERVAL '8' SECOND)) GROUP BY window_start, window_end, shop
+EMIT CHANGES;
+--| +I[2024-11-11T00:00:01, 2024-11-11T00:00:27, a, 53]
+--| +I[2024-11-11T00:00:12, 2024-11-11T00:00:20, b, 2]
+--| +I[2024-11-11T00:00:31, 2024-11-11T00:00:39, b, 8]
+
+SELECT SESSION_START(ts, INTERVAL '9' SECOND) AS s, SESSION_END(ts, INTERVAL '9' SECOND) AS e, shop, SUM(amount) AS total, ARRAY_AGG(id) AS ids
+FROM changes GROUP BY shop, SESSION(ts, INTERVAL '9' SECOND) EMIT EVERY INTERVAL '1' SECOND ALLOW LATENESS INTERVAL '1' MINUTE;
+--| +I[2024-11-11T00:00:01, 2024-11-11T00:00:18, a, 104, [1, 3]]
+--| +I[2024-11-11T00:00:31, 2024-11-11T00:00:40, b, 8, [4]]
+
+SELECT SESSION_START(ts, INTERVAL '5' SECOND) AS s, COUNT(*) AS n FROM orders GROUP BY SESSION(ts, INTERVAL '5' SECOND)
+EMIT ALLOW LATENESS INTERVAL '1' MINUTE;
+--| +I[2024-11-11T00:00:01, 1]
+--| +I[2024-11-11T00:00:09, 3]
+--| +I[2024-11-11T00:00:19, 1]
+--| +I[2024-11-11T00:00:31, 1]
+
+EXPLAIN SELECT shop, SESSION_END(ts, INTERVAL '1' MINUTE) AS e, COUNT(*) AS n FROM orders GROUP BY shop, SESSION(ts, INTERVAL '1' MINUTE) EMIT CHANGES;
+--| Sink result (print) #4
+--|     changelog: retract, one row for each e, shop
+--|   Map #3
+--|       project: shop = k0@3, $window_start(Utf8("SESSION"),orders.ts,Int64(60000)) = window_start@0, $window_end(Utf8("SESSION"),orders.ts,Int64(60000)) = window_end@1, $window_time(Utf8("SESSION"),orders.ts,Int64(60000)) = window_time@2, count(Int64(1)) = count(Int64(1))@4
+--|       project: shop = shop@0, e = $window_end(Utf8("SESSION"),orders.ts,Int64(60000))@2, n = count(Int64(1))@4
+--|       changelog: retract, one row for each e, shop
+--|     SessionAggregate SESSION(gap=1 min) by k0 #2
+--|         computes: count(Int64(1))
+--|         exchange: by hash of k0
+--|         emits what has changed in every epoch, and when the watermark passes a session's end; watermark of orders
+--|         state: open sessions of each key; freed when the session closes
+--|         changelog: retract, one row for each window_end, k0
+--|       Source orders (inline) #0
+--|           reads: shop, ts
+--|           project: c0 = ts@1, k0 = shop@0
+--|           watermark: ts - 60000 ms, the minimum over splits that are not idle
+--|           bad records: counted and skipped
+--|           changelog: append-only

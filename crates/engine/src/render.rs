@@ -31,6 +31,7 @@ use crate::operators::rank::{RankOperator, RankParts};
 use crate::operators::recursive::RecursiveOperator;
 use crate::operators::session::{SessionOperator, SessionParts};
 use crate::operators::session_changes::SessionChangesOperator;
+use crate::operators::session_updates::SessionUpdatesOperator;
 use crate::operators::set_operation::SetOperator;
 use crate::operators::sink::{Exact, SinkOperator};
 use crate::operators::stages;
@@ -158,7 +159,14 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                     schema: Arc::clone(&node.schema),
                 };
                 let (context, pact) = (Arc::clone(&floor.context), by_key_of(&session.keys));
-                if retracts {
+                if !session.emission.is_final() {
+                    // Rows are kept and counted by weight, whatever the input.
+                    let spec = || GroupsSpec::new(&*input_schema()?, &session.keys, &session.calls, true);
+                    let parts = SessionParts { spec: spec()?, ..parts };
+                    let input = input_schema()?;
+                    let operator = SessionUpdatesOperator::new(parts, spec()?, &input, session.emission, context)?;
+                    stateful(&floor, first()?, "session updates", pact, operator)
+                } else if retracts {
                     let operator = SessionChangesOperator::new(parts, input_schema()?, context)?;
                     stateful(&floor, first()?, "session aggregate", pact, operator)
                 } else {

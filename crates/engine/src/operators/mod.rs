@@ -18,6 +18,7 @@ pub(crate) mod rank;
 pub(crate) mod recursive;
 pub(crate) mod session;
 pub(crate) mod session_changes;
+pub(crate) mod session_updates;
 pub(crate) mod set_operation;
 pub(crate) mod single_row;
 pub(crate) mod sink;

@@ -30,12 +30,12 @@ use crate::state::sorted::Sorted;
 
 /// Rows of open sessions of all keys that this worker owns.
 pub(crate) struct SessionChangesOperator {
-    spec: GroupsSpec,
-    time: usize,
-    gap_ms: i64,
+    pub(super) spec: GroupsSpec,
+    pub(super) time: usize,
+    pub(super) gap_ms: i64,
     domain: TimeDomain,
     input: SchemaRef,
-    rows: Arrangement,
+    pub(super) rows: Arrangement,
     /// For each key slot its rows by time, each with its slot.
     order: Sorted<(i64, u32)>,
     /// When to look at a key: not after the end of its first session.
@@ -49,10 +49,10 @@ pub(crate) struct SessionChangesOperator {
     gauge: StateGauge,
 }
 
-/// A complete session.
-struct Closed {
+/// A session with its rows.
+pub(super) struct Closed {
     start: i64,
-    end: i64,
+    pub(super) end: i64,
     rows: Vec<u32>,
 }
 
@@ -79,20 +79,26 @@ impl SessionChangesOperator {
     }
 
     /// Takes the net changes of an epoch in.
-    fn add(&mut self, batch: &Batch, watermark: Watermark) -> Result<()> {
+    pub(super) fn add(&mut self, batch: &Batch, watermark: Watermark) -> Result<()> {
         let times = millis(batch.rows.column(self.time))?;
         let found = self.rows.slots_of(&batch.rows)?;
         let (mut now, mut perhaps) = (vec![], vec![]);
         let mut late = 0;
-        for row in 0..batch.rows.num_rows() {
-            let diff = batch.diffs.as_ref().map_or(1, |d| d.value(row));
+        let mut diffs: Vec<i64> = match &batch.diffs {
+            Some(diffs) => diffs.values().to_vec(),
+            None => vec![1; batch.rows.num_rows()],
+        };
+        for (row, diff) in diffs.iter_mut().enumerate() {
             let stored = found.get(row).copied().filter(|slot| *slot != ABSENT);
             if times.is_null(row) {
                 late += 1;
-            } else if diff < 0 {
-                match stored.is_some_and(|slot| self.rows.weight(slot) + diff >= 0) {
-                    true => now.push(row as u32),
-                    false => late += 1,
+            } else if *diff < 0 {
+                // Equal rows may have gone with an earlier session: those that are there are taken back.
+                let there = stored.map_or(0, |slot| self.rows.weight(slot));
+                late += u64::from(there + *diff < 0);
+                *diff = (*diff).max(-there);
+                if there > 0 {
+                    now.push(row as u32);
                 }
             } else if watermark.completes(times.value(row).saturating_add(self.gap_ms)) {
                 perhaps.push(row as u32);
@@ -100,6 +106,7 @@ impl SessionChangesOperator {
                 now.push(row as u32);
             }
         }
+        let batch = &Batch { diffs: Some(diffs.into()), ..batch.clone() };
         self.apply(batch, now)?;
         // What is late by itself may still belong to an open session, through a row not long after it.
         perhaps.sort_by_key(|row| Reverse(times.value(*row as usize)));
@@ -188,7 +195,7 @@ impl SessionChangesOperator {
         }
     }
 
-    fn fire(&mut self, watermark: Watermark, out: &mut Vec<Batch>) -> Result<()> {
+    pub(super) fn fire(&mut self, watermark: Watermark, out: &mut Vec<Batch>) -> Result<()> {
         let mut closed = vec![];
         while let Some(Reverse((end, key))) = self.queue.peek().copied() {
             if !watermark.completes(end) {
@@ -203,10 +210,7 @@ impl SessionChangesOperator {
         if closed.is_empty() {
             return Ok(());
         }
-        let slots: Vec<u32> = closed.iter().flat_map(|s| s.rows.iter().copied()).collect();
-        let columns = (0..self.input.fields().len()).map(|c| self.rows.gather(c, &slots)).collect::<Result<_>>()?;
-        let rows = RecordBatch::try_new(Arc::clone(&self.input), columns)?;
-        let weights: Int64Array = slots.iter().map(|slot| self.rows.weight(*slot)).collect();
+        let (slots, rows, weights) = self.rows_of(&closed)?;
         let results = self.results(&closed, &rows, &weights)?;
         out.push(Batch::insert(fit(&self.schema, results)?, Place::default()));
         // They are gone.
@@ -216,6 +220,41 @@ impl SessionChangesOperator {
         let keys = self.rows.encode(&rows)?;
         let gone: Int64Array = weights.values().iter().map(|w| -w).collect();
         self.rows.apply(&rows, Some(&gone), &keys, &mut vec![])
+    }
+
+    /// All sessions of a key.
+    pub(super) fn sessions(&self, key: u32) -> Vec<Closed> {
+        let mut sessions: Vec<Closed> = vec![];
+        for ((time, row), _) in self.order.entries(key) {
+            let end = time.saturating_add(self.gap_ms);
+            match sessions.last_mut().filter(|s| time <= s.end) {
+                Some(session) => {
+                    session.end = end;
+                    session.rows.push(row);
+                }
+                None => sessions.push(Closed { start: time, end, rows: vec![row] }),
+            }
+        }
+        sessions
+    }
+
+    /// What sessions give; `None` when there are none.
+    pub(super) fn told(&mut self, sessions: &[Closed]) -> Result<Option<RecordBatch>> {
+        if sessions.is_empty() {
+            return Ok(None);
+        }
+        let (_, rows, weights) = self.rows_of(sessions)?;
+        let results = self.results(sessions, &rows, &weights)?;
+        fit(&self.schema, results).map(Some)
+    }
+
+    /// The rows of sessions: their slots, they themselves, and their weights.
+    fn rows_of(&self, sessions: &[Closed]) -> Result<(Vec<u32>, RecordBatch, Int64Array)> {
+        let slots: Vec<u32> = sessions.iter().flat_map(|s| s.rows.iter().copied()).collect();
+        let columns = (0..self.input.fields().len()).map(|c| self.rows.gather(c, &slots)).collect::<Result<_>>()?;
+        let rows = RecordBatch::try_new(Arc::clone(&self.input), columns)?;
+        let weights = slots.iter().map(|slot| self.rows.weight(*slot)).collect();
+        Ok((slots, rows, weights))
     }
 
     /// window_start, window_end, window_time, keys, results.

@@ -12,8 +12,7 @@ use datafusion::logical_expr::{Aggregate, Expr};
 use datafusion::physical_expr::expressions::{Column as ColumnExpr, Literal};
 use datafusion::physical_plan::PhysicalExpr;
 use sloth_plan::{
-    AggregateCall, Emission, GroupAggregate, Node, NodeKind, SessionAggregate, Stage, WindowAggregate, WindowSource,
-    WindowSpec,
+    AggregateCall, GroupAggregate, Node, NodeKind, SessionAggregate, Stage, WindowAggregate, WindowSource, WindowSpec,
 };
 use sloth_types::{ChangelogMode, Error, Result};
 
@@ -193,7 +192,8 @@ impl Lowering<'_> {
             let output = aggregate.schema.field(group_width + i);
             calls.push(self.call(&input, expr, output, &mut columns)?);
         }
-        if input.changes() && matches!(spec, Some(WindowSpec::Session { .. })) {
+        let keeps_rows = input.changes() || !self.emission.is_final();
+        if keeps_rows && matches!(spec, Some(WindowSpec::Session { .. })) {
             // The rows of a session lie in the order of time, not of arrival.
             calls.iter_mut().for_each(|call| call.by_content = true);
         }
@@ -292,12 +292,7 @@ impl Lowering<'_> {
 
     fn add_aggregate(&mut self, input: Relation, aggregate: &Aggregate, parts: Parts) -> Result<Relation> {
         let Parts { shape, spec, proctime, time_type, window_columns, keys, calls, grouping } = parts;
-        let emission = match spec {
-            // Sessions give their results when they close.
-            Some(WindowSpec::Session { .. }) => Emission::default(),
-            _ if proctime => self.emission.of_clock(),
-            _ => self.emission,
-        };
+        let emission = if proctime { self.emission.of_clock() } else { self.emission };
         if !proctime && let Some(spec) = spec {
             self.note_late(input.lineage.as_ref(), &input.sources, spec, emission.lateness_ms)?;
         }

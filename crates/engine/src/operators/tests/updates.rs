@@ -2,6 +2,8 @@
 //! every epoch's end what the policy says.
 
 use super::*;
+use crate::operators::restart::Restarting;
+use crate::operators::session_updates::SessionUpdatesOperator;
 use crate::operators::window_updates::WindowUpdatesOperator;
 use sloth_plan::{Emission, Every};
 
@@ -109,13 +111,16 @@ fn windows_are_told_as_the_policy_says() {
         WindowSpec::Hop { size_ms: 10, slide_ms: 4, offset_ms: 0 },
         WindowSpec::Cumulate { max_ms: 12, step_ms: 4, offset_ms: 0 },
     ];
-    for seed in 0..300 {
+    for seed in 0..60 {
         let mut rng = Rng::new(seed);
         let emission = emission(&mut rng);
         let panes = Panes::new(specs[seed as usize % specs.len()]).unwrap();
         let rule = PaneRule::Time { panes, column: 2 };
-        let parts = WindowParts { spec: spec(), rule, time: domain(), schema: output_schema() };
-        let mut operator = WindowUpdatesOperator::new(parts, emission, context());
+        let make = move |_| {
+            let parts = WindowParts { spec: spec(), rule, time: domain(), schema: output_schema() };
+            WindowUpdatesOperator::new(parts, emission, context())
+        };
+        let mut operator = Restarting::by_key(seed, &[0], make);
         let mut windows: BTreeMap<(i64, i64), Window> = BTreeMap::new();
         let mut closed = Watermark::NONE;
         run(seed, &mut rng, &mut operator, |net, epoch, before| {
@@ -150,5 +155,82 @@ fn windows_are_told_as_the_policy_says() {
             closed = closed.max(watermark);
             windows.values().flat_map(|w| w.told.iter().copied()).collect()
         });
+    }
+}
+
+#[test]
+fn sessions_are_told_as_the_policy_says() {
+    const GAP: i64 = 6;
+    for seed in 0..60 {
+        let mut rng = Rng::new(seed);
+        let emission = emission(&mut rng);
+        let make = move |_| {
+            let parts = SessionParts { spec: spec(), time: 2, gap_ms: GAP, domain: domain(), schema: output_schema() };
+            SessionUpdatesOperator::new(parts, spec(), &input_schema(), emission, context()).unwrap()
+        };
+        let mut operator = Restarting::by_key(seed, &[0], make);
+        let mut stored: Vec<Row> = vec![];
+        let (mut closed, mut gone) = (Watermark::NONE, vec![]);
+        let (mut told, mut dirty): (BTreeMap<i64, Vec<Answer>>, [bool; 3]) = (BTreeMap::new(), [false; 3]);
+        run(seed, &mut rng, &mut operator, |net, epoch, before| {
+            let watermark = epoch.watermarks[0];
+            let late = watermark.millis().map_or(watermark, |w| Watermark(w - emission.lateness_ms));
+            let mut lost = split_off(&mut stored, GAP, late);
+            let mut candidates = vec![];
+            for (row, weight) in net {
+                dirty[row.0 as usize] = true;
+                for _ in 0..weight.abs() {
+                    if *weight > 0 {
+                        candidates.push(*row);
+                    } else if let Some(at) = stored.iter().position(|r| r == row) {
+                        stored.swap_remove(at);
+                    }
+                }
+            }
+            loop {
+                let near = |row: &Row| {
+                    let close = |s: &Row| s.0 == row.0 && (row.2..=row.2 + GAP).contains(&s.2);
+                    !late.completes(row.2 + GAP) || stored.iter().any(close)
+                };
+                let Some(at) = candidates.iter().position(near) else { break };
+                stored.push(candidates.swap_remove(at));
+            }
+            lost.extend(split_off(&mut stored, GAP, late));
+            let due = is_due(emission.early.unwrap_or(emission.late), before, epoch.now_ms);
+            for key in 0..3 {
+                let kept: Vec<Answer> = answers_of(&stored, GAP, key);
+                let closes = kept.iter().any(|s| watermark.completes(s.1) && !closed.completes(s.1));
+                if closes || lost.iter().any(|s| s.2 == key) || (due && dirty[key as usize]) {
+                    let shown = |s: &Answer| emission.early.is_some() || watermark.completes(s.1);
+                    told.insert(key, kept.into_iter().filter(shown).collect());
+                    dirty[key as usize] = false;
+                }
+            }
+            gone.extend(lost);
+            closed = closed.max(watermark);
+            told.values().flatten().chain(&gone).copied().collect()
+        });
+    }
+
+    fn sessions(stored: &[Row], gap: i64) -> Vec<Vec<Row>> {
+        let mut rows = stored.to_vec();
+        rows.sort_by_key(|r| (r.0, r.2));
+        rows.chunk_by(|a, b| a.0 == b.0 && b.2 - a.2 <= gap).map(<[Row]>::to_vec).collect()
+    }
+
+    fn answer(session: &[Row], gap: i64) -> Answer {
+        results(session, session[0].2, session.last().unwrap().2 + gap).unwrap()
+    }
+
+    fn answers_of(stored: &[Row], gap: i64, key: i64) -> Vec<Answer> {
+        sessions(stored, gap).iter().filter(|s| s[0].0 == key).map(|s| answer(s, gap)).collect()
+    }
+
+    /// Takes out the sessions that are complete.
+    fn split_off(stored: &mut Vec<Row>, gap: i64, watermark: Watermark) -> Vec<Answer> {
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            sessions(stored, gap).into_iter().partition(|s| watermark.completes(answer(s, gap).1));
+        *stored = kept.concat();
+        gone.iter().map(|s| answer(s, gap)).collect()
     }
 }
