@@ -15,7 +15,9 @@ use datafusion::physical_plan::PhysicalExpr;
 use datafusion::physical_plan::windows::create_window_expr;
 use datafusion::scalar::ScalarValue;
 use sloth_plan::pattern::{Condition, MatchExpr, MatchRecognize, MatchValue, Measure, Pattern, Skip, Variable};
-use sloth_plan::{AggregateCall, JoinKind, OrderColumn, Over, OverCall, OverEmission, Rank, RankFunction, Reach, Ties};
+use sloth_plan::{
+    AggregateCall, Every, JoinKind, OrderColumn, Over, OverCall, OverEmission, Rank, RankFunction, Reach, Ties,
+};
 use sloth_types::{ChangelogMode, Watermark};
 
 use super::*;
@@ -183,6 +185,7 @@ fn groups_go_on() {
             0 => ChangelogMode::Upsert { key: (0..keys.len()).collect() },
             _ => ChangelogMode::Retract,
         };
+        let every = if seed % 7 < 3 { Every::Millis(1 + seed as i64 % 11) } else { Every::Epoch };
         let fields = keys.iter().map(|k| schema().field(*k).clone()).chain(results(&calls()));
         let output = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let total = (keys == [0, 1]).then(|| batch_of(&[Row(None, None, 0, 0.0, 0, true, true)], None, 0));
@@ -190,7 +193,9 @@ fn groups_go_on() {
         let mut operator = Restarting::by_key(seed, keys, move |worker| {
             let spec = GroupsSpec::new(&schema(), keys, &calls(), retracts).unwrap();
             let (schema, mode, totals) = (Arc::clone(&output), mode.clone(), totals.clone());
-            GroupAggregateOperator::new(GroupParts { spec, schema, mode, totals, worker }, JobContext::alone()).unwrap()
+            let (every, time) = (every, domain());
+            let parts = GroupParts { spec, schema, mode, totals, worker, every, time };
+            GroupAggregateOperator::new(parts, JobContext::alone()).unwrap()
         });
         assert!(drive(seed, Feed { retracts, ..INSERTS }, &mut operator) > 0);
     }
