@@ -59,6 +59,7 @@ SELECT id, item, op_ts, db FROM stamped;
 EXPLAIN SELECT item, COUNT(*) AS n FROM orders GROUP BY item;
 --| Sink result (print) #5
 --|     changelog: retract, one row for each item
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #4
 --|       project: item = k0@0, count(Int64(1)) = count(Int64(1))@1
 --|       project: item = item@0, n = count(Int64(1))@1

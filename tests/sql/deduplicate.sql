@@ -33,6 +33,7 @@ SELECT k, v, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY PROCT
 EXPLAIN SELECT k, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY pt) AS rn FROM events) WHERE rn = 1;
 --| Sink result (print) #4
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: k = k@0, v = v@1, pt = pt@2
 --|       project: k = k@0, v = v@1
@@ -55,6 +56,7 @@ EXPLAIN SELECT k, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY p
 EXPLAIN SELECT k, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY ts DESC) AS rn FROM events) WHERE rn = 1;
 --| Sink result (print) #3
 --|     changelog: retract, one row for each k
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #2
 --|       project: k = k@0, v = v@1, ts = ts@2
 --|       project: k = k@0, v = v@1
@@ -75,6 +77,7 @@ EXPLAIN SELECT k, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY t
 EXPLAIN SELECT k, v, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC) AS rn FROM events) WHERE rn <= 10;
 --| Sink result (print) #4
 --|     changelog: retract, one row for each k, rn
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: k = k@0, v = v@1, row_number() PARTITION BY [events.k] ORDER BY [events.v DESC NULLS LAST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW = rank@2
 --|       project: k = k@0, v = v@1, rn = row_number() PARTITION BY [events.k] ORDER BY [events.v DESC NULLS LAST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@2
@@ -95,6 +98,7 @@ EXPLAIN SELECT k, v, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER 
 EXPLAIN SELECT k, v FROM events ORDER BY v NULLS LAST LIMIT 5;
 --| Sink result (print) #4
 --|     changelog: retract
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: k = k@0, v = v@1
 --|       changelog: retract

@@ -140,6 +140,7 @@ EXPLAIN SELECT window_start, shop, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE orders,
 GROUP BY window_start, window_end, shop EMIT EVERY INTERVAL '2' SECOND ALLOW LATENESS INTERVAL '1' MINUTE;
 --| Sink result (print) #4
 --|     changelog: retract, one row for each window_start, shop
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: window_start = window_start@0, window_end = window_end@1, shop = k0@3, count(Int64(1)) = count(Int64(1))@4
 --|       project: window_start = window_start@0, shop = shop@2, n = count(Int64(1))@3
@@ -163,6 +164,7 @@ EXPLAIN INSERT INTO totals SELECT TUMBLE_END(ts, INTERVAL '10' SECOND), shop, SU
 EMIT ALLOW LATENESS INTERVAL '5' MINUTE;
 --| Sink totals (print) #4
 --|     changelog: retract, one row for each e, shop
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: shop = k0@3, $window_start(Utf8("TUMBLE"),orders.ts,Int64(10000)) = window_start@0, $window_end(Utf8("TUMBLE"),orders.ts,Int64(10000)) = window_end@1, $window_time(Utf8("TUMBLE"),orders.ts,Int64(10000)) = window_time@2, sum(orders.amount) = sum(orders.amount)@4
 --|       project: e = $window_end(Utf8("TUMBLE"),orders.ts,Int64(10000))@2, shop = shop@0, total = sum(orders.amount)@4
@@ -183,6 +185,7 @@ EMIT ALLOW LATENESS INTERVAL '5' MINUTE;
 EXPLAIN SELECT shop, SUM(amount) AS total FROM changes GROUP BY shop EMIT EVERY INTERVAL '1' SECOND;
 --| Sink result (print) #4
 --|     changelog: retract, one row for each shop
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: shop = k0@0, sum(changes.amount) = sum(changes.amount)@1
 --|       project: shop = shop@0, total = sum(changes.amount)@1
@@ -313,6 +316,7 @@ EMIT ALLOW LATENESS INTERVAL '1' MINUTE;
 EXPLAIN SELECT shop, SESSION_END(ts, INTERVAL '1' MINUTE) AS e, COUNT(*) AS n FROM orders GROUP BY shop, SESSION(ts, INTERVAL '1' MINUTE) EMIT CHANGES;
 --| Sink result (print) #4
 --|     changelog: retract, one row for each e, shop
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: shop = k0@3, $window_start(Utf8("SESSION"),orders.ts,Int64(60000)) = window_start@0, $window_end(Utf8("SESSION"),orders.ts,Int64(60000)) = window_end@1, $window_time(Utf8("SESSION"),orders.ts,Int64(60000)) = window_time@2, count(Int64(1)) = count(Int64(1))@4
 --|       project: shop = shop@0, e = $window_end(Utf8("SESSION"),orders.ts,Int64(60000))@2, n = count(Int64(1))@4

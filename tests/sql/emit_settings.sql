@@ -17,6 +17,7 @@ EXPLAIN SELECT window_start, SUM(amount) AS total FROM TABLE(TUMBLE(TABLE orders
 GROUP BY window_start, window_end;
 --| Sink result (print) #4
 --|     changelog: retract, one row for each window_start
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: window_start = window_start@0, window_end = window_end@1, sum(orders.amount) = sum(orders.amount)@3
 --|       project: window_start = window_start@0, total = sum(orders.amount)@2
@@ -41,6 +42,7 @@ EXPLAIN SELECT window_start, SUM(amount) AS total FROM TABLE(TUMBLE(TABLE orders
 GROUP BY window_start, window_end EMIT ON WINDOW CLOSE;
 --| Sink result (print) #4
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: window_start = window_start@0, window_end = window_end@1, sum(orders.amount) = sum(orders.amount)@3
 --|       project: window_start = window_start@0, total = sum(orders.amount)@2
@@ -77,6 +79,7 @@ EXPLAIN SELECT window_start, SUM(amount) AS total FROM TABLE(TUMBLE(TABLE orders
 GROUP BY window_start, window_end;
 --| Sink result (print) #4
 --|     changelog: retract, one row for each window_start
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: window_start = window_start@0, window_end = window_end@1, sum(orders.amount) = sum(orders.amount)@3
 --|       project: window_start = window_start@0, total = sum(orders.amount)@2

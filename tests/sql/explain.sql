@@ -6,6 +6,7 @@ CREATE TABLE out_orders (shop STRING, total DECIMAL(38, 2)) WITH ('connector' = 
 EXPLAIN SELECT id, amount * 2 AS twice FROM orders WHERE shop = 'a';
 --| Sink result (print) #2
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Source orders (inline) #0
 --|       reads: id, shop, amount, ts
 --|       project: id = id@0, shop = shop@1, amount = amount@2
@@ -18,6 +19,7 @@ EXPLAIN SELECT id, amount * 2 AS twice FROM orders WHERE shop = 'a';
 EXPLAIN SELECT shop, window_start, SUM(amount) AS total, COUNT(DISTINCT id) AS ids FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '5' MINUTE)) GROUP BY shop, window_start, window_end;
 --| Sink result (print) #4
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: shop = k0@3, window_start = window_start@0, window_end = window_end@1, sum(orders.amount) = sum(orders.amount)@4, count(DISTINCT orders.id) = count(DISTINCT orders.id)@5
 --|       project: shop = shop@0, window_start = window_start@1, total = sum(orders.amount)@3, ids = count(DISTINCT orders.id)@4
@@ -40,6 +42,7 @@ EXPLAIN SELECT shop, window_start, SUM(amount) AS total, COUNT(DISTINCT id) AS i
 EXPLAIN SELECT shop, SESSION_END(ts, INTERVAL '1' MINUTE) AS e, COUNT(*) AS n FROM orders GROUP BY shop, SESSION(ts, INTERVAL '1' MINUTE);
 --| Sink result (print) #4
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: shop = k0@3, $window_start(Utf8("SESSION"),orders.ts,Int64(60000)) = window_start@0, $window_end(Utf8("SESSION"),orders.ts,Int64(60000)) = window_end@1, $window_time(Utf8("SESSION"),orders.ts,Int64(60000)) = window_time@2, count(Int64(1)) = count(Int64(1))@4
 --|       project: shop = shop@0, e = $window_end(Utf8("SESSION"),orders.ts,Int64(60000))@2, n = count(Int64(1))@4
@@ -60,6 +63,7 @@ EXPLAIN SELECT shop, SESSION_END(ts, INTERVAL '1' MINUTE) AS e, COUNT(*) AS n FR
 EXPLAIN SELECT shop, COUNT(*) AS n FROM orders GROUP BY shop;
 --| Sink result (print) #4
 --|     changelog: retract, one row for each shop
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: shop = k0@0, count(Int64(1)) = count(Int64(1))@1
 --|       project: shop = shop@0, n = count(Int64(1))@1
@@ -81,6 +85,7 @@ EXPLAIN SELECT shop, COUNT(*) AS n FROM orders GROUP BY shop;
 EXPLAIN INSERT INTO out_orders SELECT shop, SUM(amount) FROM orders GROUP BY shop, TUMBLE(ts, INTERVAL '1' HOUR);
 --| Sink out_orders (print) #4
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: shop = k0@3, $window_start(Utf8("TUMBLE"),orders.ts,Int64(3600000)) = window_start@0, $window_end(Utf8("TUMBLE"),orders.ts,Int64(3600000)) = window_end@1, $window_time(Utf8("TUMBLE"),orders.ts,Int64(3600000)) = window_time@2, sum(orders.amount) = sum(orders.amount)@4
 --|       project: shop = shop@0, total = sum(orders.amount)@4
@@ -101,6 +106,7 @@ EXPLAIN INSERT INTO out_orders SELECT shop, SUM(amount) FROM orders GROUP BY sho
 EXPLAIN SELECT id FROM orders UNION ALL SELECT id + 1 FROM orders;
 --| Sink result (print) #4
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Union #3
 --|       changelog: append-only
 --|     Map #1
@@ -123,6 +129,7 @@ EXPLAIN SELECT id FROM orders UNION ALL SELECT id + 1 FROM orders;
 EXPLAIN SELECT window_start, SUM(n) AS n FROM (SELECT window_start, window_end, shop, COUNT(*) AS n FROM TABLE(HOP(TABLE orders, DESCRIPTOR(ts), INTERVAL '1' MINUTE, INTERVAL '5' MINUTE)) GROUP BY shop, window_start, window_end) GROUP BY window_start, window_end;
 --| Sink result (print) #6
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #5
 --|       project: window_start = window_start@0, window_end = window_end@1, sum(n) = sum(n)@3
 --|       project: window_start = window_start@0, n = sum(n)@2

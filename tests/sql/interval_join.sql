@@ -61,6 +61,7 @@ SELECT window_start, COUNT(*) AS n FROM TABLE(TUMBLE((
 EXPLAIN SELECT o.id, s.n FROM orders o LEFT JOIN shipments s ON o.item = s.item AND s.ts BETWEEN o.ts AND o.ts + INTERVAL '1' HOUR;
 --| Sink result (print) #4
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: id = id@0, item = item@1, ts = ts@2, n = n@3, item = item@4, ts = ts@5
 --|       project: id = id@0, n = n@3
@@ -88,6 +89,7 @@ EXPLAIN SELECT o.id FROM orders o JOIN (
 ) m ON o.id = m.top WHERE o.ts BETWEEN m.e - INTERVAL '1' HOUR AND m.e;
 --| Sink result (print) #7
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #6
 --|       project: id = id@0, ts = ts@1, top = top@2, e = e@3
 --|       project: id = id@0

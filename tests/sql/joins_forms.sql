@@ -128,6 +128,7 @@ SELECT a.id, b.w FROM a JOIN b ON a.k IS NOT DISTINCT FROM b.k;
 EXPLAIN SELECT a.id, b.w FROM a LEFT JOIN b ON a.k = b.k WHERE b.w > 50;
 --| Sink result (print) #5
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #4
 --|       project: id = id@0, k = k@1, k = k@2, w = w@3
 --|       project: id = id@0, w = w@3
@@ -153,6 +154,7 @@ EXPLAIN SELECT a.id, b.w FROM a LEFT JOIN b ON a.k = b.k WHERE b.w > 50;
 EXPLAIN SELECT a.id, b.w FROM a, b WHERE (a.k = b.k AND a.id < 3 AND b.w > 50) OR (a.k = b.k AND a.id > 3 AND b.w < 6);
 --| Sink result (print) #6
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #5
 --|       project: id = id@0, k = k@1, k = k@2, w = w@3
 --|       project: id = id@0, w = w@3
@@ -180,6 +182,7 @@ EXPLAIN SELECT a.id, b.w FROM a, b WHERE (a.k = b.k AND a.id < 3 AND b.w > 50) O
 EXPLAIN SELECT x.k, x.n, y.n FROM (SELECT k, COUNT(*) AS n FROM b GROUP BY k) x JOIN (SELECT k, COUNT(*) AS n FROM b GROUP BY k) y ON x.k = y.k + 10;
 --| Sink result (print) #8
 --|     changelog: retract
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #7
 --|       project: k = k@0, n = n@1, k = k@3, n = n@4
 --|       project: k = k@0, n = n@1, n0 = n@3

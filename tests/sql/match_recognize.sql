@@ -148,6 +148,7 @@ SELECT * FROM slow MATCH_RECOGNIZE (ORDER BY price MEASURES A.price AS p PATTERN
 EXPLAIN SELECT * FROM slow MATCH_RECOGNIZE (ORDER BY rowtime MEASURES A.price AS p, MATCH_ROWTIME() AS t PATTERN (A B) DEFINE A AS A.price > 1) mr;
 --| Sink result (print) #3
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   MatchRecognize #2
 --|       finds: sequences of A, B
 --|       exchange: to one worker

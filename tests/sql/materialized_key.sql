@@ -35,6 +35,7 @@ INSERT INTO everything SELECT who, points FROM scores;
 EXPLAIN INSERT INTO keyed_by_points SELECT who, points FROM scores;
 --| Sink keyed_by_points (keyed) #3
 --|     changelog: upsert by points
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Materialize by points #2
 --|       exchange: by hash of points
 --|       emits one row for each key, the last that came: the query does not prove the key
@@ -50,6 +51,7 @@ EXPLAIN INSERT INTO keyed_by_points SELECT who, points FROM scores;
 EXPLAIN INSERT INTO keyed_by_name SELECT who, COUNT(*) FROM scores GROUP BY who;
 --| Sink keyed_by_name (keyed) #4
 --|     changelog: upsert by who
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: who = k0@0, count(Int64(1)) = count(Int64(1))@1
 --|       project: who = who@0, points = count(Int64(1))@1

@@ -101,6 +101,7 @@ SELECT n, COUNT(*) AS shops FROM (SELECT shop, COUNT(*) OVER (PARTITION BY shop)
 EXPLAIN SELECT shop, day, SUM(amount) OVER (PARTITION BY shop ORDER BY day) AS so_far FROM sales;
 --| Sink result (print) #3
 --|     changelog: retract
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #2
 --|       project: shop = shop@0, day = day@1, amount = amount@2, sum(sales.amount) PARTITION BY [sales.shop] ORDER BY [sales.day ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW = over0@3
 --|       project: shop = shop@0, day = day@1, so_far = sum(sales.amount) PARTITION BY [sales.shop] ORDER BY [sales.day ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@3
@@ -122,6 +123,7 @@ EXPLAIN SELECT shop, day, SUM(amount) OVER (PARTITION BY shop ORDER BY day) AS s
 EXPLAIN SELECT shop, LAG(amount) OVER (PARTITION BY shop ORDER BY day) AS before FROM sales;
 --| Sink result (print) #3
 --|     changelog: retract
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #2
 --|       project: shop = shop@0, day = day@1, amount = amount@2, lag(sales.amount) PARTITION BY [sales.shop] ORDER BY [sales.day ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW = over0@3
 --|       project: shop = shop@0, before = lag(sales.amount) PARTITION BY [sales.shop] ORDER BY [sales.day ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@3

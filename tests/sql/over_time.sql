@@ -72,6 +72,7 @@ SELECT window_end, SUM(so_far) AS s FROM TABLE(TUMBLE((SELECT ts, SUM(v) OVER (P
 EXPLAIN SELECT k, SUM(v) OVER (PARTITION BY k ORDER BY ts) AS so_far FROM ticks;
 --| Sink result (print) #3
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #2
 --|       project: k = k@0, v = v@1, ts = ts@2, sum(ticks.v) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW = over0@3
 --|       project: k = k@0, so_far = sum(ticks.v) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@3
@@ -92,6 +93,7 @@ EXPLAIN SELECT k, SUM(v) OVER (PARTITION BY k ORDER BY ts) AS so_far FROM ticks;
 EXPLAIN SELECT k, SUM(v) OVER (PARTITION BY k ORDER BY ts RANGE BETWEEN INTERVAL '1' SECOND PRECEDING AND CURRENT ROW) AS so_far, LAG(v, 3) OVER (PARTITION BY k ORDER BY ts) AS before FROM ticks;
 --| Sink result (print) #3
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #2
 --|       project: k = k@0, v = v@1, ts = ts@2, sum(ticks.v) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN 1 SECOND PRECEDING AND CURRENT ROW = over0@3, lag(ticks.v,Int64(3)) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW = over1@4
 --|       project: k = k@0, so_far = sum(ticks.v) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN 1 SECOND PRECEDING AND CURRENT ROW@3, before = lag(ticks.v,Int64(3)) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@4

@@ -80,6 +80,7 @@ EXPLAIN WITH RECURSIVE seen (node) AS (
 ) SELECT node FROM seen;
 --| Sink result (print) #3
 --|     changelog: retract, one row for each node
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Recursive seen #2
 --|       exchange: to one worker
 --|       computed anew from all rows in each epoch that changes them

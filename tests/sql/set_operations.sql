@@ -134,6 +134,7 @@ SELECT x FROM a INTERSECT SELECT s FROM b;
 EXPLAIN SELECT x FROM a EXCEPT ALL SELECT x FROM b;
 --| Sink result (print) #5
 --|     changelog: retract
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   ExceptAll #4
 --|       exchange: by hash of x
 --|       state: each row and how often it is on either side, kept for ever (grows with the input)
@@ -154,6 +155,7 @@ EXPLAIN SELECT x FROM a EXCEPT ALL SELECT x FROM b;
 EXPLAIN SELECT x FROM plain INTERSECT SELECT x FROM plain;
 --| Sink result (print) #4
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Intersect #3
 --|       exchange: by hash of x
 --|       state: each row and how often it is on either side, kept for ever (grows with the input)

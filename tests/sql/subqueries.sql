@@ -122,6 +122,7 @@ SELECT id, (SELECT y FROM s WHERE s.g = t.g) AS one FROM t;
 EXPLAIN SELECT id FROM t WHERE x NOT IN (SELECT y FROM s);
 --| Sink result (print) #10
 --|     changelog: retract
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #9
 --|       project: id = id@0, x = x@1
 --|       project: id = id@0
@@ -172,6 +173,7 @@ EXPLAIN SELECT id FROM t WHERE x NOT IN (SELECT y FROM s);
 EXPLAIN SELECT id FROM t WHERE x > (SELECT AVG(y) FROM s);
 --| Sink result (print) #7
 --|     changelog: retract
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #6
 --|       project: id = id@0, x = x@1, EXPR$0 = EXPR$0@2
 --|       project: id = id@0

@@ -84,6 +84,7 @@ SELECT o.id, n.name FROM (SELECT *, PROCTIME() AS now FROM orders) AS o LEFT JOI
 EXPLAIN SELECT o.id, p.price FROM orders AS o JOIN prices FOR SYSTEM_TIME AS OF o.ts AS p ON o.currency = p.item WHERE p.price < 2;
 --| Sink result (print) #5
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #4
 --|       project: id = id@0, currency = currency@1, ts = ts@2, item = item@3, price = price@4
 --|       project: id = id@0, price = price@4
@@ -110,6 +111,7 @@ EXPLAIN SELECT o.id, p.price FROM orders AS o JOIN prices FOR SYSTEM_TIME AS OF 
 EXPLAIN SELECT o.id, n.name FROM (SELECT *, PROCTIME() AS now FROM orders) AS o JOIN names FOR SYSTEM_TIME AS OF o.now AS n ON o.currency = n.code;
 --| Sink result (print) #6
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #5
 --|       project: id = id@0, currency = currency@1, now = now@2, code = code@3, name = name@4
 --|       project: id = id@0, name = name@4

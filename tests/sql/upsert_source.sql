@@ -56,6 +56,7 @@ SELECT COUNT(*) AS n, SUM(nights) AS nights FROM stays;
 EXPLAIN SELECT name FROM users;
 --| Sink result (print) #3
 --|     changelog: retract
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #2
 --|       project: name = name@1
 --|       changelog: retract

@@ -100,6 +100,7 @@ SELECT a.k, a.num, a.e FROM (
 EXPLAIN SELECT l.id, r.n FROM lw l LEFT JOIN rw r ON l.k = r.k AND l.window_start = r.window_start AND l.window_end = r.window_end;
 --| Sink result (print) #10
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #9
 --|       project: id = id@0, k = k@1, window_start = window_start@2, window_end = window_end@3, n = n@4, k = k@5, window_start = window_start@6, window_end = window_end@7
 --|       project: id = id@0, n = n@4

@@ -36,6 +36,7 @@ SELECT window_end, item, price FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY w
 EXPLAIN SELECT window_end, item, price FROM (SELECT *, RANK() OVER (PARTITION BY window_start, window_end ORDER BY price DESC) AS rn FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '10' SECOND))) WHERE rn <= 3;
 --| Sink result (print) #6
 --|     changelog: append-only
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #5
 --|       project: item = item@0, price = price@1, window_start = window_start@2, window_end = window_end@3
 --|       project: item = item@0, price = price@1, window_end = window_end@3

@@ -4,6 +4,7 @@ use sloth_connectors::kafka::ensure_topic;
 
 use crate::args::{Demo, Double11};
 use crate::run::{Screen, Shown, Text, start};
+use crate::signal::Interrupts;
 
 const SOURCE_EMBEDDED: &str = include_str!("../../../examples/double11/source-embedded.sql");
 const SOURCE_KAFKA: &str = include_str!("../../../examples/double11/source-kafka.sql");
@@ -41,16 +42,16 @@ fn double11(args: &Double11) -> Shown<()> {
             ensure_topic(kafka, "orders", PARTITIONS).map_err(|e| format!("error: {e}"))?;
             let sql = options(PRODUCER_KAFKA).replace("${KAFKA}", kafka);
             let text = Text::embedded("producer-kafka.sql", sql, Some(1));
-            producer = start(&text, None, Screen::Automatic)?.map(|running| (running, text));
+            producer = start(&text, None, &Screen::Automatic)?.map(|running| (running, text));
             SOURCE_KAFKA.replace("${KAFKA}", kafka)
         }
     };
     let text = Text::embedded("double11.sql", format!("{source}\n{TILES}"), args.parallelism);
-    let Some(running) = start(&text, Some(args.http), Screen::Embedded(SCREEN))? else { return Ok(()) };
+    let Some(running) = start(&text, Some(args.http), &Screen::Embedded(SCREEN))? else { return Ok(()) };
     if let Some(server) = &running.server {
         eprintln!("The big screen: http://{}\nCtrl-C ends the demo.", server.addr);
     }
-    let result = running.finish(&text);
+    let result = running.finish(&Interrupts::listen()).map_err(|e| text.show(&e));
     if let Some((running, text)) = producer {
         running.stopper().stop();
         running.wait(&text)?;

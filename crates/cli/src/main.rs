@@ -5,6 +5,7 @@ mod demo;
 mod run;
 mod signal;
 mod status;
+mod supervise;
 
 use std::process::ExitCode;
 

@@ -7,15 +7,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sloth_engine::{Job, JobOptions, Replay};
-use sloth_plan::JobPlan;
 use sloth_plan::explain::explain as explain_plan;
+use sloth_plan::{JobPlan, RestartPolicy};
 use sloth_server::{ScreenHub, ScreenSpec, Server, ServerConfig, ServerHandle};
 use sloth_sql::{Effect, Query, Session, lower, render_error, substitute};
 use sloth_store::{Keeper, Objects};
 use sloth_types::{ConnectorRegistry, EpochListener, Error, JobStore};
 
 use crate::args::{Explain, Run, Script};
-use crate::{signal, status};
+use crate::signal::Interrupts;
+use crate::status;
+use crate::supervise::Supervisor;
 
 /// An error as it is shown to the user.
 pub(crate) type Shown<T> = Result<T, String>;
@@ -54,28 +56,27 @@ impl Text {
         Ok(Text { name, sql, parallelism: script.parallelism, settings })
     }
 
-    fn show(&self, error: &Error) -> String {
+    pub(crate) fn show(&self, error: &Error) -> String {
         render_error(&self.sql, &self.name, error)
     }
 }
 
 /// Runs the statements of a script; what is to run remains.
-fn prepare(text: &Text, explain_all: bool) -> Shown<Option<Prepared>> {
-    let show = |e: Error| text.show(&e);
+fn prepare(text: &Text, explain_all: bool) -> sloth_types::Result<Option<Prepared>> {
     let mut session = Session::new();
     if let Some(n) = text.parallelism {
-        session.set("parallelism.default", &n.to_string()).map_err(show)?;
+        session.set("parallelism.default", &n.to_string())?;
     }
     for (key, value) in &text.settings {
-        session.set(key, value).map_err(show)?;
+        session.set(key, value)?;
     }
     let mut queries: Vec<Query> = vec![];
-    for statement in session.parse(&text.sql).map_err(show)? {
-        match session.execute(&statement).map_err(show)? {
+    for statement in session.parse(&text.sql)? {
+        match session.execute(&statement)? {
             Effect::Done(what) => tracing::debug!("{what}"),
             Effect::Rows(rows) => print_rows(&rows),
             Effect::Explain(explained) => {
-                print!("{}", explained_plan(lower(&session, &explained).map_err(show)?).map_err(show)?);
+                print!("{}", explained_plan(lower(&session, &explained)?)?);
             }
             Effect::Run(more) => queries.extend(more),
         }
@@ -83,9 +84,9 @@ fn prepare(text: &Text, explain_all: bool) -> Shown<Option<Prepared>> {
     if queries.is_empty() {
         return Ok(None);
     }
-    let plan = lower(&session, &queries).map_err(show)?;
+    let plan = lower(&session, &queries)?;
     if explain_all {
-        print!("{}", explained_plan(plan).map_err(show)?);
+        print!("{}", explained_plan(plan)?);
         return Ok(None);
     }
     let tables = session.catalog().tables().map(|t| (t.name.clone(), t.span.clone())).collect();
@@ -130,7 +131,8 @@ fn print_rows(rows: &arrow::array::RecordBatch) {
 
 /// `sloth explain`.
 pub(crate) fn explain(args: &Explain) -> Shown<()> {
-    prepare(&Text::read(&args.script)?, true).map(|_| ())
+    let text = Text::read(&args.script)?;
+    prepare(&text, true).map(|_| ()).map_err(|e| text.show(&e))
 }
 
 /// `sloth run`.
@@ -143,11 +145,26 @@ pub(crate) fn run(args: &Run) -> Shown<()> {
         Some(path) => Screen::File(path),
         None => Screen::Automatic,
     };
-    let Some(running) = start(&text, args.http, screen)? else { return Ok(()) };
+    let Some(mut running) = start(&text, args.http, &screen)? else { return Ok(()) };
     if let Some(server) = &running.server {
         eprintln!("screen and metrics: http://{}", server.addr);
     }
-    running.finish(&text)
+    let interrupts = Interrupts::listen();
+    let mut supervisor = running.resumable.map(Supervisor::new);
+    loop {
+        let http = running.server.as_ref().map(|server| server.addr);
+        let Err(error) = running.finish(&interrupts) else { return Ok(()) };
+        let Some(supervisor) = &mut supervisor else { return Err(text.show(&error)) };
+        let mut failed = error;
+        running = loop {
+            supervisor.wait(failed, &interrupts).map_err(|e| text.show(&e))?;
+            match try_start(&text, http, &screen) {
+                Ok(Some(running)) => break running,
+                Ok(None) => return Ok(()),
+                Err(error) => failed = error,
+            }
+        };
+    }
 }
 
 /// Which description a screen has.
@@ -164,19 +181,21 @@ pub(crate) enum Screen<'a> {
 pub(crate) struct Running {
     job: Job,
     pub(crate) server: Option<ServerHandle>,
+    /// The job has a state directory: what to do when it fails.
+    resumable: Option<RestartPolicy>,
 }
 
 impl Running {
     /// Waits for the end with a status line, and stops the job on Ctrl-C.
-    pub(crate) fn finish(self, text: &Text) -> Shown<()> {
-        signal::on_interrupt(self.job.stopper());
+    pub(crate) fn finish(self, interrupts: &Interrupts) -> sloth_types::Result<()> {
+        interrupts.attach(self.job.stopper());
         let status = status::start(self.job.figures());
         let result = self.job.wait();
         status.finish();
         if let Some(server) = self.server {
             server.shutdown();
         }
-        result.map_err(|e| text.show(&e))
+        result
     }
 
     /// Asks the job to stop.
@@ -191,23 +210,25 @@ impl Running {
 }
 
 /// Starts the job of a script; `None` when there is nothing to run.
-pub(crate) fn start(text: &Text, http: Option<SocketAddr>, screen: Screen<'_>) -> Shown<Option<Running>> {
+pub(crate) fn start(text: &Text, http: Option<SocketAddr>, screen: &Screen<'_>) -> Shown<Option<Running>> {
+    try_start(text, http, screen).map_err(|e| text.show(&e))
+}
+
+fn try_start(text: &Text, http: Option<SocketAddr>, screen: &Screen<'_>) -> sloth_types::Result<Option<Running>> {
     let Some(prepared) = prepare(text, false)? else { return Ok(None) };
-    let show = |e: Error| text.show(&e);
-    let hub = ScreenHub::new().map_err(show)?;
+    let hub = ScreenHub::new()?;
     let connectors = connectors(&hub);
     let listener: Arc<dyn EpochListener> = Arc::new(hub.clone());
-    let (store, replay) = match resume(&prepared.plan).map_err(show)? {
+    let (store, replay) = match resume(&prepared.plan)? {
         Some((keeper, replay)) => (Some(keeper as Arc<dyn JobStore>), Some(replay)),
         None => (None, None),
     };
     let options = JobOptions { listeners: vec![listener], store, replay, ..JobOptions::default() };
-    let job =
-        Job::start(prepared.plan.clone(), &connectors, options).map_err(|e| show(prepared.locate(&text.sql, e)))?;
+    let job = Job::start(prepared.plan.clone(), &connectors, options).map_err(|e| prepared.locate(&text.sql, e))?;
     let tables = hub.tables();
     let wanted = http.or_else(|| (!tables.is_empty()).then(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))));
     let serve = |addr| -> sloth_types::Result<ServerHandle> {
-        let spec = match screen {
+        let spec = match *screen {
             Screen::File(path) => ScreenSpec::read(path, &tables)?,
             Screen::Embedded(spec) => ScreenSpec::parse(spec, &tables)?,
             Screen::Automatic => ScreenSpec::automatic(&tables),
@@ -219,10 +240,12 @@ pub(crate) fn start(text: &Text, http: Option<SocketAddr>, screen: Screen<'_>) -
         Err(error) => {
             job.stopper().stop();
             let _ = job.wait();
-            return Err(show(error));
+            return Err(error);
         }
     };
-    Ok(Some(Running { job, server }))
+    let settings = &prepared.plan.settings;
+    let resumable = settings.state_dir.is_some().then_some(settings.restart);
+    Ok(Some(Running { job, server, resumable }))
 }
 
 /// Takes charge of the job in its state directory, if it has one, and says what is there.

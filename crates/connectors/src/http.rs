@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use sloth_types::{
-    ChangeBatch, ChangelogMode, Connector, Epoch, Error, OpenSink, Options, Result, Sink, SinkWriter, TableSpec,
+    ChangeBatch, ChangelogMode, Connector, Epoch, Error, Guarantee, OpenSink, Options, Result, Sink, SinkWriter,
+    TableSpec,
 };
 
 use crate::format::{self, Encoder};
@@ -115,8 +116,12 @@ impl Sink for HttpSink {
         true
     }
 
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::AtLeastOnce("a webhook has no transactions; what is sent again has the same Idempotency-Key")
+    }
+
     fn open(&self, open: OpenSink) -> Result<Box<dyn SinkWriter>> {
-        let OpenSink { schema, mode, .. } = open;
+        let OpenSink { schema, mode, durable, .. } = open;
         let op = match mode {
             ChangelogMode::Retract if self.format == "json" => Some(self.op_key(&schema)?),
             _ => None,
@@ -128,7 +133,10 @@ impl Sink for HttpSink {
             .build();
         let encoder = format::encoder(&self.format, &self.table.options, &self.table, schema)?;
         let sink = self.clone();
-        Ok(Box::new(HttpWriter { sink, agent: config.into(), encoder, op, body: Vec::new(), rows: 0, number: 0 }))
+        let waiting = durable.is_some().then(Vec::new);
+        let name = durable.map_or_else(|| self.table.name.clone(), |durable| durable.name);
+        let (body, rows, number) = (Vec::new(), 0, 0);
+        Ok(Box::new(HttpWriter { sink, agent: config.into(), encoder, op, name, waiting, body, rows, number }))
     }
 }
 
@@ -138,6 +146,10 @@ struct HttpWriter {
     encoder: Box<dyn Encoder>,
     /// For plain rows that may be taken back: how each begins, see [`HttpSink::op_key`].
     op: Option<Vec<u8>>,
+    /// What keys begin with.
+    name: String,
+    /// In a durable job, requests whose epochs are not yet in the log, with their keys.
+    waiting: Option<Vec<(String, Vec<u8>)>>,
     /// The request in the making.
     body: Vec<u8>,
     rows: usize,
@@ -162,12 +174,25 @@ impl HttpWriter {
         if self.sink.batch {
             self.body.push(b']');
         }
-        let key = format!("{}-{epoch}-{}", self.sink.table.name, self.number);
+        let key = format!("{}-{epoch}-{}", self.name, self.number);
+        let body = std::mem::take(&mut self.body);
+        self.rows = 0;
+        self.number += 1;
+        match &mut self.waiting {
+            // What is not in the log yet could be cut otherwise after a crash: then the key would lie.
+            Some(waiting) => waiting.push((key, body)),
+            None => self.deliver(&key, &body)?,
+        }
+        Ok(())
+    }
+
+    /// Posts a request until it is taken.
+    fn deliver(&self, key: &str, body: &[u8]) -> Result<()> {
         let mut wait = self.sink.backoff;
         let mut tries = 0;
         loop {
-            match self.post(&key) {
-                Answer::Taken => break,
+            match self.post(key, body) {
+                Answer::Taken => return Ok(()),
                 Answer::Refused(why) => {
                     return Err(self.error(&why).hint("Check the URL and what the receiver expects."));
                 }
@@ -185,23 +210,19 @@ impl HttpWriter {
                 }
             }
         }
-        self.body.clear();
-        self.rows = 0;
-        self.number += 1;
-        Ok(())
     }
 
     fn error(&self, why: &str) -> Error {
         Error::unavailable(format!("table '{}': {} does not take the rows: {why}", self.sink.table.name, self.sink.url))
     }
 
-    fn post(&self, key: &str) -> Answer {
+    fn post(&self, key: &str, body: &[u8]) -> Answer {
         let mut request =
             self.agent.post(&self.sink.url).header("Content-Type", "application/json").header("Idempotency-Key", key);
         for (name, value) in &self.sink.headers {
             request = request.header(name, value);
         }
-        match request.send(self.body.as_slice()) {
+        match request.send(body) {
             Ok(mut response) => {
                 let status = response.status();
                 // Reading the answer to its end lets the connection be used again.
@@ -267,6 +288,13 @@ impl SinkWriter for HttpWriter {
     fn end_epoch(&mut self, epoch: Epoch) -> Result<()> {
         self.send(epoch)?;
         self.number = 0;
+        Ok(())
+    }
+
+    fn commit(&mut self, _: Epoch, _: bool) -> Result<()> {
+        for (key, body) in self.waiting.iter_mut().flat_map(std::mem::take).collect::<Vec<_>>() {
+            self.deliver(&key, &body)?;
+        }
         Ok(())
     }
 

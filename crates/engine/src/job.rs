@@ -319,12 +319,15 @@ pub fn settle(plan: &mut JobPlan, connectors: &ConnectorRegistry) -> Result<()> 
 
 /// As [`settle`]; gives the sinks, in the order of the plan.
 fn settle_sinks(plan: &mut JobPlan, connectors: &ConnectorRegistry) -> Result<Vec<Arc<dyn Sink>>> {
-    let mut sinks = vec![];
+    let mut sinks: Vec<Arc<dyn Sink>> = vec![];
     for node in &plan.nodes {
         if let NodeKind::Sink(SinkNode { table, .. }) = &node.kind {
             sinks.push(connectors.of(table)?.sink(table).map_err(|e| name_table(e, &table.name))?);
         }
     }
+    let guarantees = sinks.iter().map(|sink| sink.guarantee());
+    let nodes = plan.nodes.iter_mut().filter_map(|n| if let NodeKind::Sink(s) = &mut n.kind { Some(s) } else { None });
+    nodes.zip(guarantees).for_each(|(node, guarantee)| node.guarantee = Some(guarantee));
     sloth_plan::changelog::settle(plan, &|ordinal, mode| sinks.get(ordinal).is_some_and(|sink| sink.accepts(mode)))?;
     Ok(sinks)
 }

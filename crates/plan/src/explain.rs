@@ -6,14 +6,14 @@ mod rank_lines;
 use std::fmt::Write;
 
 use arrow::datatypes::Schema;
-use sloth_types::ChangelogMode;
+use sloth_types::{ChangelogMode, Guarantee};
 
 use crate::aggregate::AggregateCall;
 use crate::emission::{self, Every};
 use crate::grouping::WindowSource;
 use crate::node::{
-    BadRecordPolicy, JobPlan, Join, JoinExchange, JoinKind, Node, NodeId, NodeKind, SourceNode, SourceOrigin, Stage,
-    TemporalAt, TemporalJoin, WatermarkRule,
+    BadRecordPolicy, JobPlan, Join, JoinExchange, JoinKind, Node, NodeId, NodeKind, SinkNode, SourceNode, SourceOrigin,
+    Stage, TemporalAt, TemporalJoin, WatermarkRule,
 };
 
 /// The plan as an indented tree for each sink. A node that several sinks use is printed once and referred to as `#n`.
@@ -220,6 +220,13 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
         _ => {}
     }
     lines.push(format!("changelog: {}", mode(node)));
+    if let NodeKind::Sink(SinkNode { guarantee: Some(guarantee), .. }) = &node.kind {
+        lines.push(match guarantee {
+            Guarantee::ExactlyOnce => "after a crash: each row once, in a job with a state directory".to_owned(),
+            Guarantee::AtLeastOnce(why) => format!("after a crash: the last rows perhaps again ({why})"),
+            Guarantee::WithTheJob => "after a crash: what the job holds".to_owned(),
+        });
+    }
     lines
 }
 

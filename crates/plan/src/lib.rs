@@ -27,5 +27,5 @@ pub use node::{
 };
 pub use over::{Over, OverCall, OverEmission, Reach};
 pub use rank::{OrderColumn, Rank, RankFunction, Ties};
-pub use settings::JobSettings;
+pub use settings::{JobSettings, RestartPolicy};
 pub use window::WindowSpec;

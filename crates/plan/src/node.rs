@@ -6,7 +6,7 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::physical_plan::PhysicalExpr;
-use sloth_types::{ChangelogMode, TableSpec};
+use sloth_types::{ChangelogMode, Guarantee, TableSpec};
 
 use crate::grouping::{GroupAggregate, SessionAggregate, WindowAggregate};
 use crate::over::Over;
@@ -375,6 +375,8 @@ pub struct SinkNode {
     /// True when rows of an epoch are ordered by their content (they went through an exchange), false when by their
     /// place in the sources.
     pub by_content: bool,
+    /// What the outside sees of its rows when the job is killed; known once the plan is settled.
+    pub guarantee: Option<Guarantee>,
 }
 
 impl JobPlan {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sloth_types::{Error, Options, Result};
 
 /// Settings of one job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct JobSettings {
     /// Worker threads.
     pub parallelism: usize,
@@ -26,6 +26,8 @@ pub struct JobSettings {
     pub batch_rows: usize,
     /// Rounds after which a recursive query is taken for one that does not end.
     pub recursion_rounds_max: usize,
+    /// What happens when an outside system fails the job.
+    pub restart: RestartPolicy,
     /// Where the job keeps its epoch log and checkpoints.
     pub state_dir: Option<String>,
     /// Published checkpoints that are kept.
@@ -34,6 +36,63 @@ pub struct JobSettings {
     pub checkpoint_interval: Duration,
     /// After this time without rows a caught-up split no longer holds the watermark back; zero for never.
     pub idle_timeout: Duration,
+}
+
+/// Whether a job that can be resumed is started again when an outside system has failed it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RestartPolicy {
+    /// Restarts in a row before it is given up; `None` for no limit.
+    pub attempts_max: Option<u32>,
+    /// Before the first restart.
+    pub first_delay: Duration,
+    /// Never more.
+    pub longest_delay: Duration,
+    /// Each delay is so many times the one before.
+    pub factor: f64,
+}
+
+impl RestartPolicy {
+    /// The time to wait after so many failures in a row; `None` to give up.
+    pub fn delay(&self, failures: u32) -> Option<Duration> {
+        if self.attempts_max.is_some_and(|most| failures >= most) {
+            return None;
+        }
+        let factor = self.factor.powi(failures.min(64) as i32);
+        Some(Duration::from_secs_f64((self.first_delay.as_secs_f64() * factor).min(self.longest_delay.as_secs_f64())))
+    }
+
+    /// From Flink's `restart-strategy` settings.
+    fn from_options(options: &Options) -> Result<Self> {
+        let seconds = Duration::from_secs;
+        let kind =
+            options.get("restart-strategy.type").or(options.get("restart-strategy")).unwrap_or("exponential-delay");
+        let number = |key: &str| options.parse(key, "a whole number");
+        Ok(match kind {
+            "none" | "off" | "disable" => {
+                RestartPolicy { attempts_max: Some(0), first_delay: seconds(0), longest_delay: seconds(0), factor: 1.0 }
+            }
+            "fixed-delay" | "fixeddelay" => {
+                let delay = options.duration("restart-strategy.fixed-delay.delay")?.unwrap_or(seconds(1));
+                let attempts_max = Some(number("restart-strategy.fixed-delay.attempts")?.unwrap_or(1));
+                RestartPolicy { attempts_max, first_delay: delay, longest_delay: delay, factor: 1.0 }
+            }
+            "exponential-delay" | "exponentialdelay" => {
+                let of = |key: &str| options.duration(&format!("restart-strategy.exponential-delay.{key}"));
+                RestartPolicy {
+                    attempts_max: number("restart-strategy.exponential-delay.attempts-before-reset-backoff")?,
+                    first_delay: of("initial-backoff")?.unwrap_or(Duration::from_millis(100)),
+                    longest_delay: of("max-backoff")?.unwrap_or(seconds(60)),
+                    factor: options
+                        .parse_or("restart-strategy.exponential-delay.backoff-multiplier", "a number", 2.0_f64)?
+                        .max(1.0),
+                }
+            }
+            other => {
+                return Err(Error::invalid(format!("setting 'restart-strategy.type' = '{other}' is not known"))
+                    .hint("Write 'exponential-delay' (the default), 'fixed-delay' or 'none'."));
+            }
+        })
+    }
 }
 
 impl Default for JobSettings {
@@ -48,6 +107,12 @@ impl Default for JobSettings {
             epoch_bytes_max: 16 << 20,
             batch_rows: 16_384,
             recursion_rounds_max: 10_000,
+            restart: RestartPolicy {
+                attempts_max: None,
+                first_delay: Duration::from_millis(100),
+                longest_delay: Duration::from_secs(60),
+                factor: 2.0,
+            },
             state_dir: None,
             checkpoints_retained: 3,
             checkpoint_interval: Duration::from_secs(10),
@@ -70,6 +135,10 @@ pub const KNOWN_SETTINGS: &[(&str, &str)] = &[
     ("state.checkpoints.dir", "where the job keeps its log and checkpoints, to be resumed from; as --state"),
     ("state.checkpoints.num-retained", "checkpoints that are kept (default: 3)"),
     ("execution.checkpointing.interval", "distance of checkpoints, with --state (default: 10 s)"),
+    (
+        "restart-strategy.type",
+        "with --state, after an error of an outside system: exponential-delay (default), fixed-delay, none",
+    ),
     ("table.exec.source.idle-timeout", "idle splits stop holding the watermark back (default: 5 s; 0 for never)"),
     ("table.local-time-zone", "zone of TIMESTAMP_LTZ texts (default: UTC)"),
 ];
@@ -107,6 +176,7 @@ impl JobSettings {
             epoch_bytes_max: options.bytes("sloth.epoch.max-bytes")?.map_or(default.epoch_bytes_max, |b| b as usize),
             batch_rows: count("sloth.batch.rows", default.batch_rows)?,
             recursion_rounds_max: count("sloth.recursion.max-rounds", default.recursion_rounds_max)?,
+            restart: RestartPolicy::from_options(options)?,
             state_dir: options.get("state.checkpoints.dir").map(str::to_owned),
             checkpoints_retained: count("state.checkpoints.num-retained", default.checkpoints_retained)?,
             checkpoint_interval: options

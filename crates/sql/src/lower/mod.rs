@@ -123,7 +123,12 @@ impl Lowering<'_> {
     fn add_sink(&mut self, relation: Relation, table: TableSpec) {
         let schema = self.schema_of(relation.node);
         self.plan.add(Node {
-            kind: NodeKind::Sink(SinkNode { table, mode: relation.mode.clone(), by_content: relation.exchanged }),
+            kind: NodeKind::Sink(SinkNode {
+                table,
+                mode: relation.mode.clone(),
+                by_content: relation.exchanged,
+                guarantee: None,
+            }),
             inputs: vec![relation.node],
             schema,
             mode: relation.mode,
