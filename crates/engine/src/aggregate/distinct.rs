@@ -1,86 +1,155 @@
 //! `DISTINCT`: passes each (slot, value) on once. The values are kept; partial states carry them as lists.
+//!
+//! Calls over the same arguments share one set: with each value stands which of the calls it has counted for, since each
+//! may have a `FILTER` of its own.
+//!
+//! ```text
+//!   values: value ▶ id        pairs: (slot, id) ▶ pair        calls: pair ▶ 0b011   (counted by the first two calls)
+//! ```
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, StructArray, UInt32Array};
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::take;
-use arrow::datatypes::{DataType, Field, Fields};
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
+use arrow::datatypes::{DataType, Field, Fields, UInt32Type};
 use sloth_plan::AggregateCall;
-use sloth_types::Result;
+use sloth_types::{Error, Result};
 
 use super::{Accumulator, Input, Target, accumulator, for_each_valid};
-use crate::hash::hash_word;
-use crate::state::keys::{KeyEncoder, KeyTable, RowSet};
+use crate::state::keys::{EncodedKeys, KeyEncoder, KeyTable, RowSet};
 
-/// The values seen by each slot, in front of the function itself.
+/// Calls that share a set of values: as many as a word has bits.
+pub(super) const CALLS_MAX: usize = 32;
+
+/// The values seen by each slot, in front of the functions themselves.
 pub(crate) struct Distinct {
-    inner: Box<dyn Accumulator>,
+    calls: Vec<Call>,
+    /// The argument columns; behind them the calls that have counted the values, when there are several.
     fields: Fields,
     encoder: KeyEncoder,
     values: KeyTable,
-    /// Pairs of slot and value, see [`pair`].
-    seen: HashTable<u64>,
-    /// Value slots of each slot, for partial states and clearing.
+    pairs: KeyTable,
+    /// The calls that have counted a pair, as bits; 0 for pairs that are gone.
+    counted: Vec<u32>,
+    /// Pairs of each slot, for partial states and clearing.
     of_slot: Vec<Vec<u32>>,
-    ids: Vec<u32>,
+    fresh: Fresh,
 }
 
-fn argument_fields(call: &AggregateCall) -> Fields {
+struct Call {
+    inner: Box<dyn Accumulator>,
+    /// Counts rows without looking at their values.
+    counts: bool,
+}
+
+/// What a batch has brought, and room for finding it.
+#[derive(Default)]
+struct Fresh {
+    ids: Vec<u32>,
+    rows: Vec<u32>,
+    slots: Vec<u32>,
+    pairs: Vec<u32>,
+    /// Rows, slots and calls of values that are new to some call.
+    found: Vec<(u32, u32, u32)>,
+}
+
+fn argument_fields(call: &AggregateCall) -> Vec<Field> {
     call.arg_fields.iter().enumerate().map(|(i, f)| Field::new(format!("a{i}"), f.data_type().clone(), true)).collect()
 }
 
 impl Distinct {
-    /// `call` with its DISTINCT.
-    pub(crate) fn new(call: &AggregateCall) -> Result<Self> {
-        let plain = AggregateCall { distinct: false, ..call.clone() };
-        let encoder = KeyEncoder::new(call.arg_fields.iter().map(|f| f.data_type().clone()).collect())?;
-        let values = KeyTable::new(&encoder);
+    /// Calls with DISTINCT, all over the same arguments. When they are several, the input has a column of bits behind
+    /// the arguments that says which of them a row counts for.
+    pub(crate) fn new(calls: &[&AggregateCall]) -> Result<Self> {
+        let arguments = calls.first().map(|call| call.arg_fields.clone()).unwrap_or_default();
+        let encoder = KeyEncoder::new(arguments.iter().map(|f| f.data_type().clone()).collect())?;
+        let mut fields = calls.first().map(|call| argument_fields(call)).unwrap_or_default();
+        if calls.len() > 1 {
+            fields.push(Field::new("calls", DataType::UInt32, false));
+        }
+        let inner = |call: &&AggregateCall| -> Result<Call> {
+            let plain = AggregateCall { distinct: false, ..(*call).clone() };
+            let counts = call.function.name() == "count" && call.args.len() == 1;
+            Ok(Call { inner: accumulator(&plain, false)?, counts })
+        };
         Ok(Distinct {
-            inner: accumulator(&plain, false)?,
-            fields: argument_fields(call),
+            calls: calls.iter().map(inner).collect::<Result<_>>()?,
+            fields: fields.into(),
+            values: KeyTable::new(&encoder),
             encoder,
-            values,
-            seen: HashTable::new(),
+            pairs: KeyTable::new(&KeyEncoder::new(vec![DataType::UInt64])?),
+            counted: vec![],
             of_slot: vec![],
-            ids: vec![],
+            fresh: Fresh::default(),
         })
+    }
+
+    /// Notes the pairs of the rows that count, and gathers those that are new to a call.
+    fn note(&mut self, input: &Input, target: Target<'_>, masks: Option<&UInt32Array>) -> Result<()> {
+        let Fresh { ids, rows, slots, pairs, found } = &mut self.fresh;
+        let arguments = input.args.get(..self.encoder.width()).unwrap_or_default();
+        let keys = self.encoder.encode(arguments)?;
+        (rows.clear(), slots.clear(), found.clear());
+        for_each_valid(input, target, |row, slot| {
+            rows.push(row as u32);
+            slots.push(slot as u32);
+        });
+        self.values.intern(&keys, &RowSet::List(rows), ids);
+        let words = slots.iter().zip(&*ids).map(|(slot, id)| (u64::from(*slot) << 32) | u64::from(*id)).collect();
+        self.pairs.intern(&EncodedKeys::Words(words, None), &RowSet::Range(0..rows.len()), pairs);
+        self.counted.resize(self.pairs.slots(), 0);
+        for ((row, slot), pair) in rows.iter().zip(&*slots).zip(&*pairs) {
+            let mask = masks.map_or(1, |m| m.value(*row as usize));
+            let counted = &mut self.counted[*pair as usize];
+            let new = mask & !*counted;
+            if new != 0 {
+                if *counted == 0 {
+                    self.of_slot[*slot as usize].push(*pair);
+                }
+                *counted |= new;
+                found.push((*row, *slot, new));
+            }
+        }
+        Ok(())
     }
 }
 
-fn pair(slot: usize, value: u32) -> u64 {
-    ((slot as u64) << 32) | u64::from(value)
-}
-
 impl Accumulator for Distinct {
+    fn empty(&mut self) -> bool {
+        self.counted.clear();
+        self.of_slot.clear();
+        self.values.empty() && self.pairs.empty() && self.calls.iter_mut().all(|call| call.inner.empty())
+    }
+
     fn resize(&mut self, slots: usize) {
-        self.inner.resize(slots);
+        self.calls.iter_mut().for_each(|call| call.inner.resize(slots));
         self.of_slot.resize_with(slots, Vec::new);
     }
 
     fn update(&mut self, input: &Input, target: Target<'_>) -> Result<()> {
-        let keys = self.encoder.encode(&input.args)?;
-        let mut ids = std::mem::take(&mut self.ids);
-        self.values.intern(&keys, &RowSet::Range(0..input.rows), &mut ids);
-        let (mut new_rows, mut new_slots) = (vec![], vec![]);
-        for_each_valid(input, target, |row, slot| {
-            let pair = pair(slot, ids[row]);
-            if let Entry::Vacant(entry) = self.seen.entry(hash_word(pair), |p| *p == pair, |p| hash_word(*p)) {
-                entry.insert(pair);
-                self.of_slot[slot].push(ids[row]);
-                new_rows.push(row as u32);
-                new_slots.push(slot as u32);
+        let masks = match self.calls.len() {
+            1 => None,
+            _ => input.args.last().map(|masks| masks.as_primitive::<UInt32Type>()),
+        };
+        self.note(input, target, masks)?;
+        let arguments = input.args.get(..self.encoder.width()).unwrap_or_default();
+        for (bit, call) in self.calls.iter_mut().enumerate() {
+            let new = || self.fresh.found.iter().filter(|(_, _, calls)| calls & (1 << bit) != 0);
+            let slots: Vec<u32> = new().map(|(_, slot, _)| *slot).collect();
+            if slots.is_empty() {
+                continue;
             }
-        });
-        self.ids = ids;
-        if new_rows.is_empty() {
-            return Ok(());
+            let args = if call.counts {
+                vec![]
+            } else {
+                let rows: UInt32Array = new().map(|(row, _, _)| *row).collect();
+                arguments.iter().map(|a| take(a, &rows, None)).collect::<Result<_, _>>()?
+            };
+            let input = Input { args, valid: None, rows: slots.len(), weights: None };
+            call.inner.update(&input, Target::Each(&slots))?;
         }
-        let rows = UInt32Array::from(new_rows);
-        let args = input.args.iter().map(|a| take(a, &rows, None)).collect::<Result<_, _>>()?;
-        self.inner.update(&Input { args, valid: None, rows: rows.len(), weights: None }, Target::Each(&new_slots))
+        Ok(())
     }
 
     fn merge(&mut self, states: &[ArrayRef], target: Target<'_>) -> Result<()> {
@@ -104,28 +173,38 @@ impl Accumulator for Distinct {
     fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
         let lengths = slots.iter().map(|s| self.of_slot[*s as usize].len());
         let offsets = OffsetBuffer::from_lengths(lengths);
-        let ids: Vec<u32> = slots.iter().flat_map(|s| self.of_slot[*s as usize].iter().copied()).collect();
-        let columns = self.encoder.decode(&self.values, &ids)?;
+        let pairs: Vec<u32> = slots.iter().flat_map(|s| self.of_slot[*s as usize].iter().copied()).collect();
+        let ids: Vec<u32> = pairs.iter().map(|pair| self.pairs.word_of(*pair) as u32).collect();
+        let mut columns = self.encoder.decode(&self.values, &ids)?;
+        if self.calls.len() > 1 {
+            columns.push(Arc::new(pairs.iter().map(|p| self.counted[*p as usize]).collect::<UInt32Array>()));
+        }
         let tuples = StructArray::try_new(self.fields.clone(), columns, None)?;
         let item = Arc::new(Field::new_list_field(DataType::Struct(self.fields.clone()), true));
         Ok(vec![Arc::new(ListArray::try_new(item, offsets, Arc::new(tuples), None)?)])
     }
 
     fn finish(&mut self, slots: &[u32]) -> Result<ArrayRef> {
-        self.inner.finish(slots)
+        match self.calls.first_mut() {
+            Some(call) => call.inner.finish(slots),
+            None => Err(Error::internal("DISTINCT without a call")),
+        }
+    }
+
+    fn finish_all(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        self.calls.iter_mut().map(|call| call.inner.finish(slots)).collect()
     }
 
     fn clear(&mut self, slot: u32) {
-        for value in std::mem::take(&mut self.of_slot[slot as usize]) {
-            let pair = pair(slot as usize, value);
-            if let Ok(entry) = self.seen.find_entry(hash_word(pair), |p| *p == pair) {
-                entry.remove();
-            }
+        for pair in std::mem::take(&mut self.of_slot[slot as usize]) {
+            self.pairs.remove(pair);
+            self.counted[pair as usize] = 0;
         }
-        self.inner.clear(slot);
+        self.calls.iter_mut().for_each(|call| call.inner.clear(slot));
     }
 
     fn bytes(&self) -> usize {
-        self.inner.bytes() + self.values.bytes() + self.seen.capacity() * 9 + self.seen.len() * 4
+        let inner: usize = self.calls.iter().map(|call| call.inner.bytes()).sum();
+        inner + self.values.bytes() + self.pairs.bytes() + self.counted.capacity() * 4 + self.counted.len() * 4
     }
 }

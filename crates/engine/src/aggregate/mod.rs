@@ -19,6 +19,7 @@ mod packed;
 mod replay;
 mod retract;
 mod sum;
+mod text_extreme;
 
 use arrow::array::{Array, ArrayRef, Int64Array};
 use arrow::buffer::NullBuffer;
@@ -71,7 +72,7 @@ impl Target<'_> {
     }
 }
 
-/// State of one aggregate call for all slots.
+/// State of one aggregate call (or of several that share it) for all slots.
 pub(crate) trait Accumulator {
     /// About so many slots will come.
     fn reserve(&mut self, slots: usize) {
@@ -89,6 +90,10 @@ pub(crate) trait Accumulator {
     fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>>;
     /// The results of the slots. Leaves them as they are.
     fn finish(&mut self, slots: &[u32]) -> Result<ArrayRef>;
+    /// The results of all calls that share the accumulator, see [`units`].
+    fn finish_all(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        Ok(vec![self.finish(slots)?])
+    }
     /// Empties a slot.
     fn clear(&mut self, slot: u32);
     /// Empties all slots and keeps the room, where that is possible: says whether it was.
@@ -128,6 +133,8 @@ enum Kernel {
     Avg,
     Min,
     Max,
+    TextMin,
+    TextMax,
     Foreign,
 }
 
@@ -152,6 +159,8 @@ fn kernel(call: &AggregateCall) -> Kernel {
         "avg" if number => Kernel::Avg,
         "min" if argument.is_some_and(|t| extreme::serves(t) && t == call.output_type()) => Kernel::Min,
         "max" if argument.is_some_and(|t| extreme::serves(t) && t == call.output_type()) => Kernel::Max,
+        "min" if argument == Some(&DataType::Utf8) && !call.distinct => Kernel::TextMin,
+        "max" if argument == Some(&DataType::Utf8) && !call.distinct => Kernel::TextMax,
         _ => Kernel::Foreign,
     }
 }
@@ -165,7 +174,7 @@ pub(crate) fn accumulator(call: &AggregateCall, retracts: bool) -> Result<Box<dy
         return replay::sorted(call);
     }
     if call.distinct {
-        return Ok(Box::new(distinct::Distinct::new(call)?));
+        return Ok(Box::new(distinct::Distinct::new(&[call])?));
     }
     let argument = call.arg_fields.first().map_or(DataType::Null, |f| f.data_type().clone());
     Ok(match kernel(call) {
@@ -174,8 +183,58 @@ pub(crate) fn accumulator(call: &AggregateCall, retracts: bool) -> Result<Box<dy
         Kernel::Avg => avg::avg(&argument, call.output_type()),
         Kernel::Min => extreme::extreme(&argument, false)?,
         Kernel::Max => extreme::extreme(&argument, true)?,
+        Kernel::TextMin => Box::new(text_extreme::TextExtreme::new(false)),
+        Kernel::TextMax => Box::new(text_extreme::TextExtreme::new(true)),
         Kernel::Foreign => Box::new(foreign::Foreign::new(call)?),
     })
+}
+
+/// Which calls share an accumulator: those with DISTINCT over the same arguments keep one set of values. Every unit is a
+/// list of calls in their order.
+pub(crate) fn units(calls: &[AggregateCall], retracts: bool) -> Vec<Vec<usize>> {
+    let mut units: Vec<Vec<usize>> = vec![];
+    for (index, call) in calls.iter().enumerate() {
+        let shares = |unit: &&mut Vec<usize>| {
+            let first = unit.first().and_then(|first| calls.get(*first));
+            unit.len() < distinct::CALLS_MAX
+                && first.is_some_and(|first| first.distinct && !first.sorts() && first.args == call.args)
+        };
+        let unit = units.iter_mut().find(shares).filter(|_| call.distinct && !call.sorts() && !retracts);
+        match unit {
+            Some(unit) => unit.push(index),
+            None => units.push(vec![index]),
+        }
+    }
+    units
+}
+
+/// The accumulator of a unit.
+pub(crate) fn accumulator_of(calls: &[&AggregateCall], retracts: bool) -> Result<Box<dyn Accumulator>> {
+    match calls {
+        [call] => accumulator(call, retracts),
+        several => Ok(Box::new(distinct::Distinct::new(several)?)),
+    }
+}
+
+/// The input of calls that share an accumulator: the arguments, and behind them the calls that each row counts for, as
+/// bits.
+pub(crate) fn shared_input(inputs: Vec<Input>) -> Option<Input> {
+    if inputs.len() <= 1 {
+        return inputs.into_iter().next();
+    }
+    let rows = inputs.first().map_or(0, |input| input.rows);
+    let mut masks = vec![0u32; rows];
+    for (bit, input) in inputs.iter().enumerate() {
+        match &input.valid {
+            None => masks.iter_mut().for_each(|mask| *mask |= 1 << bit),
+            Some(valid) => valid.valid_indices().for_each(|row| masks[row] |= 1 << bit),
+        }
+    }
+    let valid = masks.contains(&0).then(|| masks.iter().map(|mask| *mask != 0).collect::<NullBuffer>());
+    let mut shared = inputs.into_iter().next()?;
+    shared.valid = valid;
+    shared.args.push(std::sync::Arc::new(arrow::array::UInt32Array::from(masks)));
+    Some(shared)
 }
 
 /// Rows that count for a call: `filter` is true, and the argument is not NULL (functions of several arguments and

@@ -35,7 +35,7 @@ pub(super) fn accumulator(call: &AggregateCall) -> Result<Box<dyn Accumulator>> 
         }
         // These do not care how often a value is there.
         Kernel::Min | Kernel::Max => return extreme::extreme(&argument, kernel(call) == Kernel::Max),
-        Kernel::Foreign => {
+        Kernel::TextMin | Kernel::TextMax | Kernel::Foreign => {
             return Ok(match (call.function.name(), edge::Edge::of(call, true)?) {
                 ("bool_and" | "bool_or", _) => Box::new(truth::Truth::new(call.function.name() == "bool_and")),
                 (_, Some(edge)) => Box::new(edge),

@@ -243,9 +243,7 @@ impl SessionOperator {
         let keys: Vec<u32> = closed.iter().map(|s| of(s).key).collect();
         let mut columns = window_columns(&starts, &ends, self.schema.field(2).data_type())?.to_vec();
         columns.extend(self.spec.key_columns(&self.keys, &keys)?);
-        for accumulator in &mut self.groups.accumulators {
-            columns.push(accumulator.finish(&closed)?);
-        }
+        columns.extend(self.groups.finish(&self.spec, &closed)?);
         for slot in &closed {
             self.groups.clear(*slot);
             self.free.push(*slot);

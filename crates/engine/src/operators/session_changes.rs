@@ -275,9 +275,7 @@ impl SessionChangesOperator {
         groups.make_slots(closed.len());
         groups.update_slots(&self.spec.prepare(rows, Some(weights))?, &session_of)?;
         let numbers: Vec<u32> = (0..closed.len() as u32).collect();
-        for accumulator in &mut groups.accumulators {
-            columns.push(accumulator.finish(&numbers)?);
-        }
+        columns.extend(groups.finish(&self.spec, &numbers)?);
         Ok(columns)
     }
 }

@@ -44,6 +44,13 @@ impl Arena {
         }
     }
 
+    /// Takes all strings out and keeps the room.
+    pub(crate) fn empty(&mut self) {
+        self.data.clear();
+        self.places.clear();
+        self.dead = 0;
+    }
+
     /// Estimated bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.data.capacity() + self.places.capacity() * 16

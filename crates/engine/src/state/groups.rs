@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use sloth_plan::AggregateCall;
 use sloth_types::Result;
 
-use crate::aggregate::{Accumulator, Input, Target, accumulator, valid_rows};
+use crate::aggregate::{Accumulator, Input, Target, accumulator_of, shared_input, units, valid_rows};
 use crate::state::keys::{EncodedKeys, KeyEncoder, KeyTable, RowSet, value_type};
 use crate::state::snapshot::{Owner, ROWS_MAX};
 
@@ -19,7 +19,9 @@ pub(crate) struct GroupsSpec {
     pub(crate) key_fields: Vec<Field>,
     pub(crate) calls: Vec<AggregateCall>,
     encoder: KeyEncoder,
-    /// How many state columns each call has.
+    /// The calls that each accumulator serves.
+    units: Vec<Vec<usize>>,
+    /// How many state columns each accumulator has.
     state_widths: Vec<usize>,
     /// pane, keys, states of all calls, and the number of rows where rows may be taken back.
     pub(crate) partial_schema: SchemaRef,
@@ -52,8 +54,9 @@ impl GroupsSpec {
         let mut fields = vec![Field::new("pane", DataType::Int64, false)];
         fields.extend(key_fields.iter().map(|f| f.clone().with_nullable(true)));
         let mut state_widths = vec![];
-        for (i, call) in calls.iter().enumerate() {
-            let types = accumulator(call, retracts)?.state_types();
+        let units = units(calls, retracts);
+        for (i, unit) in units.iter().enumerate() {
+            let types = accumulator_of(&calls_of(calls, unit), retracts)?.state_types();
             state_widths.push(types.len());
             fields.extend(types.into_iter().enumerate().map(|(j, t)| Field::new(format!("s{i}_{j}"), t, true)));
         }
@@ -66,6 +69,7 @@ impl GroupsSpec {
             key_fields,
             calls: calls.to_vec(),
             encoder,
+            units,
             state_widths,
             partial_schema,
             retracts,
@@ -86,16 +90,14 @@ impl GroupsSpec {
     pub(crate) fn prepare(&mut self, rows: &RecordBatch, weights: Option<&Int64Array>) -> Result<Prepared> {
         let columns: Vec<ArrayRef> = self.keys.iter().map(|k| ArrayRef::clone(rows.column(*k))).collect();
         let keys = self.encoder.encode(&columns)?;
-        let inputs = self
-            .calls
-            .iter()
-            .map(|call| {
-                let columns = call.args.iter().copied().chain(call.order.iter().map(|o| o.column));
-                let args: Vec<ArrayRef> = columns.map(|a| ArrayRef::clone(rows.column(a))).collect();
-                let valid = valid_rows(call, &args, call.filter.map(|f| rows.column(f)));
-                Input { args, valid, rows: rows.num_rows(), weights: weights.cloned() }
-            })
-            .collect();
+        let input = |call: &&AggregateCall| {
+            let columns = call.args.iter().copied().chain(call.order.iter().map(|o| o.column));
+            let args: Vec<ArrayRef> = columns.map(|a| ArrayRef::clone(rows.column(a))).collect();
+            let valid = valid_rows(call, &args, call.filter.map(|f| rows.column(f)));
+            Input { args, valid, rows: rows.num_rows(), weights: weights.cloned() }
+        };
+        let shared = |unit: &Vec<usize>| shared_input(calls_of(&self.calls, unit).iter().map(input).collect());
+        let inputs = self.units.iter().filter_map(shared).collect();
         Ok(Prepared { keys, inputs, weights: weights.cloned() })
     }
 
@@ -112,8 +114,11 @@ impl GroupsSpec {
 
     /// No groups yet.
     pub(crate) fn groups(&self) -> Result<Groups> {
-        let mut accumulators: Vec<_> =
-            self.calls.iter().map(|call| accumulator(call, self.retracts)).collect::<Result<_>>()?;
+        let mut accumulators: Vec<_> = self
+            .units
+            .iter()
+            .map(|u| accumulator_of(&calls_of(&self.calls, u), self.retracts))
+            .collect::<Result<_>>()?;
         for accumulator in &mut accumulators {
             accumulator.reserve(self.encoder.room());
         }
@@ -137,7 +142,8 @@ pub(crate) type Seen<'a> = &'a mut dyn FnMut(&mut Groups, &[u32]) -> Result<()>;
 /// A key table and its accumulators.
 pub(crate) struct Groups {
     pub(crate) keys: KeyTable,
-    pub(crate) accumulators: Vec<Box<dyn Accumulator>>,
+    /// One for each unit of calls.
+    accumulators: Vec<Box<dyn Accumulator>>,
     /// Number of rows of each group, where rows may be taken back.
     rows: Option<Vec<i64>>,
 }
@@ -313,10 +319,18 @@ impl Groups {
     /// The key columns and the results of some slots.
     pub(crate) fn results(&mut self, spec: &GroupsSpec, slots: &[u32]) -> Result<Vec<ArrayRef>> {
         let mut columns = spec.key_columns(&self.keys, slots)?;
-        for accumulator in &mut self.accumulators {
-            columns.push(accumulator.finish(slots)?);
-        }
+        columns.extend(self.finish(spec, slots)?);
         Ok(columns)
+    }
+
+    /// The results of some slots, call by call.
+    pub(crate) fn finish(&mut self, spec: &GroupsSpec, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        let mut columns: Vec<(usize, ArrayRef)> = Vec::with_capacity(spec.calls.len());
+        for (accumulator, unit) in self.accumulators.iter_mut().zip(&spec.units) {
+            columns.extend(unit.iter().copied().zip(accumulator.finish_all(slots)?));
+        }
+        columns.sort_by_key(|(call, _)| *call);
+        Ok(columns.into_iter().map(|(_, column)| column).collect())
     }
 
     /// The key columns and the partial states of some slots.
@@ -377,6 +391,10 @@ impl Groups {
 /// `0..n` as slots.
 pub(crate) fn all_slots(n: usize) -> Vec<u32> {
     (0..n as u32).collect()
+}
+
+fn calls_of<'a>(calls: &'a [AggregateCall], unit: &[usize]) -> Vec<&'a AggregateCall> {
+    unit.iter().filter_map(|call| calls.get(*call)).collect()
 }
 
 fn take_input(input: &Input, rows: &[u32]) -> Result<Input> {

@@ -97,13 +97,25 @@ impl KeyTable {
     /// Takes all keys out and keeps the room for the next ones. False when there is nothing worth keeping: the table is
     /// then to be thrown away.
     pub(crate) fn empty(&mut self) -> bool {
-        let Keys::Words(words, index) = &mut self.keys else { return false };
         // Emptying room that was hardly used would cost more than making new one.
-        if words.len() * 8 < words.capacity() {
-            return false;
+        match &mut self.keys {
+            Keys::None => return false,
+            Keys::Words(words, index) => {
+                if words.len() * 8 < words.capacity() {
+                    return false;
+                }
+                words.clear();
+                index.clear();
+            }
+            Keys::Bytes(arena) => {
+                if self.index.len() * 8 < self.index.capacity() {
+                    return false;
+                }
+                arena.empty();
+                self.index.clear();
+                self.recent.forget();
+            }
         }
-        words.clear();
-        index.clear();
         self.free.clear();
         (self.null_slot, self.slots) = (None, 0);
         true
@@ -119,6 +131,14 @@ impl KeyTable {
         match &self.keys {
             Keys::Bytes(arena) => arena.get(slot),
             _ => &[],
+        }
+    }
+
+    /// The word of a slot; 0 for keys that are bytes.
+    pub(crate) fn word_of(&self, slot: u32) -> u64 {
+        match &self.keys {
+            Keys::Words(words, _) => words.get(slot as usize).copied().unwrap_or(0),
+            _ => 0,
         }
     }
 

@@ -87,6 +87,11 @@ impl KeyEncoder {
         self.converter.is_some()
     }
 
+    /// Number of key columns.
+    pub(crate) fn width(&self) -> usize {
+        self.types.len()
+    }
+
     /// How many keys a new table makes room for.
     pub(crate) fn room(&self) -> usize {
         self.expected.get().min(EXPECTED_MAX)
