@@ -315,6 +315,66 @@ def bench_decode(options, files):
     return "\n".join(lines) + "\n"
 
 
+TPCH_COLUMNS = {
+    "part": "p_partkey BIGINT, p_name STRING, p_mfgr STRING, p_brand STRING, p_type STRING, p_size INT, p_container STRING, p_retailprice DECIMAL(15, 2), p_comment STRING",
+    "supplier": "s_suppkey BIGINT, s_name STRING, s_address STRING, s_nationkey BIGINT, s_phone STRING, s_acctbal DECIMAL(15, 2), s_comment STRING",
+    "partsupp": "ps_partkey BIGINT, ps_suppkey BIGINT, ps_availqty INT, ps_supplycost DECIMAL(15, 2), ps_comment STRING",
+    "customer": "c_custkey BIGINT, c_name STRING, c_address STRING, c_nationkey BIGINT, c_phone STRING, c_acctbal DECIMAL(15, 2), c_mktsegment STRING, c_comment STRING",
+    "orders": "o_orderkey BIGINT, o_custkey BIGINT, o_orderstatus STRING, o_totalprice DECIMAL(15, 2), o_orderdate DATE, o_orderpriority STRING, o_clerk STRING, o_shippriority INT, o_comment STRING",
+    "lineitem": "l_orderkey BIGINT, l_partkey BIGINT, l_suppkey BIGINT, l_linenumber INT, l_quantity DECIMAL(15, 2), l_extendedprice DECIMAL(15, 2), l_discount DECIMAL(15, 2), l_tax DECIMAL(15, 2), l_returnflag STRING, l_linestatus STRING, l_shipdate DATE, l_commitdate DATE, l_receiptdate DATE, l_shipinstruct STRING, l_shipmode STRING, l_comment STRING",
+    "nation": "n_nationkey BIGINT, n_name STRING, n_regionkey BIGINT, n_comment STRING",
+    "region": "r_regionkey BIGINT, r_name STRING, r_comment STRING",
+}
+
+
+def bench_tpch(options, _):
+    """TPC-H over bounded input: the streaming engine against a batch engine, same Parquet files."""
+    table = Table(f"TPC-H at scale {options.tpch_scale:g}, against DataFusion's batch")
+    folder = Path(options.cache) / f"tpch-{options.tpch_scale:g}"
+    if not (folder / "complete").exists():
+        subprocess.run([options.bin, "tpch", str(options.tpch_scale), str(folder)], check=True)
+        (folder / "complete").touch()
+    sloth = Side("sloth", [options.bin, "sloth"])
+    datafusion = Side("datafusion", [options.bin, "datafusion"])
+    tables = ""
+    for name, columns in TPCH_COLUMNS.items():
+        path = folder / f"{name}.parquet"
+        datafusion.ask(table=name, format="parquet", path=str(path))
+        tables += f"CREATE TABLE {name} ({columns}) WITH ('connector' = 'filesystem', 'path' = '{path}', 'format' = 'parquet');\n"
+    totals = {"sloth": 0.0, "datafusion": 0.0}
+    for number in range(1, 23):
+        query = (ROOT / f"tests/tpch/q{number}.sql").read_text()
+        ours = f"{tables}CREATE TABLE results WITH ('connector' = 'tally') AS {query}"
+        runs = {"sloth": lambda: sloth.ask(run=ours), "datafusion": lambda: datafusion.ask(run=query)}
+        try:
+            replies = take_turns(runs, options.rounds)
+        except RuntimeError as error:
+            print(f"q{number}: {str(error)[:400]}", flush=True)
+            table.lines.append(f"| q{number} | refused | | | | | | |")
+            continue
+        rows = {name: r[0]["rows"] for name, r in replies.items()}
+        if len(set(rows.values())) > 1:
+            print(f"q{number}: the answers differ: {rows}", flush=True)
+        table.add(f"q{number}", replies["sloth"][0]["read"], replies)
+        for name in totals:
+            totals[name] += median(replies[name], "cpu")
+    for side in (sloth, datafusion):
+        side.close()
+    table.lines.append(f"\nAll queries: {totals['sloth']:.1f} CPU s, DataFusion {totals['datafusion']:.1f} CPU s.")
+    return table
+
+
+def bench_curve(options, _):
+    """What a change costs as state grows."""
+    sizes = ["100000", "1000000"] + (["10000000"] if options.events > 500_000 else [])
+    lines = ["### Cost of a change as state grows", "", "| what | rows in state | CPU ns a change | bytes a row |", "|---|---:|---:|---:|"]
+    out = subprocess.run([options.bin, "curve", *sizes], check=True, capture_output=True, text=True).stdout
+    for line in map(json.loads, out.splitlines()):
+        lines.append(f"| {line['what']} | {line['rows']:,} | {line['ns']:.0f} | {line['bytes']:.0f} |")
+        print(lines[-1], flush=True)
+    return "\n".join(lines) + "\n"
+
+
 def write_file(sloth, path, kind, sql):
     """Lets Sloth's own sink write one file, in what Flink's formats read; `<target>` stands for the sink's options."""
     parts = path.with_suffix(".parts")
@@ -362,6 +422,8 @@ BENCHES = {
     "nexmark": bench_nexmark,
     "updating": bench_updating,
     "generator": bench_generator,
+    "tpch": bench_tpch,
+    "curve": bench_curve,
     "latency": bench_latency,
     "idle": bench_idle,
 }
@@ -376,6 +438,7 @@ def main():
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--events", type=int, default=5_000_000)
     parser.add_argument("--flink-rows", type=int, default=2_000_000)
+    parser.add_argument("--tpch-scale", type=float, default=0.02, help="TPC-H's scale factor")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rate", type=int, default=200_000, help="events per second of the latency runs")
     parser.add_argument("--warm", type=float, default=20, help="seconds before a latency run through Kafka counts")

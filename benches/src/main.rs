@@ -5,18 +5,22 @@
 //!   sloth-bench sloth [FILE.parquet]                   serves requests: SQL scripts on Sloth
 //!   sloth-bench datafusion [FILE.parquet]              serves requests: SQL on DataFusion, batch
 //!   sloth-bench decode FILE.jsonl                      JSON: our decoder and a bare arrow-json, same bytes
+//!   sloth-bench tpch SCALE FOLDER                      TPC-H's tables as Parquet files
+//!   sloth-bench curve ROWS…                            what a change costs at these sizes of state
 //! ```
 //!
 //! With a file, its rows are held in memory as table `orders`. A serving side reads a request (JSON) a line from stdin and
 //! answers each with a line of figures, so that several sides can take turns on the same machine.
 
 mod batch;
+mod curve;
 mod decode;
 mod meter;
 mod orders;
 mod serve;
 mod streaming;
 mod tally;
+mod tpch;
 
 use std::process::ExitCode;
 
@@ -35,7 +39,12 @@ fn main() -> ExitCode {
         ["sloth", memory @ ..] => streaming::serve(memory.first().copied()),
         ["datafusion", memory @ ..] => batch::serve(memory.first().copied()),
         ["decode", path] => decode::compare(path),
-        _ => Err("usage: sloth-bench generate | sloth | datafusion | decode (see benches/src/main.rs)".into()),
+        ["tpch", scale, folder] => scale.parse().map_err(Into::into).and_then(|scale| tpch::write(scale, folder)),
+        ["curve", sizes @ ..] => curve::measure(sizes),
+        _ => {
+            Err("usage: sloth-bench generate | sloth | datafusion | decode | tpch | curve (see benches/src/main.rs)"
+                .into())
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

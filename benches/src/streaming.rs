@@ -27,7 +27,8 @@ pub(crate) fn serve(memory: Option<&str>) -> Outcome<()> {
     serve_requests(|request| run(text(request, "run")?, &connectors, &tally))
 }
 
-fn run(sql: &str, connectors: &ConnectorRegistry, tally: &TallyTable) -> Outcome<Value> {
+/// Runs a script; its figures.
+pub(crate) fn run(sql: &str, connectors: &ConnectorRegistry, tally: &TallyTable) -> Outcome<Value> {
     let show = |error: sloth_types::Error| render_error(sql, "request", &error);
     tally.take();
     let meter = Meter::start();
@@ -49,6 +50,8 @@ fn run(sql: &str, connectors: &ConnectorRegistry, tally: &TallyTable) -> Outcome
         reply.insert("read".into(), json!(read));
         reply.insert("late".into(), json!(job_figures.late_rows.get()));
         reply.insert("bad".into(), json!(bad));
+        reply.insert("state_rows".into(), json!(job_figures.state_rows.get()));
+        reply.insert("state_bytes".into(), json!(job_figures.state_bytes.get()));
         reply.insert("epochs".into(), json!(job_figures.epochs.get()));
     }
     Ok(reply)

@@ -15,6 +15,17 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Adds changes: rows that are taken back count against it.
+    fn add_changes(&mut self, batch: &ChangeBatch) {
+        let Some(diffs) = &batch.diffs else { return self.add(&batch.rows) };
+        for (row, diff) in diffs.values().iter().enumerate() {
+            let mut one = Tally::default();
+            one.add(&batch.rows.slice(row, 1));
+            self.rows = self.rows.wrapping_add_signed(*diff);
+            self.sum += one.sum * *diff as f64;
+        }
+    }
+
     /// Adds a batch.
     pub(crate) fn add(&mut self, batch: &RecordBatch) {
         self.rows += batch.num_rows() as u64;
@@ -53,8 +64,9 @@ impl Connector for TallyTable {
 }
 
 impl Sink for TallyTable {
-    fn accepts(&self, _: &ChangelogMode) -> bool {
-        true
+    /// A row that replaces another must say what it replaces, so that the totals are right.
+    fn accepts(&self, mode: &ChangelogMode) -> bool {
+        !matches!(mode, ChangelogMode::Upsert { .. })
     }
 
     fn ordered(&self) -> bool {
@@ -73,7 +85,7 @@ struct Writer {
 
 impl SinkWriter for Writer {
     fn write(&mut self, _: Epoch, batch: &ChangeBatch) -> Result<()> {
-        self.tally.add(&batch.rows);
+        self.tally.add_changes(batch);
         Ok(())
     }
 
@@ -84,7 +96,8 @@ impl SinkWriter for Writer {
     fn close(&mut self) -> Result<()> {
         let tally = std::mem::take(&mut self.tally);
         let mut total = self.table.0.lock().unwrap_or_else(PoisonError::into_inner);
-        total.rows += tally.rows;
+        // One writer may take back what another has written.
+        total.rows = total.rows.wrapping_add(tally.rows);
         total.sum += tally.sum;
         Ok(())
     }
