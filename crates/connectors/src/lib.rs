@@ -7,6 +7,7 @@ mod generator;
 pub mod http;
 pub mod kafka;
 pub mod memory;
+pub mod postgres;
 pub mod print;
 pub mod socket;
 #[cfg(test)]
@@ -23,6 +24,8 @@ pub fn registry() -> ConnectorRegistry {
     registry.register(Arc::new(filesystem::Filesystem));
     registry.register(Arc::new(http::Http));
     registry.register(Arc::new(memory::Memory));
+    registry.register(Arc::new(postgres::Jdbc));
+    registry.register(Arc::new(postgres::Postgres));
     registry.register(Arc::new(print::Print));
     registry.register(Arc::new(socket::Socket));
     generator::register(&mut registry);

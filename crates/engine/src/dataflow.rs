@@ -1,5 +1,7 @@
 //! The adapters between operators and timely: ticks, sources, operators with and without state, the end.
 
+mod deferred;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -29,6 +31,8 @@ use crate::message::{Batch, Builder, Message};
 use crate::operators::Operator;
 use crate::pact;
 use crate::state::snapshot::share_of;
+
+pub(crate) use self::deferred::deferred;
 
 /// A stream of messages.
 pub(crate) type Edge<'s> = Stream<'s, u64, Message>;

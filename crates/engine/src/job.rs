@@ -137,6 +137,7 @@ impl Job {
             progress: Progress::new(sources.len(), &settings, &cut),
             settings,
         };
+        let lookups = crate::lookups::open(&plan, connectors)?;
         let over = Arc::new(AtomicBool::new(false));
         let discovery = start_discovery(discovering, &context, &options.clock, &over)?;
         let logged = coordinator.record.is_some() || coordinator.durable.is_some();
@@ -149,6 +150,7 @@ impl Job {
             ordered,
             coordinator: Mutex::new(Some(coordinator)),
             logged,
+            lookups: Mutex::new(lookups),
         };
         job.workers = Some(start_workers(rendering)?);
         Ok(job)

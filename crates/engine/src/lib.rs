@@ -21,6 +21,7 @@ mod failure;
 mod hash;
 mod io;
 mod job;
+mod lookups;
 mod message;
 mod operators;
 mod pact;

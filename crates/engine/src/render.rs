@@ -19,6 +19,7 @@ use crate::dataflow::{Call, Edge, Floor, read_source, stateful, stateless, tick_
 use crate::epoch::{EpochTable, TimeDomain};
 use crate::io::reader::SourceReader;
 use crate::io::writer::Writer;
+use crate::lookups::OpenLookups;
 use crate::operators::group::{GroupAggregateOperator, GroupParts};
 use crate::operators::local::LocalAggregate;
 use crate::operators::materialize::MaterializeOperator;
@@ -54,6 +55,8 @@ pub(crate) struct Rendering {
     pub(crate) coordinator: Mutex<Option<Coordinator>>,
     /// The job keeps an epoch log.
     pub(crate) logged: bool,
+    /// Connections to tables that are asked.
+    pub(crate) lookups: Mutex<OpenLookups>,
 }
 
 /// Builds the dataflow of a job on one worker.
@@ -266,6 +269,11 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                     node.inputs.get(1).and_then(|i| plan.nodes.get(*i)).map_or(vec![], |n| ordinals(&n.sources));
                 let domain = |cascaded| domain(false, cascaded);
                 joins::temporal_join(&floor, plan, node, temporal, &inputs, right, domain)?
+            }
+            NodeKind::LookupJoin(lookup) => {
+                let mut open = rendering.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+                let connection = open.remove(&(id, worker.0));
+                joins::lookup_join(&floor, node, lookup, first()?, input_schema()?, connection)?
             }
             NodeKind::SingleRow => joins::single_row(&floor, first()?),
             NodeKind::Sink(sink) => {

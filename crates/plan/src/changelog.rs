@@ -132,6 +132,10 @@ fn refused(table: &TableSpec, mode: &ChangelogMode) -> Error {
     let connector = table.options.get("connector").unwrap_or("?");
     let (what, hint) = match mode {
         ChangelogMode::Append => ("inserts", "Write to a table that can be written, such as 'print' or 'kafka'."),
+        _ if matches!(connector, "postgres" | "jdbc") => (
+            "updates and deletes",
+            "Declare its key, by which rows are updated and deleted: PRIMARY KEY (…) NOT ENFORCED.",
+        ),
         _ => (
             "updates and deletes",
             "Aggregate in a window (its result does not change), or write to a table that takes updates ('print', \

@@ -1,5 +1,6 @@
 //! EXPLAIN: the plan as text, sinks first, each operator with its exchange, changelog mode, watermark and state.
 
+mod lookup_lines;
 mod over_lines;
 mod rank_lines;
 
@@ -87,6 +88,7 @@ fn headline(node: &Node, input: Option<&Node>) -> String {
             TemporalAt::Event { .. } => format!("TemporalJoin {:?}", temporal.join.kind),
             TemporalAt::Now { .. } => format!("LookupJoin {:?}", temporal.join.kind),
         },
+        NodeKind::LookupJoin(lookup) => format!("LookupJoin {:?} with {}", lookup.join.kind, lookup.table_name()),
         NodeKind::SingleRow => "SingleRow".to_owned(),
         NodeKind::LateRows(w, 0) => format!("LateRows behind {}", w.window),
         NodeKind::LateRows(w, ms) => format!("LateRows behind {} and {} more", w.window, crate::window::Millis(*ms)),
@@ -209,6 +211,9 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
             join_details(plan, node, &temporal.join, &mut lines);
             temporal_details(plan, node, temporal, &mut lines);
         }
+        NodeKind::LookupJoin(lookup) => {
+            lookup_lines::details(lookup, input.map(|n| n.schema.as_ref()), plan, &mut lines);
+        }
         NodeKind::WindowJoin(window) => {
             join_details(plan, node, &window.join, &mut lines);
             lines.push(format!(
@@ -217,6 +222,7 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
             ));
             lines.push("state: the rows of open windows; freed when the window closes".to_owned());
         }
+        NodeKind::Sink(_) => lines.extend(node.inputs.first().and_then(|input| lookup_lines::sink_line(plan, *input))),
         _ => {}
     }
     lines.push(format!("changelog: {}", mode(node)));

@@ -9,6 +9,7 @@ pub mod emission;
 pub mod explain;
 pub mod grouping;
 mod identity;
+pub mod lookup;
 pub mod node;
 pub mod over;
 pub mod pattern;
@@ -20,6 +21,7 @@ pub mod window;
 pub use aggregate::{AggregateCall, CallOrder};
 pub use emission::{Emission, Every};
 pub use grouping::{GroupAggregate, SessionAggregate, WindowAggregate, WindowSource};
+pub use lookup::LookupJoin;
 pub use node::{
     BadRecordPolicy, IntervalJoin, JobPlan, Join, JoinExchange, JoinKind, Materialize, Node, NodeId, NodeKind,
     Normalize, SetOperation, SinkNode, SourceNode, SourceOrigin, Stage, TemporalAt, TemporalJoin, UnnestColumn,

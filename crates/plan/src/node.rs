@@ -83,6 +83,8 @@ pub enum NodeKind {
     IntervalJoin(Box<IntervalJoin>),
     /// Joins each row with a table as it was at the row's time, or as it is now.
     TemporalJoin(Box<TemporalJoin>),
+    /// Joins each row with the rows that a table outside has for its key.
+    LookupJoin(Box<crate::lookup::LookupJoin>),
     /// Passes its input on, and fails when that has more than one row at an epoch's end.
     SingleRow,
     /// Passes only the rows that are late for every window they belong to, and by more than the lateness (in

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::lookup::Lookup;
 use crate::sink::Sink;
 use crate::source::Source;
 use crate::table::TableSpec;
@@ -26,6 +27,18 @@ pub trait Connector: Send + Sync {
     fn gives_dictionaries(&self, table: &TableSpec) -> bool {
         let _ = table;
         false
+    }
+
+    /// The table as one that is asked for rows by key. Checks all options; does not talk to the outside yet.
+    ///
+    /// # Errors
+    /// When an option is wrong, or the connector cannot be asked.
+    fn lookup(&self, table: &TableSpec) -> Result<Arc<dyn Lookup>> {
+        Err(Error::invalid(format!(
+            "table '{}' cannot be asked by key: '{}' is none for lookups",
+            table.name,
+            self.name()
+        )))
     }
 
     /// The table as a sink. Checks all options; does not talk to the outside yet.

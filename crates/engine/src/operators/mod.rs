@@ -6,6 +6,7 @@ pub(crate) mod group;
 pub(crate) mod interval_join;
 pub(crate) mod join;
 pub(crate) mod join_once;
+pub(crate) mod live_lookup;
 pub(crate) mod local;
 pub(crate) mod lookup_join;
 pub(crate) mod materialize;
@@ -67,6 +68,19 @@ pub(crate) trait Operator {
     fn on_end(&mut self) -> Result<()> {
         Ok(())
     }
+}
+
+/// An operator that asks the outside and hands an epoch's rows out when the answers have come. It is given batches of
+/// several epochs side by side, and keeps nothing over an epoch that a checkpoint would need.
+pub(crate) trait Deferred {
+    /// A batch; what can be said at once goes to `out`.
+    fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, out: &mut Vec<Batch>) -> Result<()>;
+
+    /// Takes what has come from outside: rows with their epochs.
+    fn poll(&mut self, out: &mut Vec<(u64, Batch)>) -> Result<()>;
+
+    /// True while rows of the epoch wait for an answer.
+    fn waits(&self, epoch: u64) -> bool;
 }
 
 #[cfg(test)]

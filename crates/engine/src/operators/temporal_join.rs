@@ -62,6 +62,11 @@ impl Pairing {
         [self.paired.fields().len() - right, right]
     }
 
+    /// The columns of the right side.
+    pub(super) fn right(&self) -> &SchemaRef {
+        &self.right
+    }
+
     /// Puts out left rows with right rows, and (for a left join) by themselves those that no right row fits. `pairs` are
     /// rows of the left batch with slots, [`ABSENT`] where there is none.
     pub(super) fn run(

@@ -1,16 +1,18 @@
 //! Joins and what belongs to them, put into the dataflow.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use arrow::datatypes::SchemaRef;
-use sloth_plan::{IntervalJoin, JobPlan, Join, JoinExchange, Node, TemporalAt, TemporalJoin, WindowJoin};
+use arrow::datatypes::{Schema, SchemaRef};
+use sloth_plan::{IntervalJoin, JobPlan, Join, JoinExchange, LookupJoin, Node, TemporalAt, TemporalJoin, WindowJoin};
 use sloth_types::{Error, Result};
 
-use crate::dataflow::{Edge, Floor, stateful, stateless};
+use crate::dataflow::{Edge, Floor, deferred, stateful, stateless};
 use crate::epoch::TimeDomain;
+use crate::lookups::OpenLookup;
 use crate::message::{Batch, Place};
 use crate::operators::interval_join::IntervalJoinOperator;
 use crate::operators::join::JoinOperator;
+use crate::operators::live_lookup::LiveLookup;
 use crate::operators::lookup_join::LookupJoinOperator;
 use crate::operators::single_row::SingleRowOperator;
 use crate::operators::temporal_join::TemporalJoinOperator;
@@ -99,6 +101,26 @@ pub(super) fn temporal_join<'s>(
             Ok(stateful(floor, both, "lookup join", pact, operator))
         }
     }
+}
+
+/// A join with a table that is asked.
+pub(super) fn lookup_join<'s>(
+    floor: &Floor<'s>,
+    node: &Node,
+    lookup: &LookupJoin,
+    input: Edge<'s>,
+    left: SchemaRef,
+    connection: Option<OpenLookup>,
+) -> Result<Edge<'s>> {
+    let connection = connection.ok_or_else(|| Error::internal("a lookup that was not opened"))?;
+    // The columns of the table stand behind those of the input.
+    let right = node.schema.fields().iter().skip(left.fields().len()).cloned().collect::<Vec<_>>();
+    let schemas = [left, Arc::new(Schema::new(right))];
+    let bell = Arc::new(OnceLock::new());
+    let (schema, context) = (Arc::clone(&node.schema), Arc::clone(&floor.context));
+    let operator = LiveLookup::new(lookup, schemas, schema, connection, Arc::clone(&bell), context)?;
+    let pact = pact::by_key(vec![lookup.join.left_keys.clone()], vec![]);
+    Ok(deferred(floor, input, "live lookup", pact, operator, bell))
 }
 
 /// All rows of a subquery meet on one worker, to be counted.

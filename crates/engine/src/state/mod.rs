@@ -3,6 +3,7 @@
 pub(crate) mod arena;
 pub(crate) mod arrangement;
 pub(crate) mod bags;
+pub(crate) mod cache;
 pub(crate) mod groups;
 pub(crate) mod keys;
 pub(crate) mod latest;

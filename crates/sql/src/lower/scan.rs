@@ -160,7 +160,7 @@ impl Lowering<'_> {
     }
 
     /// A stage for each computed column that is needed, in declared order.
-    fn computed_columns(
+    pub(super) fn computed_columns(
         &self,
         table: &Table,
         needs: &TableNeeds,

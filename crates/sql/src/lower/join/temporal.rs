@@ -12,6 +12,7 @@ use sloth_types::{ChangelogMode, Error, Result};
 use super::super::relation::{Relation, Role};
 use super::super::{Lowering, as_column, internal};
 use super::Inputs;
+use super::lookup::{Right, right_side};
 use crate::plan::Versioned;
 use crate::rewrite::temporal::AS_OF;
 
@@ -66,6 +67,21 @@ impl Lowering<'_> {
                 "Join the append-only stream first, and aggregate or join further after that.",
             ));
         }
+        let time_of = |e: &Expr| as_column(e).and_then(|c| left.schema.index_of_column(c).ok());
+        let role = time_of(time).and_then(|c| left.roles.get(c).copied()).unwrap_or(Role::Plain);
+        if role == Role::Proctime {
+            match right_side(versioned, columns) {
+                Right::Asked(asked) => return self.lookup_join(join, kind, left, &asked, residual),
+                Right::Beyond(table) => {
+                    return Err(self.refuse_text(
+                        &format!("a lookup in more than the table '{table}'"),
+                        "SYSTEM_TIME",
+                        "Join the table itself, and filter or join further after that.",
+                    ));
+                }
+                Right::Read => {}
+            }
+        }
         let (right, right_time) = self.versions(versioned, columns, join.right.schema())?;
         if let Some(named) = times.get(1) {
             let place = as_column(named).and_then(|c| join.right.schema().index_of_column(c).ok());
@@ -82,7 +98,6 @@ impl Lowering<'_> {
         let (left, left_keys) = self.with_keys(left, &left_on, "left")?;
         let (right, right_keys) = self.with_keys(right, &right_on, "right")?;
         let time = as_column(time).and_then(|c| left.schema.index_of_column(c).ok());
-        let role = time.and_then(|c| left.roles.get(c).copied()).unwrap_or(Role::Plain);
         let at = match (role, time, right_time) {
             (Role::Proctime, ..) => TemporalAt::Now { hold: self.ends(&right) },
             (Role::Rowtime | Role::WindowTime(_), Some(left), Some(right)) => TemporalAt::Event { left, right },
