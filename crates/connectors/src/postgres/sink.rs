@@ -123,14 +123,18 @@ impl Writer {
         connection.run(&format!(
             "CREATE TABLE IF NOT EXISTS {epochs} (sink text PRIMARY KEY, generation bigint NOT NULL, epoch bigint NOT NULL)"
         ))?;
+        // Jobs that cannot be resumed may write side by side.
+        let fence = match self.durable {
+            true => " / (CASE WHEN e.generation <= EXCLUDED.generation THEN 1 ELSE 0 END)",
+            false => "",
+        };
         self.connection = Some(Session {
             connection,
             insert: self.insert(&types).map_err(Failure::lasting)?,
             delete: self.delete(&types).map_err(Failure::lasting)?,
             mark: format!(
                 "INSERT INTO {epochs} AS e VALUES ($1::text, $2::int8, $3::int8) ON CONFLICT (sink) DO UPDATE \
-                 SET generation = EXCLUDED.generation, \
-                 epoch = EXCLUDED.epoch / (CASE WHEN e.generation <= EXCLUDED.generation THEN 1 ELSE 0 END)"
+                 SET generation = EXCLUDED.generation, epoch = EXCLUDED.epoch{fence}"
             ),
             claim: format!(
                 "INSERT INTO {epochs} AS e VALUES ($1::text, $2::int8, -1) ON CONFLICT (sink) DO UPDATE \
@@ -272,7 +276,7 @@ impl Writer {
         }
         *in_doubt = true;
         session.connection.finish(&mut |_| Ok(())).map_err(|failure| match failure.error.message() {
-            message if message.ends_with("(22012)") => {
+            message if self.durable && message.ends_with("(22012)") => {
                 Failure::lasting(fenced(&self.sink.id).detail(message.to_owned()))
             }
             _ => failure,

@@ -298,3 +298,7 @@ impl Deferred for LiveLookup {
         self.waiting.contains_key(&epoch)
     }
 }
+
+#[cfg(test)]
+#[path = "live_lookup/tests.rs"]
+mod tests;
