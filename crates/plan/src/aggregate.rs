@@ -63,9 +63,18 @@ impl AggregateCall {
                 | "any_value"
                 | "var"
                 | "var_pop"
-        ) || ["stddev", "covar_", "corr", "regr_", "approx_percentile_cont", "approx_median"]
-            .iter()
-            .any(|family| name.starts_with(family))
+        ) || [
+            "stddev",
+            "covar_",
+            "corr",
+            "regr_",
+            "approx_percentile_cont",
+            "approx_median",
+            "approx_top_k",
+            "approx_heavy",
+        ]
+        .iter()
+        .any(|family| name.starts_with(family))
     }
 
     /// True when the rows have to be put in order by the accumulator: by `ORDER BY`, or by content.

@@ -24,6 +24,7 @@ mod semantics;
 mod tests;
 mod text;
 mod time_casts;
+mod top_k;
 pub(crate) mod zone;
 
 use datafusion::logical_expr::AggregateUDF;
@@ -33,6 +34,7 @@ pub(crate) use civil::{DAY_MS, Unit};
 pub(crate) use json_build::MEMBER_MARK;
 pub use math::NONDETERMINISTIC;
 pub(crate) use semantics::{DecimalDivision, FlinkSemantics};
+pub(crate) use top_k::frequent_wish;
 
 /// Names that the rewriting of the syntax tree replaces, so that no function of the name is registered.
 pub(crate) const REWRITTEN: &[&str] = &[
@@ -79,6 +81,9 @@ pub(crate) fn register(context: &SessionContext) {
         context.register_udaf(AggregateUDF::from(aggregates::FlinkAggregate::new(kind)));
     }
     context.register_udaf(AggregateUDF::from(collect::Collect::new()));
+    for kind in [top_k::Kind::TopK, top_k::Kind::HeavyHitters] {
+        context.register_udaf(AggregateUDF::from(top_k::Frequent::new(kind)));
+    }
     ranking::register(context);
 }
 
@@ -105,6 +110,19 @@ fn all_functions() -> impl Iterator<Item = &'static define::Function> {
 
 /// Usage and description of the aggregate functions with Flink's meaning.
 const AGGREGATES: &[(&str, &str, &str)] = &[
+    (
+        "approx_heavy_hitters",
+        "APPROX_HEAVY_HITTERS(value, share)",
+        "The values that make up at least a share (a literal from 0.0001 to 1) of all, as APPROX_TOP_K gives them. None is \
+         missed; one that makes up a little less (by a sixteenth of the share at most) may be among them.",
+    ),
+    (
+        "approx_top_k",
+        "APPROX_TOP_K(value, k)",
+        "The k (a literal up to 10000) most frequent values as ARRAY<ROW<value, count, error>>, the most frequent first; \
+         NULL is left out. A value came `count - error` to `count` times. Exact (all errors 0) up to m = max(16 k, 256) \
+         different values in a group; with more of them, of n values, no error is above n / m.",
+    ),
     ("collect", "COLLECT([DISTINCT] value)", "How often each value occurs, as a MAP; NULL is left out."),
     (
         "json_arrayagg",

@@ -12,6 +12,7 @@ use sloth_types::{Error, Result};
 
 use super::relation::Relation;
 use super::{Lowering, internal, strip_alias};
+use crate::functions::frequent_wish;
 
 /// The columns that the aggregation reads, computed before it.
 #[derive(Default)]
@@ -53,7 +54,7 @@ impl Lowering<'_> {
         let Expr::AggregateFunction(AggregateFunction { func, params }) = strip_alias(expr) else {
             return Err(Error::unsupported(format!("{expr} is not an aggregate function")));
         };
-        self.check_sketch(input, func.name())?;
+        self.check_sketch(input, func.name(), &params.args)?;
         let schema = self.schema_of(input.node);
         let mut call = AggregateCall {
             function: Arc::clone(func),
@@ -102,13 +103,20 @@ impl Lowering<'_> {
         Ok(call)
     }
 
-    /// A sketch cannot forget what it has seen.
-    fn check_sketch(&self, input: &Relation, function: &str) -> Result<()> {
+    /// A sketch cannot forget what it has seen, and has its size from a literal.
+    fn check_sketch(&self, input: &Relation, function: &str, args: &[Expr]) -> Result<()> {
         let exact = match function {
             "approx_distinct" => "COUNT(DISTINCT x)",
             "approx_median" => "MEDIAN(x)",
             "approx_percentile_cont" | "approx_percentile_cont_with_weight" => {
                 "PERCENTILE_CONT(p) WITHIN GROUP (ORDER BY x)"
+            }
+            "approx_top_k" | "approx_heavy_hitters" => {
+                if let Err(usage) = frequent_wish(function, args.get(1)) {
+                    let what = format!("the second argument of '{}' is out of its range", function.to_uppercase());
+                    return Err(self.refuse_text(&what, function, usage));
+                }
+                "GROUP BY x with COUNT(*) AS n, and ROW_NUMBER() OVER (ORDER BY n DESC) <= k"
             }
             _ => return Ok(()),
         };
