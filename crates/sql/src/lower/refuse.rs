@@ -20,9 +20,6 @@ impl Lowering<'_> {
                 "Add LIMIT n to keep the first n rows, or sort where the result is shown (a screen tile has `sort` and \
                  `limit`).",
             ),
-            LogicalPlan::Distinct(_) => {
-                ("DISTINCT ON needs retraction", "DISTINCT", "Use SELECT DISTINCT, or GROUP BY with FIRST_VALUE.")
-            }
             _ => ("this query cannot be kept up to date yet", "SELECT", "It comes with exact incremental SQL."),
         };
         self.refuse_text(what, word, hint)

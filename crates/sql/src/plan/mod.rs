@@ -1,5 +1,6 @@
 //! From the AST to DataFusion's logical plans: names, types, window table functions.
 
+mod distinct_on;
 mod local_windows;
 mod match_recognize;
 mod match_values;
@@ -11,6 +12,7 @@ mod unnest;
 mod versioned;
 mod window;
 
+pub(crate) use distinct_on::with_rankings;
 pub(crate) use local_windows::localize;
 pub use match_recognize::{MatchNode, Taken, Value};
 pub use provider::TableSourceRef;

@@ -18,7 +18,7 @@ use crate::error::explain;
 use crate::functions::zone::session_zone;
 use crate::functions::{DecimalDivision, FlinkSemantics};
 use crate::parse::Statement;
-use crate::plan::{Names, check_group_windows, localize, with_set_operations};
+use crate::plan::{Names, check_group_windows, localize, with_rankings, with_set_operations};
 
 impl Session {
     /// Plans a query; the plan is neither analysed nor optimised.
@@ -29,6 +29,7 @@ impl Session {
         planner
             .sql_statement_to_plan(ast::Statement::Query(Box::new(query.clone())))
             .and_then(with_set_operations)
+            .and_then(|plan| with_rankings(plan, &state.udwf("row_number")?))
             .and_then(|plan| check_group_windows(&plan).map(|()| plan))
             .map_err(|e| self.explain(statement, statement.span.clone(), e))
     }
