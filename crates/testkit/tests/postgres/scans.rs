@@ -1,6 +1,6 @@
 //! Reading tables to their end.
 
-use crate::server::{Server, execute, rows, server};
+use crate::server::{OwnServer, Server, execute, rows, server};
 
 fn failure(script: &str) -> String {
     execute(script, 1).error.expect("it must fail").to_string()
@@ -107,4 +107,28 @@ fn the_connector_is_flinks_jdbc_too() {
          CREATE TABLE p WITH ('connector' = 'print') AS SELECT `Odd Name` FROM t;"
     );
     assert_eq!(rows(&script, "p"), ["+I[7]"]);
+}
+
+#[test]
+fn tls_trusts_whom_it_is_told_to_trust() {
+    let Some(plain) = server() else { return };
+    let own = OwnServer::start_with("tls", &["--tls"]);
+    let table = own.server.table("id int");
+    own.server.sql(&format!("INSERT INTO {table} VALUES (7)"));
+    let script = |server: &Server, parameters: &str| {
+        let there = Server { url: format!("{}?{parameters}", server.url) };
+        format!(
+            "CREATE TABLE t (id INT) {}; CREATE TABLE p WITH ('connector' = 'print') AS SELECT * FROM t;",
+            there.with(&table, "")
+        )
+    };
+    let trusting = format!("sslmode=verify-full&sslrootcert={}", own.file("ca.crt"));
+    assert_eq!(rows(&script(&own.server, &trusting), "p"), ["+I[7]"]);
+    let error = failure(&script(&own.server, "sslmode=require"));
+    assert!(error.contains("TLS with Postgres") && error.contains("sslrootcert"), "{error}");
+    let error = failure(&script(&plain, &trusting));
+    assert!(error.contains("has no TLS"), "{error}");
+    // The server says whether the connection is encrypted.
+    let named = Server { url: format!("{}?{trusting}", own.server.url) };
+    assert_eq!(named.sql("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"), ["t"]);
 }

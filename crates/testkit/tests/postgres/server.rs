@@ -59,9 +59,19 @@ pub(crate) struct OwnServer {
 
 impl OwnServer {
     pub(crate) fn start(name: &str) -> OwnServer {
+        OwnServer::start_with(name, &[])
+    }
+
+    /// With more words for the script.
+    pub(crate) fn start_with(name: &str, more: &[&str]) -> OwnServer {
         let dir = std::env::temp_dir().join(format!("sloth-own-postgres-{name}-{}", std::process::id()));
-        let url = script(&["start", "--port", "0"], &dir);
+        let url = script(&[&["start", "--port", "0"], more].concat(), &dir);
         OwnServer { server: Server { url: url.lines().last().unwrap().to_owned() }, dir }
+    }
+
+    /// A file of the server's folder.
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.dir.join(name).display().to_string()
     }
 
     /// The end of a server that has not said goodbye, and a new beginning.
