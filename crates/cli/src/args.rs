@@ -29,6 +29,11 @@ pub(crate) enum Command {
     Run(Run),
     /// Show the streaming plans of a script's queries without running them.
     Explain(Explain),
+    /// Look after the checkpoints in a state directory.
+    #[command(subcommand)]
+    Checkpoint(Checkpoint),
+    /// Make logged epochs of a job again and print what its tables were given.
+    Replay(Replay),
     /// Run a demo.
     #[command(subcommand)]
     Demo(Demo),
@@ -72,6 +77,71 @@ pub(crate) struct Run {
 pub(crate) struct Explain {
     #[command(flatten)]
     pub(crate) script: Script,
+}
+
+/// What to do with checkpoints. The job may be running meanwhile.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Checkpoint {
+    /// List the checkpoints: when each was made, by which run, its state in rows and bytes.
+    Ls(StateDir),
+    /// Show one checkpoint: where the sources stood, the watermarks, and the state of every operator and worker.
+    ///
+    /// State is read to tell its tables apart; damaged files are named.
+    Inspect(CheckpointOf),
+    /// Read every byte of the checkpoints and of the epoch log after them, and check it. Exit code 1 when anything is
+    /// damaged or missing.
+    Verify(CheckpointOf),
+    /// Remove a checkpoint and its state, and state files that no checkpoint names (left by a crash).
+    ///
+    /// The last checkpoint that is whole is kept unless --force is given: without it the job must be made again from the
+    /// beginning of its log, which is gone once a later checkpoint stood.
+    Rm(Remove),
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct StateDir {
+    /// The directory that is given to `sloth run --state`.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct CheckpointOf {
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+    /// The checkpoint, by the epoch that `ls` shows (inspect: the newest; verify: all).
+    #[arg(value_name = "EPOCH")]
+    pub(crate) epoch: Option<u64>,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Remove {
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+    /// The checkpoint, by the epoch that `ls` shows.
+    #[arg(value_name = "EPOCH")]
+    pub(crate) epoch: u64,
+    /// Remove it even when it is the last one that is whole.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Reads the sources again from the newest checkpoint at or before --from, cut into the same epochs as then, and prints
+/// the changes that each table was given, the same at every run. Nothing is written outside, and a job that runs on the
+/// directory is not disturbed.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = "Example:\n  sloth checkpoint ls state/\n  sloth replay state/ job.sql --from 1200 --to 1250")]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+    #[command(flatten)]
+    pub(crate) script: Script,
+    /// The first epoch to print (default: the first one that is kept).
+    #[arg(long, value_name = "EPOCH")]
+    pub(crate) from: Option<u64>,
+    /// The last epoch to print (default: the last one in the log).
+    #[arg(long, value_name = "EPOCH")]
+    pub(crate) to: Option<u64>,
 }
 
 #[derive(Clone, Debug, Subcommand)]

@@ -1,7 +1,9 @@
 //! The `sloth` binary: runs SQL scripts and the demos. Thin: everything it does is a call into the crates below.
 
 mod args;
+mod checkpoint;
 mod demo;
+mod replay;
 mod run;
 mod signal;
 mod status;
@@ -22,6 +24,8 @@ fn main() -> ExitCode {
     let result = match args.command {
         args::Command::Run(run) => run::run(&run),
         args::Command::Explain(explain) => run::explain(&explain),
+        args::Command::Checkpoint(checkpoint) => checkpoint::checkpoint(&checkpoint),
+        args::Command::Replay(replay) => replay::replay(&replay),
         args::Command::Demo(demo) => demo::demo(&demo),
     };
     match result {

@@ -36,7 +36,7 @@ impl Text {
         Text { name: name.to_owned(), sql, parallelism, settings: vec![] }
     }
 
-    fn read(script: &Script) -> Shown<Text> {
+    pub(crate) fn read(script: &Script) -> Shown<Text> {
         let mut sql = String::new();
         for file in &script.files {
             let text =
@@ -56,13 +56,17 @@ impl Text {
         Ok(Text { name, sql, parallelism: script.parallelism, settings })
     }
 
+    pub(crate) fn sql(&self) -> &str {
+        &self.sql
+    }
+
     pub(crate) fn show(&self, error: &Error) -> String {
         render_error(&self.sql, &self.name, error)
     }
 }
 
 /// Runs the statements of a script; what is to run remains.
-fn prepare(text: &Text, explain_all: bool) -> sloth_types::Result<Option<Prepared>> {
+pub(crate) fn prepare(text: &Text, explain_all: bool) -> sloth_types::Result<Option<Prepared>> {
     let mut session = Session::new();
     if let Some(n) = text.parallelism {
         session.set("parallelism.default", &n.to_string())?;
@@ -100,14 +104,14 @@ fn explained_plan(mut plan: JobPlan) -> sloth_types::Result<String> {
 }
 
 /// A job to be started, and where its tables are declared.
-struct Prepared {
-    plan: JobPlan,
+pub(crate) struct Prepared {
+    pub(crate) plan: JobPlan,
     tables: BTreeMap<String, Range<usize>>,
 }
 
 impl Prepared {
     /// Points an error about a table to the table's declaration, and there to the option it speaks of.
-    fn locate(&self, sql: &str, error: Error) -> Error {
+    pub(crate) fn locate(&self, sql: &str, error: Error) -> Error {
         let quoted = |after: &str| {
             let (_, rest) = error.message().split_once(after)?;
             rest.split_once('\'').map(|(name, _)| name.to_owned())
@@ -273,7 +277,7 @@ fn resume(plan: &JobPlan) -> sloth_types::Result<Option<(Arc<Keeper>, Replay)>> 
     Ok(Some((keeper, Replay { recovered, then_live: true })))
 }
 
-fn connectors(hub: &ScreenHub) -> ConnectorRegistry {
+pub(crate) fn connectors(hub: &ScreenHub) -> ConnectorRegistry {
     let mut connectors = sloth_connectors::registry();
     connectors.register(Arc::new(hub.clone()));
     connectors

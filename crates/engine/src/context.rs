@@ -7,7 +7,7 @@ use sloth_types::Epoch;
 use sloth_types::metrics::JobFigures;
 
 use crate::coordinator::Completion;
-use crate::durable::Durable;
+use crate::durable::{Durable, Restored};
 use crate::failure::Failure;
 use crate::io::board::Board;
 
@@ -22,6 +22,8 @@ pub(crate) struct JobContext {
     pub(crate) first_epoch: Epoch,
     /// Present when the job can be resumed.
     pub(crate) durable: Option<Arc<Durable>>,
+    /// What operators begin with.
+    pub(crate) restored: Arc<Restored>,
 }
 
 #[cfg(test)]
@@ -36,6 +38,7 @@ impl JobContext {
             completion: Arc::new(Completion::new(Epoch(0), 0)),
             first_epoch: Epoch(0),
             durable: None,
+            restored: Arc::default(),
         })
     }
 }

@@ -23,7 +23,7 @@ use timely::dataflow::{Scope, Stream};
 
 use crate::context::JobContext;
 use crate::coordinator::{Coordinator, Step};
-use crate::durable::Durable;
+use crate::durable::{Durable, Restored};
 use crate::epoch::{EpochInfo, EpochTable};
 use crate::hash::hash_bytes;
 use crate::io::reader::{Polled, Read, SourceReader};
@@ -300,6 +300,7 @@ where
 /// Gives an operator's state to checkpoints and takes it from them.
 struct Keeper {
     durable: Option<Arc<Durable>>,
+    restored: Arc<Restored>,
     operator: u64,
     name: String,
     worker: (usize, usize),
@@ -310,12 +311,12 @@ impl Keeper {
         let Floor { context, worker, node, .. } = floor;
         // A node may be made of several operators: their names tell them apart.
         let operator = hash_bytes(format!("{:016x} {name}", node.get()).as_bytes());
-        Keeper { durable: context.durable.clone(), operator, name: name.to_owned(), worker: *worker }
+        let (durable, restored) = (context.durable.clone(), Arc::clone(&context.restored));
+        Keeper { durable, restored, operator, name: name.to_owned(), worker: *worker }
     }
 
     fn restore(&self, operator: &mut impl Operator) -> Result<()> {
-        let Some(durable) = &self.durable else { return Ok(()) };
-        let written = durable.written(self.operator);
+        let written = self.restored.written(self.operator);
         if written.is_empty() { Ok(()) } else { operator.restore(share_of(&written, self.worker)?) }
     }
 

@@ -1,5 +1,5 @@
-//! What makes a job durable, as far as its threads share it: the gate that opens with the log, and the state that
-//! operators give for a checkpoint.
+//! What makes a job durable, as far as its threads share it: the gate that opens with the log, the state that operators
+//! give for a checkpoint, and the state that they take from one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,9 +13,11 @@ pub(crate) struct Durable {
     gate: Mutex<Gate>,
     opened: Condvar,
     parts: Mutex<Vec<OperatorState>>,
-    /// State of an earlier run, by operator.
-    restored: Mutex<HashMap<u64, Vec<OperatorState>>>,
 }
+
+/// State of an earlier run, by operator. A replay without a store has it, too.
+#[derive(Default)]
+pub(crate) struct Restored(HashMap<u64, Vec<OperatorState>>);
 
 #[derive(Default)]
 struct Gate {
@@ -24,23 +26,10 @@ struct Gate {
 }
 
 impl Durable {
-    /// Of a job that goes on from a checkpoint, if there is one.
-    pub(crate) fn new(store: Arc<dyn JobStore>, checkpoint: Option<Checkpoint>) -> Arc<Self> {
-        let mut restored: HashMap<u64, Vec<OperatorState>> = HashMap::new();
-        for state in checkpoint.map(|c| c.state).unwrap_or_default() {
-            restored.entry(state.operator).or_default().push(state);
-        }
-        for states in restored.values_mut() {
-            states.sort_by_key(|s| s.worker);
-        }
+    /// Of a job with this store.
+    pub(crate) fn new(store: Arc<dyn JobStore>) -> Arc<Self> {
         let gate = Gate { durable: store.durable(), closed: false };
-        Arc::new(Durable {
-            store,
-            gate: Mutex::new(gate),
-            opened: Condvar::new(),
-            parts: Mutex::default(),
-            restored: Mutex::new(restored),
-        })
+        Arc::new(Durable { store, gate: Mutex::new(gate), opened: Condvar::new(), parts: Mutex::default() })
     }
 
     /// Looks at the store again: how far the log is, and whether it has failed.
@@ -83,11 +72,24 @@ impl Durable {
         parts.sort_by_key(|p| (p.operator, p.worker));
         parts
     }
+}
+
+impl Restored {
+    /// Of a job that goes on from a checkpoint, if there is one.
+    pub(crate) fn new(checkpoint: Option<Checkpoint>) -> Arc<Self> {
+        let mut restored: HashMap<u64, Vec<OperatorState>> = HashMap::new();
+        for state in checkpoint.map(|c| c.state).unwrap_or_default() {
+            restored.entry(state.operator).or_default().push(state);
+        }
+        for states in restored.values_mut() {
+            states.sort_by_key(|s| s.worker);
+        }
+        Arc::new(Restored(restored))
+    }
 
     /// What the workers of an earlier run have written of an operator, in their order.
     pub(crate) fn written(&self, operator: u64) -> Vec<Vec<Section>> {
-        let restored = lock(&self.restored);
-        restored.get(&operator).map(|s| s.iter().map(|s| s.sections.clone()).collect()).unwrap_or_default()
+        self.0.get(&operator).map(|s| s.iter().map(|s| s.sections.clone()).collect()).unwrap_or_default()
     }
 }
 

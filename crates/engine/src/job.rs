@@ -19,7 +19,7 @@ use sloth_types::{
 use crate::checkpoint::Durability;
 use crate::context::JobContext;
 use crate::coordinator::{Completion, Coordinator, Progress};
-use crate::durable::Durable;
+use crate::durable::{Durable, Restored};
 use crate::epoch::EpochLog;
 use crate::failure::Failure;
 use crate::io::board::{Board, Split};
@@ -100,10 +100,11 @@ impl Job {
         let figures = Arc::new(figures_of(&plan));
         let (sinks, blocking_writers) = open_sinks(&plan, tables, settings.parallelism, options.store.as_ref())?;
         let completion = Completion::new(first, blocking_writers);
-        let shared = options.store.clone().map(|store| Durable::new(store, recovered.checkpoint.clone()));
+        let shared = options.store.clone().map(|store| Durable::new(store));
         let context = Arc::new(JobContext {
             first_epoch: first,
             durable: shared.clone(),
+            restored: Restored::new(recovered.checkpoint.clone()),
             settings: settings.clone(),
             board: Arc::clone(&board),
             failure: Arc::new(Failure::default()),

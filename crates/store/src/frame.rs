@@ -76,3 +76,10 @@ pub(crate) fn unwrap(kind: Kind, object: &Bytes, name: &str) -> Result<Bytes> {
     }
     Ok(payload)
 }
+
+/// The checksum that an object says it has, as it stands in its first line.
+pub(crate) fn sum_of(object: &Bytes) -> String {
+    let end = object.iter().take(200).position(|b| *b == b'\n').unwrap_or(0);
+    let head = object.get(..end).map(String::from_utf8_lossy).unwrap_or_default();
+    head.rsplit_once("crc32=").map(|(_, sum)| sum.to_owned()).unwrap_or_default()
+}

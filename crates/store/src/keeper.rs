@@ -14,7 +14,7 @@ use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result};
 use crate::manifest::{Manifest, StateFile};
 use crate::objects::Objects;
 use crate::recover::Claim;
-use crate::{layout, log, state};
+use crate::{frame, layout, log, state};
 
 /// How often a run without work looks whether another one has taken over.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -199,7 +199,7 @@ impl Shared {
         for (number, part) in checkpoint.state.iter().enumerate() {
             let path = layout::state(self.generation, checkpoint.cut.epoch.0, number);
             let object = state::encode(part)?;
-            let bytes = object.len();
+            let (bytes, crc32) = (object.len(), frame::sum_of(&object));
             if !self.objects.create(&path, object)? {
                 return Err(fenced());
             }
@@ -210,6 +210,7 @@ impl Shared {
                 worker: part.worker,
                 rows: part.sections.iter().flat_map(|s| &s.rows).map(|b| b.num_rows()).sum(),
                 bytes,
+                crc32,
             });
         }
         Ok(Manifest::new(&checkpoint.cut, self.generation, files))
@@ -242,7 +243,9 @@ impl Shared {
             named.extend(manifest.state.iter().map(|file| Path::from(file.path.as_str())));
         }
         for (path, _) in self.objects.list(layout::STATE)? {
-            if !named.contains(&path) {
+            // What a newer run has uploaded and not published yet is not ours to judge.
+            let newer = layout::place_of(&path).is_none_or(|(generation, _)| generation > self.generation);
+            if !newer && !named.contains(&path) {
                 self.objects.remove(&path)?;
             }
         }

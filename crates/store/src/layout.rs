@@ -26,6 +26,18 @@ pub(crate) fn state(generation: u64, epoch: u64, number: usize) -> Path {
     Path::from(format!("{STATE}/{generation:010}/{epoch:020}/{number:05}.state"))
 }
 
+/// True for the objects of a job that has begun.
+pub(crate) fn is_ours(path: &Path) -> bool {
+    let top = path.parts().next();
+    top.is_some_and(|top| [LOG, CHECKPOINTS, STATE].contains(&top.as_ref()))
+}
+
+/// The generation and the epoch in the name of a state file.
+pub(crate) fn place_of(path: &Path) -> Option<(u64, u64)> {
+    let mut parts = path.parts().skip(1);
+    Some((parts.next()?.as_ref().parse().ok()?, parts.next()?.as_ref().parse().ok()?))
+}
+
 /// The number in an object's name.
 pub(crate) fn number_of(path: &Path) -> Option<u64> {
     let name = path.filename()?;

@@ -12,6 +12,7 @@
 //! it can log no more epochs, hence commit no more. The formats are drawn in `docs/format.md`.
 
 mod frame;
+mod inspect;
 mod keeper;
 mod layout;
 mod log;
@@ -23,8 +24,9 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use inspect::{Inspection, inspect};
 pub use keeper::Keeper;
-pub use manifest::{Manifest, StateFile};
+pub use manifest::{Manifest, Split, StateFile};
 pub use objects::Objects;
-pub use recover::{Claim, Inspection, claim, inspect};
+pub use recover::{Claim, claim};
 pub use state::{decode as decode_state, encode as encode_state};

@@ -55,6 +55,8 @@ pub struct StateFile {
     pub rows: usize,
     /// Size of the object.
     pub bytes: usize,
+    /// Its checksum, as in its first line: a file of another checkpoint does not take its place.
+    pub crc32: String,
 }
 
 impl Manifest {

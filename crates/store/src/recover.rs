@@ -13,9 +13,9 @@ use crate::{layout, log, state};
 
 /// Who the job is.
 #[derive(Debug, Serialize, Deserialize)]
-struct Job {
-    name: String,
-    plan: String,
+pub(crate) struct Job {
+    pub(crate) name: String,
+    pub(crate) plan: String,
 }
 
 /// A job that this run is in charge of.
@@ -31,19 +31,6 @@ pub struct Claim {
     pub recovered: Recovered,
     /// Checkpoints that could not be used, newest first, and why.
     pub damaged: Vec<Error>,
-}
-
-/// What a state directory holds.
-#[derive(Clone, Debug)]
-pub struct Inspection {
-    /// The job's name.
-    pub job: String,
-    /// Number of the last run.
-    pub generation: u64,
-    /// The manifests, oldest first; an error where one is damaged.
-    pub checkpoints: Vec<(u64, Result<Manifest>)>,
-    /// Epochs in the log: the first one and the one after the last.
-    pub logged: Option<(u64, u64)>,
 }
 
 /// How often a claim is tried when others claim at the same time.
@@ -76,7 +63,12 @@ pub fn claim(objects: &Objects, plan: &str) -> Result<Claim> {
 /// The job's identity, made at the first start.
 fn job_of(objects: &Objects, plan: &str) -> Result<Job> {
     let path = Path::from(layout::JOB);
-    if objects.list("")?.iter().all(|(p, _)| *p != path) {
+    let all = objects.list("")?;
+    if all.iter().all(|(p, _)| *p != path) {
+        if all.iter().any(|(p, _)| layout::is_ours(p)) {
+            return Err(Error::data(format!("'{}' is missing in a state directory that has other files", layout::JOB))
+                .hint("Restore it from a copy: without it the job does not know which transactions are its own."));
+        }
         // Two jobs with the same names of tables must not take each other's transactions.
         let seed = Clock::System.now_ms() as u64 ^ (u64::from(std::process::id()) << 40);
         let job = Job { name: format!("sloth-{:08x}", Rng::at(seed, 0).below(1 << 32)), plan: plan.to_owned() };
@@ -91,21 +83,29 @@ fn job_of(objects: &Objects, plan: &str) -> Result<Job> {
     Ok(job)
 }
 
-fn read_job(objects: &Objects) -> Result<Job> {
+pub(crate) fn read_job(objects: &Objects) -> Result<Job> {
     let payload = frame::unwrap(Kind::Job, &objects.read(&Path::from(layout::JOB))?, layout::JOB)?;
     serde_json::from_slice(&payload).map_err(|e| Error::data(format!("'{}' is damaged: {e}", layout::JOB)))
 }
 
-fn read_segment(objects: &Objects, path: &Path) -> Result<log::Segment> {
+pub(crate) fn read_segment(objects: &Objects, path: &Path) -> Result<log::Segment> {
     log::decode(&objects.read(path)?, path.as_ref())
 }
 
 /// The newest checkpoint that is whole, and the log after it.
 pub(crate) fn recover(objects: &Objects) -> Result<(Recovered, Vec<Error>)> {
+    recover_before(objects, u64::MAX)
+}
+
+/// The newest checkpoint that is whole and contains no epoch from `first` on, and the log after it.
+pub(crate) fn recover_before(objects: &Objects, first: u64) -> Result<(Recovered, Vec<Error>)> {
     let mut damaged = vec![];
     let manifests = objects.list(layout::CHECKPOINTS)?;
     let mut checkpoint = None;
     for (path, _) in manifests.iter().rev() {
+        if layout::number_of(path).is_some_and(|epoch| epoch > first) {
+            continue;
+        }
         match read_checkpoint(objects, path) {
             Ok(found) => {
                 checkpoint = Some(found);
@@ -122,13 +122,17 @@ pub(crate) fn recover(objects: &Objects) -> Result<(Recovered, Vec<Error>)> {
     }
 }
 
-fn read_checkpoint(objects: &Objects, path: &Path) -> Result<Checkpoint> {
+pub(crate) fn read_checkpoint(objects: &Objects, path: &Path) -> Result<Checkpoint> {
     let manifest = Manifest::decode(&objects.read(path)?, path.as_ref())?;
+    if layout::number_of(path) != Some(manifest.epoch) {
+        return Err(Error::data(format!("'{path}' is damaged: it is the manifest of epoch {}", manifest.epoch)));
+    }
     let mut parts = vec![];
     for file in &manifest.state {
         let object = objects.read(&Path::from(file.path.as_str()))?;
-        if object.len() != file.bytes {
-            return Err(Error::data(format!("'{}' is damaged: it has another size than its manifest says", file.path)));
+        if object.len() != file.bytes || frame::sum_of(&object) != file.crc32 {
+            let text = format!("'{}' is damaged: it has another size or checksum than its manifest says", file.path);
+            return Err(Error::data(text));
         }
         parts.push(state::decode(&object, &file.path)?);
     }
@@ -136,11 +140,18 @@ fn read_checkpoint(objects: &Objects, path: &Path) -> Result<Checkpoint> {
 }
 
 /// The entries of all epochs from `first` on.
-fn log_from(objects: &Objects, first: u64) -> Result<Vec<EpochEntry>> {
+pub(crate) fn log_from(objects: &Objects, first: u64) -> Result<Vec<EpochEntry>> {
     let mut log: Vec<EpochEntry> = vec![];
     let mut segments = vec![];
+    let mut after = None;
     // Backwards, until one begins early enough: what lies before may be damaged without harm.
     for (path, _) in objects.list(layout::LOG)?.iter().rev() {
+        let number = layout::number_of(path);
+        if number.is_none() || after.is_some_and(|after| number != Some(after - 1)) {
+            return Err(Error::data(format!("the epoch log has a gap after '{path}'"))
+                .hint("Segments of the log are missing: restore them from a copy."));
+        }
+        after = number;
         let segment = read_segment(objects, path)?;
         let begins = segment.entries.first().map(|(epoch, _)| epoch.0);
         segments.push(segment);
@@ -160,36 +171,4 @@ fn log_from(objects: &Objects, first: u64) -> Result<Vec<EpochEntry>> {
         log.push(entry);
     }
     Ok(log)
-}
-
-/// Looks at a job without taking charge of it.
-///
-/// # Errors
-/// When the store does not answer or holds no job.
-pub fn inspect(objects: &Objects) -> Result<Inspection> {
-    let job = read_job(objects).map_err(|e| e.hint("Is this the directory that was given as --state?"))?.name;
-    let mut checkpoints = vec![];
-    for (path, _) in objects.list(layout::CHECKPOINTS)? {
-        let manifest = objects.read(&path).and_then(|object| Manifest::decode(&object, path.as_ref()));
-        checkpoints.push((layout::number_of(&path).unwrap_or_default(), manifest));
-    }
-    let (mut generation, mut logged) = (0, None);
-    for (path, _) in objects.list(layout::LOG)? {
-        let segment = read_segment(objects, &path)?;
-        generation = generation.max(segment.generation);
-        if let (Some((first, _)), Some((last, _))) = (segment.entries.first(), segment.entries.last()) {
-            logged = Some((logged.map_or(first.0, |(first, _)| first), last.0 + 1));
-        }
-    }
-    Ok(Inspection { job, generation, checkpoints, logged })
-}
-
-impl Inspection {
-    /// Reads a checkpoint whole, checking every byte.
-    ///
-    /// # Errors
-    /// When it is damaged or missing.
-    pub fn verify(&self, objects: &Objects, epoch: u64) -> Result<Checkpoint> {
-        read_checkpoint(objects, &layout::manifest(epoch))
-    }
 }

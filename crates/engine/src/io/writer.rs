@@ -88,6 +88,12 @@ fn write_all(writer: Box<dyn SinkWriter>, work: &Receiver<Work>, slot: usize, co
     }
 }
 
+/// The outside has rows of epochs that the log does not know: going on would lose others in their place.
+fn log_is_short(epoch: Epoch, end: Epoch) -> Error {
+    Error::data(format!("the table has rows up to epoch {epoch}, but the epoch log ends before epoch {end}"))
+        .hint("Segments of the log are missing, or the state directory is an old copy: restore the newest one.")
+}
+
 /// Rows wait so long at most for their commit while more keep coming: what is gathered is committed at once.
 const COMMIT_AFTER: Duration = Duration::from_millis(20);
 
@@ -104,7 +110,13 @@ struct WriterWork<'a> {
 
 impl WriterWork<'_> {
     fn run(&mut self, work: &Receiver<Work>) -> Result<()> {
-        self.committed = if self.context.durable.is_some() { self.writer.committed()? } else { None };
+        if let Some(durable) = &self.context.durable {
+            self.committed = self.writer.committed()?;
+            // Rows become visible after their epoch is in the log, never before.
+            if let Some(epoch) = self.committed.filter(|epoch| *epoch >= durable.store.durable()) {
+                return Err(log_is_short(epoch, durable.store.durable()));
+            }
+        }
         loop {
             let next = match self.open {
                 None => work.recv().ok(),

@@ -1,0 +1,199 @@
+//! `sloth checkpoint`: lists, shows, checks and removes the checkpoints of a state directory.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use chrono::{DateTime, SecondsFormat};
+use sloth_store::{Inspection, Manifest, Objects, inspect};
+use sloth_types::journal::{Checkpoint as Whole, Section};
+use sloth_types::{Error, Result, Watermark};
+
+use crate::args::{Checkpoint, CheckpointOf, Remove, StateDir};
+use crate::run::Shown;
+
+/// `sloth checkpoint …`.
+pub(crate) fn checkpoint(command: &Checkpoint) -> Shown<()> {
+    match command {
+        Checkpoint::Ls(args) => list(args),
+        Checkpoint::Inspect(args) => show(args),
+        Checkpoint::Verify(args) => verify(args),
+        Checkpoint::Rm(args) => remove(args),
+    }
+    .map_err(|e| show_error(&e))
+}
+
+/// An error that has no place in a script.
+pub(crate) fn show_error(error: &Error) -> String {
+    let hint = error.hint_text().map(|hint| format!("\n  = hint: {hint}")).unwrap_or_default();
+    format!("error: {}{hint}", error.message())
+}
+
+/// Opens a state directory that must be there.
+pub(crate) fn open(directory: &Path) -> Result<(Objects, Inspection)> {
+    if !directory.is_dir() {
+        return Err(Error::invalid(format!("there is no directory '{}'", directory.display()))
+            .hint("Give the directory that is given to `sloth run --state`."));
+    }
+    let objects = Objects::directory(directory)?;
+    let found = inspect(&objects)?;
+    Ok((objects, found))
+}
+
+fn list(args: &StateDir) -> Result<()> {
+    let (_, found) = open(&args.directory)?;
+    println!("{}", about(&found));
+    for error in &found.damaged_log {
+        println!("the log: {error}");
+    }
+    if found.checkpoints.is_empty() {
+        println!("no checkpoint yet");
+        return Ok(());
+    }
+    println!("{:>12}  {:<24}  {:>5}  {:>7}  {:>12}  {:>14}", "EPOCH", "CLOCK", "RUN", "WORKERS", "ROWS", "BYTES");
+    for (epoch, manifest) in &found.checkpoints {
+        match manifest {
+            Ok(m) => {
+                let (rows, bytes) = (sum(m, |f| f.rows), sum(m, |f| f.bytes));
+                let clock = time(m.now);
+                println!("{epoch:>12}  {clock:<24}  {:>5}  {:>7}  {rows:>12}  {bytes:>14}", m.generation, m.workers);
+            }
+            Err(error) => println!("{epoch:>12}  {error}"),
+        }
+    }
+    Ok(())
+}
+
+fn about(found: &Inspection) -> String {
+    let log = match found.logged {
+        Some((first, end)) => format!("epochs {first} to {} in the log", end - 1),
+        None => "no epochs in the log".to_owned(),
+    };
+    let runs = if found.generation == 1 { "1 run".to_owned() } else { format!("{} runs", found.generation) };
+    format!("job {}: {runs}, {log}", found.job)
+}
+
+fn sum(manifest: &Manifest, of: impl Fn(&sloth_store::StateFile) -> usize) -> usize {
+    manifest.state.iter().map(of).sum()
+}
+
+/// Milliseconds since 1970 as people read them.
+fn time(ms: i64) -> String {
+    match DateTime::from_timestamp_millis(ms) {
+        _ if ms == Watermark::NONE.0 => "none".to_owned(),
+        _ if ms == Watermark::END.0 => "end of input".to_owned(),
+        Some(time) => time.to_rfc3339_opts(SecondsFormat::Millis, true),
+        None => format!("{ms} ms"),
+    }
+}
+
+fn show(args: &CheckpointOf) -> Result<()> {
+    let (objects, found) = open(&args.state.directory)?;
+    let newest = || found.checkpoints.last().map(|(epoch, _)| *epoch);
+    let Some(epoch) = args.epoch.or_else(newest) else {
+        return Err(Error::invalid("there is no checkpoint yet").hint(
+            "A running job makes the first one after \
+            'execution.checkpointing.interval' (10 s).",
+        ));
+    };
+    let manifest = found.manifest(epoch)?;
+    println!("{}", about(&found));
+    println!(
+        "checkpoint {epoch}: all epochs before {epoch}, made by run {} with {} workers",
+        manifest.generation, manifest.workers
+    );
+    println!("clock of the last epoch: {}", time(manifest.now));
+    if manifest.ended {
+        println!("the input had ended");
+    }
+    for (source, splits) in manifest.splits.iter().enumerate() {
+        let watermark = manifest.watermarks.get(source).copied().unwrap_or(Watermark::NONE.0);
+        println!("\nsource {source}: watermark {}", time(watermark));
+        for split in splits {
+            println!("  split {}: offset {}, watermark {}", split.split, split.offset, time(split.watermark));
+        }
+    }
+    if manifest.state.is_empty() {
+        println!("\nno state");
+        return Ok(());
+    }
+    let whole = found.verify(&objects, epoch);
+    println!("\n{:<16}  {:<28}  {:>6}  {:>12}  {:>14}  TABLES", "OPERATOR", "NAME", "WORKER", "ROWS", "BYTES");
+    for (number, file) in manifest.state.iter().enumerate() {
+        let tables = whole.as_ref().ok().and_then(|w| w.state.get(number)).map(|s| tables(&s.sections));
+        let tables = tables.unwrap_or_default();
+        println!(
+            "{:<16}  {:<28}  {:>6}  {:>12}  {:>14}  {tables}",
+            file.operator, file.name, file.worker, file.rows, file.bytes
+        );
+    }
+    per_operator(manifest);
+    whole.map(|_| ())
+}
+
+fn tables(sections: &[Section]) -> String {
+    let rows = |s: &Section| s.rows.iter().map(RecordBatch::num_rows).sum::<usize>();
+    sections.iter().map(|s| format!("{} ({})", s.name, rows(s))).collect::<Vec<_>>().join(", ")
+}
+
+/// What the workers hold together.
+fn per_operator(manifest: &Manifest) {
+    let mut operators: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
+    for file in &manifest.state {
+        let (rows, bytes) = operators.entry((&file.name, &file.operator)).or_default();
+        *rows += file.rows;
+        *bytes += file.bytes;
+    }
+    println!();
+    for ((name, _), (rows, bytes)) in &operators {
+        println!("{name}: {rows} rows, {bytes} bytes");
+    }
+    println!("all: {} rows, {} bytes", sum(manifest, |f| f.rows), sum(manifest, |f| f.bytes));
+}
+
+fn verify(args: &CheckpointOf) -> Result<()> {
+    let (objects, found) = open(&args.state.directory)?;
+    if let Some(epoch) = args.epoch {
+        found.manifest(epoch)?;
+    }
+    let mut damaged = 0;
+    let asked = found.checkpoints.iter().map(|(epoch, _)| *epoch).filter(|e| args.epoch.is_none_or(|a| a == *e));
+    let asked: Vec<u64> = asked.collect();
+    for epoch in &asked {
+        match found.verify(&objects, *epoch) {
+            Ok(whole) => println!("checkpoint {epoch}: whole, {}", size(&whole)),
+            Err(error) => {
+                damaged += 1;
+                println!("checkpoint {epoch}: {}", error.message());
+            }
+        }
+    }
+    // The log is needed from the oldest checkpoint on; without one, from the beginning.
+    match found.verify_log(&objects, asked.first().copied().unwrap_or(0)) {
+        Ok(epochs) => println!("log: whole, {epochs} epochs after it"),
+        Err(error) => {
+            damaged += 1;
+            println!("log: {}", error.message());
+        }
+    }
+    if damaged == 0 {
+        return Ok(());
+    }
+    Err(Error::data(format!("'{}' is damaged", args.state.directory.display())).hint(
+        "A job goes on from the newest checkpoint that is whole, if the log after it is. Restore what is damaged from a \
+         copy, or remove the checkpoint with `sloth checkpoint rm`.",
+    ))
+}
+
+fn size(whole: &Whole) -> String {
+    let rows: usize =
+        whole.state.iter().flat_map(|s| &s.sections).flat_map(|s| &s.rows).map(RecordBatch::num_rows).sum();
+    format!("{} state files, {rows} rows", whole.state.len())
+}
+
+fn remove(args: &Remove) -> Result<()> {
+    let (objects, found) = open(&args.state.directory)?;
+    let removed = found.remove(&objects, args.epoch, args.force)?;
+    println!("checkpoint {} removed, with {removed} state files", args.epoch);
+    Ok(())
+}

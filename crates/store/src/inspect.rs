@@ -1,0 +1,145 @@
+//! A look at a job without taking charge of it: what is there, whether it is whole, and the removal of a checkpoint.
+
+use object_store::path::Path;
+use sloth_types::journal::{Checkpoint, Recovered};
+use sloth_types::{Error, Result};
+
+use crate::layout;
+use crate::manifest::Manifest;
+use crate::objects::Objects;
+use crate::recover::{log_from, read_checkpoint, read_job, read_segment, recover_before};
+
+/// What a state directory holds.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// The job's name.
+    pub job: String,
+    /// The plan that the state belongs to, as the text that [`crate::claim`] was given.
+    pub plan: String,
+    /// Number of the last run.
+    pub generation: u64,
+    /// The manifests, oldest first; an error where one is damaged.
+    pub checkpoints: Vec<(u64, Result<Manifest>)>,
+    /// Epochs in the log: the first one and the one after the last.
+    pub logged: Option<(u64, u64)>,
+    /// Segments of the log that cannot be read, and why.
+    pub damaged_log: Vec<Error>,
+}
+
+/// Looks at a job without taking charge of it.
+///
+/// # Errors
+/// When the store does not answer or holds no job.
+pub fn inspect(objects: &Objects) -> Result<Inspection> {
+    let job = read_job(objects).map_err(|e| e.hint("Is this the directory that was given as --state?"))?;
+    let mut checkpoints = vec![];
+    for (path, _) in objects.list(layout::CHECKPOINTS)? {
+        let manifest = objects.read(&path).and_then(|object| Manifest::decode(&object, path.as_ref()));
+        checkpoints.push((layout::number_of(&path).unwrap_or_default(), manifest));
+    }
+    let (mut generation, mut logged, mut damaged_log) = (0, None, vec![]);
+    for (path, _) in objects.list(layout::LOG)? {
+        let segment = match read_segment(objects, &path) {
+            Ok(segment) => segment,
+            Err(error) => {
+                damaged_log.push(error);
+                continue;
+            }
+        };
+        generation = generation.max(segment.generation);
+        if let (Some((first, _)), Some((last, _))) = (segment.entries.first(), segment.entries.last()) {
+            logged = Some((logged.map_or(first.0, |(first, _)| first), last.0 + 1));
+        }
+    }
+    Ok(Inspection { job: job.name, plan: job.plan, generation, checkpoints, logged, damaged_log })
+}
+
+impl Inspection {
+    /// Reads a checkpoint whole, checking every byte.
+    ///
+    /// # Errors
+    /// When it is damaged or missing.
+    pub fn verify(&self, objects: &Objects, epoch: u64) -> Result<Checkpoint> {
+        self.find(epoch)?;
+        read_checkpoint(objects, &layout::manifest(epoch))
+    }
+
+    /// Reads the log that follows a checkpoint, or the whole log, and checks that no epoch is missing.
+    ///
+    /// # Errors
+    /// When a segment is damaged or missing.
+    pub fn verify_log(&self, objects: &Objects, from: u64) -> Result<usize> {
+        log_from(objects, from).map(|log| log.len())
+    }
+
+    /// What is needed to make the epochs from `first` on again: the newest whole checkpoint at or before it, and the log.
+    ///
+    /// # Errors
+    /// When no checkpoint lies before it and the log does not reach back to the beginning, or something is damaged.
+    pub fn before(&self, objects: &Objects, first: u64) -> Result<Recovered> {
+        recover_before(objects, first).map(|(recovered, _)| recovered).map_err(|error| {
+            let oldest = self.checkpoints.first().map(|(epoch, _)| *epoch);
+            match oldest.filter(|oldest| *oldest > first) {
+                Some(oldest) => Error::invalid(format!("epoch {first} is no longer kept"))
+                    .hint(format!("Epochs from {oldest} on can be made again.")),
+                None => error,
+            }
+        })
+    }
+
+    /// Removes a checkpoint, its state files, and state files that no checkpoint names. The last one that is whole is
+    /// removed only by `force`. Gives the number of state files removed.
+    ///
+    /// # Errors
+    /// When there is no such checkpoint, it is the last whole one, or the store does not answer.
+    pub fn remove(&self, objects: &Objects, epoch: u64, force: bool) -> Result<usize> {
+        self.find(epoch)?;
+        let whole = |epoch: u64| read_checkpoint(objects, &layout::manifest(epoch)).is_ok();
+        let others = || self.checkpoints.iter().map(|(other, _)| *other).filter(|other| *other != epoch);
+        if !force && whole(epoch) && !others().any(whole) {
+            return Err(Error::invalid(format!("checkpoint {epoch} is the only one that is whole")).hint(
+                "Without it the job must be made again from the beginning of its log, if that is still there. \
+                       --force removes it all the same.",
+            ));
+        }
+        objects.remove(&layout::manifest(epoch))?;
+        let kept = self.checkpoints.iter().filter(|(other, _)| *other != epoch);
+        let (mut named, mut known, mut newest) = (vec![], true, epoch);
+        for (other, manifest) in kept {
+            newest = newest.max(*other);
+            match manifest {
+                Ok(manifest) => named.extend(manifest.state.iter().map(|file| Path::from(file.path.as_str()))),
+                Err(_) => known = false,
+            }
+        }
+        let mut removed = 0;
+        for (path, _) in objects.list(layout::STATE)? {
+            let Some((_, made_at)) = layout::place_of(&path) else { continue };
+            // Those after the newest checkpoint are being written by a run. While a manifest cannot be read, what it
+            // names is not known: then only files of the removed checkpoint go.
+            let superfluous = made_at == epoch || known && made_at <= newest;
+            if superfluous && !named.contains(&path) {
+                objects.remove(&path)?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// The manifest of a checkpoint.
+    ///
+    /// # Errors
+    /// When there is none for this epoch, or it is damaged.
+    pub fn manifest(&self, epoch: u64) -> Result<&Manifest> {
+        self.find(epoch)?.as_ref().map_err(Clone::clone)
+    }
+
+    fn find(&self, epoch: u64) -> Result<&Result<Manifest>> {
+        let found = self.checkpoints.iter().find(|(number, _)| *number == epoch).map(|(_, manifest)| manifest);
+        found.ok_or_else(|| {
+            let known: Vec<String> = self.checkpoints.iter().map(|(epoch, _)| epoch.to_string()).collect();
+            let known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
+            Error::invalid(format!("there is no checkpoint {epoch}")).hint(format!("Checkpoints: {known}."))
+        })
+    }
+}
