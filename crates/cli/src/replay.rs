@@ -1,18 +1,20 @@
 //! `sloth replay`: makes logged epochs again and prints what the tables were given, bit by bit the same.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sloth_connectors::print::Print;
+use sloth_connectors::print;
 use sloth_engine::{Job, JobOptions, Replay as Along};
 use sloth_plan::{JobPlan, NodeKind, SourceOrigin};
 use sloth_server::ScreenHub;
 use sloth_store::Inspection;
 use sloth_types::journal::Recovered;
 use sloth_types::{
-    ChangeBatch, ChangelogMode, Connector, ConnectorRegistry, Epoch, Error, OpenSink, Options, Result, Sink,
-    SinkWriter, TableSpec,
+    ChangeBatch, ChangelogMode, Connector, ConnectorRegistry, Epoch, EpochListener, Error, OpenSink, Options, Result,
+    Sink, SinkWriter, TableSpec,
 };
 
 use crate::args::Replay;
@@ -64,12 +66,18 @@ fn run(mut prepared: Prepared, mut recovered: Recovered, epochs: RangeInclusive<
     let mut connectors = connectors(&hub);
     let tables = take_sinks(&mut prepared.plan);
     keep_groups_still(&mut prepared.plan);
-    let shown = Shows { originals: connectors.clone(), several: tables.len() > 1, tables, epochs: epochs.clone() };
-    connectors.register(Arc::new(shown));
+    let printed = Arc::new(Printed::default());
+    connectors.register(Arc::new(Shows {
+        originals: connectors.clone(),
+        tables,
+        epochs: epochs.clone(),
+        printed: Arc::clone(&printed),
+        opened: AtomicUsize::new(0),
+    }));
     let length = (epochs.end() + 1).saturating_sub(recovered.first_epoch().0);
     recovered.log.truncate(length as usize);
     let replay = Some(Along { recovered, then_live: false });
-    let options = JobOptions { replay, ..JobOptions::default() };
+    let options = JobOptions { replay, listeners: vec![printed], ..JobOptions::default() };
     let job = Job::start(prepared.plan.clone(), &connectors, options).map_err(|e| prepared.locate(sql, e))?;
     Interrupts::listen().attach(job.stopper());
     job.wait()
@@ -101,12 +109,13 @@ fn keep_groups_still(plan: &mut JobPlan) {
     }
 }
 
-/// Prints the changes of some epochs, in the form in which the table's own connector was given them.
+/// Gathers the changes of some epochs, in the form in which the tables' own connectors were given them.
 struct Shows {
     originals: ConnectorRegistry,
     tables: HashMap<String, TableSpec>,
-    several: bool,
     epochs: RangeInclusive<u64>,
+    printed: Arc<Printed>,
+    opened: AtomicUsize,
 }
 
 impl Connector for Shows {
@@ -117,47 +126,94 @@ impl Connector for Shows {
     fn sink(&self, table: &TableSpec) -> Result<Arc<dyn Sink>> {
         let original = self.tables.get(&table.name).ok_or_else(|| Error::internal("a sink without a table"))?;
         let original = self.originals.of(original)?.sink(original)?;
-        let mut options = Options::new([("connector".to_owned(), "print".to_owned())]);
-        if self.several {
-            options.set("print-identifier", table.name.clone());
-        }
-        let print = Print.sink(&TableSpec { options, ..table.clone() })?;
-        Ok(Arc::new(PrintInPlace { original, print, epochs: self.epochs.clone() }))
+        let prefix = if self.tables.len() > 1 { format!("{}> ", table.name) } else { String::new() };
+        let gather = Gather {
+            prefix,
+            place: self.opened.fetch_add(1, Ordering::SeqCst),
+            epochs: self.epochs.clone(),
+            printed: Arc::clone(&self.printed),
+        };
+        Ok(Arc::new(InPlace { original, gather }))
     }
 }
 
-struct PrintInPlace {
+struct InPlace {
     /// Asked what it accepts, never opened.
     original: Arc<dyn Sink>,
-    print: Arc<dyn Sink>,
-    epochs: RangeInclusive<u64>,
+    gather: Gather,
 }
 
-impl Sink for PrintInPlace {
+impl Sink for InPlace {
     fn accepts(&self, mode: &ChangelogMode) -> bool {
         self.original.accepts(mode)
     }
 
-    fn open(&self, open: OpenSink) -> Result<Box<dyn SinkWriter>> {
-        Ok(Box::new(Filter { print: self.print.open(open)?, epochs: self.epochs.clone() }))
+    fn open(&self, _: OpenSink) -> Result<Box<dyn SinkWriter>> {
+        Ok(Box::new(self.gather.clone()))
     }
 }
 
-struct Filter {
-    print: Box<dyn SinkWriter>,
+#[derive(Clone)]
+struct Gather {
+    prefix: String,
+    /// Number of the sink in the plan.
+    place: usize,
     epochs: RangeInclusive<u64>,
+    printed: Arc<Printed>,
 }
 
-impl SinkWriter for Filter {
+impl SinkWriter for Gather {
     fn write(&mut self, epoch: Epoch, batch: &ChangeBatch) -> Result<()> {
-        if self.epochs.contains(&epoch.0) { self.print.write(epoch, batch) } else { Ok(()) }
+        if self.epochs.contains(&epoch.0) {
+            let lines = print::lines(batch)?;
+            let mut waiting = self.printed.lock();
+            let text = waiting.entry((epoch.0, self.place)).or_default();
+            for line in lines {
+                text.push_str(&self.prefix);
+                text.push_str(&line);
+                text.push('\n');
+            }
+        }
+        Ok(())
     }
 
-    fn end_epoch(&mut self, epoch: Epoch) -> Result<()> {
-        self.print.end_epoch(epoch)
+    fn end_epoch(&mut self, _: Epoch) -> Result<()> {
+        Ok(())
     }
 
     fn close(&mut self) -> Result<()> {
-        self.print.close()
+        Ok(())
+    }
+}
+
+/// What waits to be printed. Tables are written side by side; printed they are epoch by epoch and in the order of the
+/// plan, so that the whole output is the same at every run.
+#[derive(Default)]
+struct Printed(Mutex<BTreeMap<(u64, usize), String>>);
+
+impl Printed {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(u64, usize), String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn print_before(&self, epoch: u64) {
+        let mut waiting = self.lock();
+        let later = waiting.split_off(&(epoch, 0));
+        let done = std::mem::replace(&mut *waiting, later);
+        let mut out = std::io::stdout().lock();
+        // Nobody may be reading any more: then there is nobody to tell.
+        let _ = done.values().try_for_each(|text| out.write_all(text.as_bytes())).and_then(|()| out.flush());
+    }
+}
+
+impl EpochListener for Printed {
+    fn epoch_done(&self, epoch: Epoch, _: i64) {
+        self.print_before(epoch.0 + 1);
+    }
+
+    fn job_done(&self, error: Option<&str>) {
+        if error.is_none() {
+            self.print_before(u64::MAX);
+        }
     }
 }

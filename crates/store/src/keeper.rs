@@ -163,7 +163,7 @@ impl Shared {
             };
             let mut group = vec![first];
             group.extend(entries.try_iter());
-            let written = log::encode(self.generation, &group)
+            let written = log::encode(segment, self.generation, &group)
                 .and_then(|object| self.objects.create(&layout::segment(segment), object));
             match written {
                 Ok(true) => {
@@ -254,7 +254,7 @@ impl Shared {
         // Segments go that lie before the last one that begins no later than the oldest checkpoint.
         let mut superfluous = 0;
         for (number, (path, _)) in segments.iter().enumerate() {
-            let begins = log::decode(&self.objects.read(path)?, path.as_ref())?.entries.first().map(|(e, _)| e.0);
+            let begins = log::decode(&self.objects.read(path)?, path)?.entries.first().map(|(e, _)| e.0);
             match begins {
                 Some(epoch) if epoch > oldest => break,
                 Some(_) => superfluous = number,

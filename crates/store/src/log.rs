@@ -1,16 +1,19 @@
 //! Segments of the epoch log: one line of JSON that names the run, and one for each epoch.
 
 use bytes::Bytes;
+use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use sloth_types::journal::OpenedSplit;
 use sloth_types::source::SplitId;
 use sloth_types::{Epoch, EpochEntry, Error, Offset, Result, Watermark};
 
 use crate::frame::{self, Kind};
+use crate::layout;
 
-/// The first line of a segment.
+/// The first line of a segment. Its number is in its name, too: no segment takes the place of another.
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
+    segment: u64,
     generation: u64,
 }
 
@@ -40,9 +43,9 @@ pub(crate) struct Segment {
 }
 
 /// A segment as an object.
-pub(crate) fn encode(generation: u64, entries: &[(Epoch, EpochEntry)]) -> Result<Bytes> {
+pub(crate) fn encode(segment: u64, generation: u64, entries: &[(Epoch, EpochEntry)]) -> Result<Bytes> {
     let mut out = vec![];
-    push(&mut out, &Head { generation })?;
+    push(&mut out, &Head { segment, generation })?;
     for (epoch, entry) in entries {
         let opened =
             entry.opened.iter().map(|o| Opened { source: o.source, split: o.split.to_string(), from: o.from.0 });
@@ -68,11 +71,15 @@ fn push(out: &mut Vec<u8>, line: &impl Serialize) -> Result<()> {
 ///
 /// # Errors
 /// When it is damaged.
-pub(crate) fn decode(object: &Bytes, name: &str) -> Result<Segment> {
+pub(crate) fn decode(object: &Bytes, path: &Path) -> Result<Segment> {
+    let name = path.as_ref();
     let payload = frame::unwrap(Kind::Log, object, name)?;
     let bad = |e: serde_json::Error| Error::data(format!("'{name}' is damaged: {e}"));
     let mut lines = payload.split(|b| *b == b'\n').filter(|line| !line.is_empty());
     let head: Head = serde_json::from_slice(lines.next().unwrap_or_default()).map_err(bad)?;
+    if layout::number_of(path) != Some(head.segment) {
+        return Err(Error::data(format!("'{name}' is damaged: it is segment {}", head.segment)));
+    }
     let mut entries = vec![];
     for line in lines {
         let line: Line = serde_json::from_slice(line).map_err(bad)?;

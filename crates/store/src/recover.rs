@@ -47,10 +47,14 @@ pub fn claim(objects: &Objects, plan: &str) -> Result<Claim> {
         let last = segments.iter().filter_map(|(path, _)| layout::number_of(path)).max();
         let generation = match last {
             Some(last) => read_segment(objects, &layout::segment(last))?.generation + 1,
-            None => 1,
+            None if objects.list(layout::CHECKPOINTS)?.is_empty() => 1,
+            None => {
+                return Err(Error::data("the epoch log is missing in a state directory that has checkpoints")
+                    .hint("Restore the directory 'log' from a copy."));
+            }
         };
         let next = last.map_or(0, |n| n + 1);
-        if objects.create(&layout::segment(next), log::encode(generation, &[])?)? {
+        if objects.create(&layout::segment(next), log::encode(next, generation, &[])?)? {
             let (recovered, damaged) = recover(objects)?;
             let (objects, job) = (objects.clone(), job.name);
             return Ok(Claim { objects, job, generation, segment: next + 1, recovered, damaged });
@@ -89,7 +93,7 @@ pub(crate) fn read_job(objects: &Objects) -> Result<Job> {
 }
 
 pub(crate) fn read_segment(objects: &Objects, path: &Path) -> Result<log::Segment> {
-    log::decode(&objects.read(path)?, path.as_ref())
+    log::decode(&objects.read(path)?, path)
 }
 
 /// The newest checkpoint that is whole, and the log after it.

@@ -1,1 +1,391 @@
-//! Tests of the store.
+//! Tests of the store: claims and fencing, recovery, cleaning, and damage of every kind to a real state directory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
+use bytes::Bytes;
+use object_store::memory::InMemory;
+use object_store::path::Path as ObjectPath;
+use object_store::{ObjectStore, ObjectStoreExt};
+use sloth_types::clock::Mono;
+use sloth_types::journal::{Checkpoint, Cut, OperatorState, Owner, Recovered, Section};
+use sloth_types::rng::Rng;
+use sloth_types::{Epoch, EpochEntry, Error, JobStore, Watermark};
+
+use crate::recover::recover;
+use crate::{Keeper, Objects, claim, inspect};
+
+const PLAN: &str = "a plan";
+
+fn objects(directory: &Path) -> Objects {
+    Objects::directory(directory).unwrap()
+}
+
+fn begin(directory: &Path) -> (Arc<Keeper>, Recovered) {
+    Keeper::start(claim(&objects(directory), PLAN).unwrap(), 2).unwrap()
+}
+
+fn entry(epoch: u64) -> EpochEntry {
+    EpochEntry {
+        now_ms: 1000 + epoch as i64,
+        watermarks: vec![Watermark(epoch as i64)],
+        ends: vec![vec![epoch * 10]],
+        opened: vec![],
+    }
+}
+
+fn state(value: i64) -> OperatorState {
+    let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
+    let rows = RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(vec![value; 20]))]).unwrap();
+    let sections = vec![Section::new("rows", Owner::Key(vec![0]), vec![rows])];
+    OperatorState { operator: 7, name: "count".into(), worker: 0, sections }
+}
+
+fn wait(what: &str, mut until: impl FnMut() -> bool) {
+    let begun = Mono::now();
+    while !until() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what} has not come");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Logs an epoch in a segment of its own.
+fn log(keeper: &Keeper, epoch: u64) {
+    keeper.append(Epoch(epoch), entry(epoch));
+    wait("the log", || keeper.durable() > Epoch(epoch) || keeper.failure().is_some());
+}
+
+fn checkpoint(keeper: &Keeper, epoch: u64) {
+    let cut = Cut { epoch: Epoch(epoch), workers: 1, ..Cut::default() };
+    keeper.upload(Checkpoint { cut, state: vec![state(epoch as i64)] });
+    keeper.publish(Epoch(epoch));
+    wait("the checkpoint", || keeper.published() >= Epoch(epoch) || keeper.failure().is_some());
+}
+
+/// Four checkpoints at 2, 4, 6, 8 (the last two are kept) and two epochs after them.
+fn worked(directory: &Path) {
+    let (keeper, _) = begin(directory);
+    for epoch in 0..10 {
+        log(&keeper, epoch);
+        if epoch % 2 == 1 && epoch < 9 {
+            checkpoint(&keeper, epoch + 1);
+        }
+    }
+    keeper.close().unwrap();
+}
+
+fn names(directory: &Path, of: &str) -> Vec<String> {
+    let mut names = vec![];
+    let mut open = vec![directory.join(of)];
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(&directory).into_iter().flatten().map(|e| e.unwrap().path()) {
+            if entry.is_dir() { open.push(entry) } else { names.push(entry.to_str().unwrap().to_owned()) }
+        }
+    }
+    names.sort();
+    names
+}
+
+fn message(error: &Error) -> String {
+    error.message().to_owned()
+}
+
+#[test]
+fn what_was_kept_is_found_again() {
+    let place = tempfile::tempdir().unwrap();
+    worked(place.path());
+    let (keeper, recovered) = begin(place.path());
+    assert_eq!(keeper.generation(), 2);
+    assert_eq!((keeper.durable(), keeper.published()), (Epoch(10), Epoch(8)));
+    assert_eq!(recovered.log, [entry(8), entry(9)]);
+    let found = recovered.checkpoint.unwrap();
+    assert_eq!(found.cut.epoch, Epoch(8));
+    assert_eq!(found.state, [state(8)]);
+    keeper.close().unwrap();
+}
+
+#[test]
+fn an_older_run_can_write_no_more_once_another_has_taken_over() {
+    let place = tempfile::tempdir().unwrap();
+    let (old, _) = begin(place.path());
+    log(&old, 0);
+    let (new, recovered) = begin(place.path());
+    assert_eq!((old.generation(), new.generation(), recovered.log.len()), (1, 2, 1));
+    log(&old, 1);
+    assert!(message(&old.failure().unwrap()).contains("another run of this job has taken over"));
+    assert_eq!(old.durable(), Epoch(1), "what is not in the log may not be committed");
+    assert!(old.close().is_err());
+    log(&new, 1);
+    new.close().unwrap();
+    assert_eq!(begin(place.path()).1.log, [entry(0), entry(1)]);
+}
+
+#[test]
+fn an_older_run_without_work_notices_too() {
+    let place = tempfile::tempdir().unwrap();
+    let (old, _) = begin(place.path());
+    let (new, _) = begin(place.path());
+    wait("the notice", || old.failure().is_some());
+    new.close().unwrap();
+}
+
+#[test]
+fn an_older_run_that_cleans_up_leaves_what_a_newer_one_has_uploaded() {
+    let place = tempfile::tempdir().unwrap();
+    let (old, _) = begin(place.path());
+    (0..4).for_each(|epoch| log(&old, epoch));
+    checkpoint(&old, 2);
+    let (new, _) = begin(place.path());
+    let cut = Cut { epoch: Epoch(6), workers: 1, ..Cut::default() };
+    new.upload(Checkpoint { cut, state: vec![state(6)] });
+    wait("the upload", || names(place.path(), "state/0000000002").len() == 1);
+    // The old run publishes what was logged before it lost the job: that is true, and harmless.
+    checkpoint(&old, 4);
+    new.publish(Epoch(6));
+    wait("the checkpoint", || new.published() >= Epoch(6));
+    new.close().unwrap();
+    assert_eq!(recover(&objects(place.path())).unwrap().0.checkpoint.unwrap().state, [state(6)]);
+}
+
+#[test]
+fn the_newest_checkpoint_that_is_whole_is_used() {
+    let place = tempfile::tempdir().unwrap();
+    worked(place.path());
+    let manifests = names(place.path(), "checkpoints");
+    let text = fs::read_to_string(&manifests[1]).unwrap();
+    fs::write(&manifests[1], &text[..text.len() - 3]).unwrap();
+    let claim = claim(&objects(place.path()), PLAN).unwrap();
+    assert_eq!(claim.recovered.first_epoch(), Epoch(6));
+    assert_eq!(claim.recovered.log, [entry(6), entry(7), entry(8), entry(9)]);
+    assert_eq!(claim.damaged.len(), 1);
+    assert!(message(&claim.damaged[0]).contains("is damaged: it should have"), "{}", claim.damaged[0]);
+}
+
+#[test]
+fn with_all_checkpoints_damaged_the_newest_ones_damage_is_told() {
+    let place = tempfile::tempdir().unwrap();
+    worked(place.path());
+    for file in names(place.path(), "state") {
+        fs::remove_file(file).unwrap();
+    }
+    let error = claim(&objects(place.path()), PLAN).err().unwrap();
+    assert!(message(&error).contains("00000000000000000008/00000.state"), "{error}");
+}
+
+#[test]
+fn a_manifest_takes_no_file_of_another_checkpoint_and_no_name_of_another_epoch() {
+    let place = tempfile::tempdir().unwrap();
+    worked(place.path());
+    let files = names(place.path(), "state");
+    fs::copy(&files[0], &files[1]).unwrap();
+    let (recovered, damaged) = recover(&objects(place.path())).unwrap();
+    assert_eq!((recovered.first_epoch(), damaged.len()), (Epoch(6), 1));
+    let manifests = names(place.path(), "checkpoints");
+    fs::copy(&manifests[0], &manifests[1]).unwrap();
+    let (recovered, damaged) = recover(&objects(place.path())).unwrap();
+    assert_eq!(recovered.first_epoch(), Epoch(6));
+    assert!(message(&damaged[0]).contains("it is the manifest of epoch 6"), "{}", damaged[0]);
+}
+
+#[test]
+fn cleaning_keeps_the_last_checkpoints_and_the_log_after_the_oldest() {
+    let place = tempfile::tempdir().unwrap();
+    worked(place.path());
+    assert_eq!(names(place.path(), "checkpoints").len(), 2);
+    assert_eq!(names(place.path(), "state").len(), 2);
+    // Segment 0 is the claim; epoch 6 stands in segment 7.
+    let segments = names(place.path(), "log");
+    assert!(segments[0].ends_with("00000000000000000007"), "{segments:?}");
+    assert_eq!(segments.len(), 4);
+    // What a crash has left between upload and publication goes with the next checkpoint.
+    let (keeper, _) = begin(place.path());
+    keeper.upload(Checkpoint { cut: Cut { epoch: Epoch(9), ..Cut::default() }, state: vec![state(9)] });
+    keeper.close().unwrap();
+    assert_eq!(names(place.path(), "state").len(), 3);
+    let (keeper, _) = begin(place.path());
+    checkpoint(&keeper, 10);
+    keeper.close().unwrap();
+    assert_eq!(names(place.path(), "state").len(), 2);
+}
+
+#[test]
+fn a_gap_in_the_log_is_an_error() {
+    let place = tempfile::tempdir().unwrap();
+    worked(place.path());
+    let segments = names(place.path(), "log");
+    fs::remove_file(&segments[2]).unwrap();
+    let error = claim(&objects(place.path()), PLAN).err().unwrap();
+    assert!(message(&error).contains("the epoch log has a gap"), "{error}");
+    // An epoch that is missing inside the segments is noticed, too.
+    let place = tempfile::tempdir().unwrap();
+    let (keeper, _) = begin(place.path());
+    log(&keeper, 0);
+    log(&keeper, 2);
+    keeper.close().unwrap();
+    let error = claim(&objects(place.path()), PLAN).err().unwrap();
+    assert!(message(&error).contains("goes on with epoch 2 where 1 is expected"), "{error}");
+}
+
+#[test]
+fn a_job_without_its_identity_or_with_another_plan_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    worked(place.path());
+    let error = claim(&objects(place.path()), "another plan").err().unwrap();
+    assert!(message(&error).contains("belongs to another query"), "{error}");
+    fs::remove_file(place.path().join("job.json")).unwrap();
+    let error = claim(&objects(place.path()), PLAN).err().unwrap();
+    assert!(message(&error).contains("'job.json' is missing"), "{error}");
+}
+
+#[test]
+fn the_last_whole_checkpoint_is_removed_by_force_only() {
+    let place = tempfile::tempdir().unwrap();
+    worked(place.path());
+    let objects = objects(place.path());
+    assert!(message(&inspect(&objects).unwrap().remove(&objects, 7, false).unwrap_err()).contains("no checkpoint 7"));
+    assert_eq!(inspect(&objects).unwrap().remove(&objects, 8, false).unwrap(), 1);
+    assert!(inspect(&objects).unwrap().verify(&objects, 6).is_ok());
+    let error = inspect(&objects).unwrap().remove(&objects, 6, false).unwrap_err();
+    assert!(message(&error).contains("the only one that is whole"), "{error}");
+    inspect(&objects).unwrap().remove(&objects, 6, true).unwrap();
+    assert!(inspect(&objects).unwrap().checkpoints.is_empty());
+}
+
+#[test]
+fn what_is_needed_for_a_stretch_is_the_checkpoint_before_it() {
+    let place = tempfile::tempdir().unwrap();
+    worked(place.path());
+    let objects = objects(place.path());
+    let found = inspect(&objects).unwrap();
+    assert_eq!((found.generation, found.logged), (1, Some((6, 10))));
+    let of = |first| found.before(&objects, first).map(|r| (r.first_epoch().0, r.log.len()));
+    assert_eq!((of(7).unwrap(), of(8).unwrap(), of(9).unwrap()), ((6, 4), (8, 2), (8, 2)));
+    assert!(message(&of(5).unwrap_err()).contains("epoch 5 is no longer kept"));
+}
+
+fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/state-1/state")
+}
+
+#[test]
+fn a_directory_of_version_1_is_read() {
+    let objects = objects(&fixture());
+    let found = inspect(&objects).unwrap();
+    assert_eq!((found.job.as_str(), found.generation, found.logged), ("sloth-534f18e1", 1, Some((7, 14))));
+    let epochs: Vec<u64> = found.checkpoints.iter().map(|(epoch, _)| *epoch).collect();
+    assert_eq!(epochs, [7, 9, 11]);
+    let (recovered, damaged) = recover(&objects).unwrap();
+    assert!(damaged.is_empty());
+    assert_eq!((recovered.first_epoch(), recovered.log.len()), (Epoch(11), 3));
+    assert_eq!(recovered.log[0].now_ms - recovered.checkpoint.as_ref().unwrap().cut.now_ms, 101);
+    let whole = recovered.checkpoint.unwrap();
+    let split = &whole.cut.splits[0][0];
+    assert_eq!((split.split.to_string().as_str(), split.offset.0, split.watermark.0), ("lane-0", 26, 26_000));
+    let tables = |s: &OperatorState| s.sections.iter().map(|t| (t.name.clone(), t.owner.clone())).collect::<Vec<_>>();
+    let names: Vec<_> = whole.state.iter().map(|s| (s.name.as_str(), s.worker)).collect();
+    assert_eq!(
+        names,
+        [("group aggregate", 0), ("group aggregate", 1), ("window aggregate", 0), ("window aggregate", 1)]
+    );
+    assert!(tables(&whole.state[0]).contains(&("groups".to_owned(), Owner::Key(vec![1]))));
+}
+
+/// What may be found in a damaged directory: each checkpoint with its log, the newest first, as they were undamaged.
+fn truths(objects: &Objects) -> Vec<Recovered> {
+    let found = inspect(objects).unwrap();
+    let truth = |(epoch, _): &(u64, _)| found.before(objects, *epoch).unwrap();
+    found.checkpoints.iter().rev().map(truth).collect()
+}
+
+/// How `found` may differ from the truth: not at all, or, when the end of the log is gone, by epochs missing at its end.
+fn is_true(found: &Recovered, truths: &[Recovered], end_is_gone: bool) -> bool {
+    truths.iter().any(|truth| {
+        let log = found.log.len();
+        let whole = log == truth.log.len() || end_is_gone && log < truth.log.len();
+        found.checkpoint == truth.checkpoint && whole && found.log == truth.log[..log]
+    })
+}
+
+/// The fixture in memory: there is much to be tried.
+struct Patient {
+    store: Arc<InMemory>,
+    objects: Objects,
+    files: Vec<(ObjectPath, Bytes)>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Patient {
+    fn new() -> Patient {
+        let store = Arc::new(InMemory::new());
+        let real = objects(&fixture());
+        let names = real.list("").unwrap().into_iter().map(|(path, _)| path);
+        let files: Vec<_> = names.map(|path| (path.clone(), real.read(&path).unwrap())).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let shared: Arc<dyn ObjectStore> = store.clone();
+        let patient = Patient { store, objects: Objects::new(shared).unwrap(), files, runtime };
+        patient.files.iter().for_each(|(path, bytes)| patient.put(path, bytes.clone()));
+        patient
+    }
+
+    fn put(&self, path: &ObjectPath, bytes: Bytes) {
+        self.runtime.block_on(self.store.put(path, bytes.into())).unwrap();
+    }
+
+    /// Damages one file; true when it has been removed.
+    fn damage(&self, number: usize, rng: &mut Rng) -> bool {
+        let (path, bytes) = &self.files[number];
+        let at = rng.below(bytes.len() as u64) as usize;
+        let mut damaged = bytes.to_vec();
+        match rng.below(6) {
+            0 => damaged.truncate(at),
+            1 => damaged[at] ^= 1 << rng.below(8),
+            2 => damaged[at..].fill(0),
+            3 => damaged.extend_from_slice(&bytes[at..]),
+            // Another file of the same directory.
+            4 => damaged = self.files[rng.below(self.files.len() as u64) as usize].1.to_vec(),
+            _ => {
+                self.objects.remove(path).unwrap();
+                return true;
+            }
+        }
+        self.put(path, damaged.into());
+        false
+    }
+}
+
+#[test]
+fn no_damage_makes_another_history() {
+    let patient = Patient::new();
+    let objects = &patient.objects;
+    let truths = truths(objects);
+    assert_eq!(truths.len(), 3);
+    let last = patient.files.iter().rposition(|(path, _)| path.as_ref().starts_with("log/")).unwrap();
+    let (mut same, mut older, mut refused) = (0, 0, 0);
+    for case in 0..4_000_u64 {
+        let mut rng = Rng::at(0x5107, case);
+        let number = case as usize % patient.files.len();
+        let removed = patient.damage(number, &mut rng);
+        let (path, whole) = &patient.files[number];
+        match recover(objects) {
+            Ok((found, _)) => {
+                assert!(is_true(&found, &truths, removed && number == last), "case {case}: another history ({path})");
+                if found.checkpoint == truths[0].checkpoint { same += 1 } else { older += 1 }
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(error.message().contains('\''), "case {case} names no file: {error}");
+            }
+        }
+        // What looks at the directory does not panic either.
+        if let Ok(found) = inspect(objects) {
+            let _ = found.verify(objects, 11);
+            let _ = found.verify_log(objects, 7);
+        }
+        patient.put(path, whole.clone());
+    }
+    assert!(same > 0 && older > 0 && refused > 0, "{same} {older} {refused}");
+}

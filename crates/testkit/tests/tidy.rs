@@ -9,15 +9,19 @@ use std::process::Command;
 use sloth_testkit::paths::root;
 
 /// Which of our crates a crate may use. `sloth` is the binary: it knows everything.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("sloth-types", &[]),
     ("sloth-plan", &["sloth-types"]),
     ("sloth-sql", &["sloth-types", "sloth-plan"]),
     ("sloth-engine", &["sloth-types", "sloth-plan"]),
     ("sloth-connectors", &["sloth-types"]),
     ("sloth-server", &["sloth-types"]),
-    ("sloth", &["sloth-types", "sloth-plan", "sloth-sql", "sloth-engine", "sloth-connectors", "sloth-server"]),
-    ("sloth-testkit", &["sloth-types", "sloth-plan", "sloth-sql", "sloth-engine", "sloth-connectors"]),
+    ("sloth-store", &["sloth-types"]),
+    (
+        "sloth",
+        &["sloth-types", "sloth-plan", "sloth-sql", "sloth-engine", "sloth-connectors", "sloth-server", "sloth-store"],
+    ),
+    ("sloth-testkit", &["sloth-types", "sloth-plan", "sloth-sql", "sloth-engine", "sloth-connectors", "sloth-store"]),
     ("sloth-benches", &["sloth-types", "sloth-plan", "sloth-sql", "sloth-engine", "sloth-connectors", "sloth-server"]),
 ];
 
