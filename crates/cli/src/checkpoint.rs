@@ -169,8 +169,9 @@ fn verify(args: &CheckpointOf) -> Result<()> {
         }
     }
     // The log is needed from the oldest checkpoint on; without one, from the beginning.
-    match found.verify_log(&objects, asked.first().copied().unwrap_or(0)) {
-        Ok(epochs) => println!("log: whole, {epochs} epochs after it"),
+    let from = asked.first().copied().unwrap_or(0);
+    match found.verify_log(&objects, from) {
+        Ok(epochs) => println!("log: whole, {epochs} epochs from {from} on"),
         Err(error) => {
             damaged += 1;
             println!("log: {}", error.message());
