@@ -222,7 +222,7 @@ where
 {
     let epochs = floor.epochs.clone();
     let failure = Arc::clone(&floor.context.failure);
-    let keeper = Keeper::new(floor, name);
+    let mut keeper = Keeper::new(floor, name);
     if let Err(error) = keeper.restore(&mut operator) {
         failure.fail(error);
     }
@@ -304,6 +304,8 @@ struct Keeper {
     operator: u64,
     name: String,
     worker: (usize, usize),
+    /// Bytes of the last whole state, and of the changes kept since; none before the first checkpoint.
+    kept: Option<(usize, usize)>,
 }
 
 impl Keeper {
@@ -312,7 +314,7 @@ impl Keeper {
         // A node may be made of several operators: their names tell them apart.
         let operator = hash_bytes(format!("{:016x} {name}", node.get()).as_bytes());
         let (durable, restored) = (context.durable.clone(), Arc::clone(&context.restored));
-        Keeper { durable, restored, operator, name: name.to_owned(), worker: *worker }
+        Keeper { durable, restored, operator, name: name.to_owned(), worker: *worker, kept: None }
     }
 
     fn restore(&self, operator: &mut impl Operator) -> Result<()> {
@@ -320,12 +322,27 @@ impl Keeper {
         if written.is_empty() { Ok(()) } else { operator.restore(share_of(&written, self.worker)?) }
     }
 
-    fn save(&self, operator: &mut impl Operator) -> Result<()> {
+    /// Gives what has changed since the last checkpoint; all of it when the operator cannot tell, and when the changes
+    /// have come to more than the whole was: so a restore reads at most twice the state.
+    fn save(&mut self, operator: &mut impl Operator) -> Result<()> {
         let Some(durable) = &self.durable else { return Ok(()) };
-        let sections = operator.save()?;
+        let changes = match self.kept {
+            Some((whole, changes)) if changes <= whole => operator.save_changes()?,
+            _ => None,
+        };
+        let continues = changes.is_some();
+        let sections = match changes {
+            Some(sections) => sections,
+            None => operator.save()?,
+        };
+        let bytes = sections.iter().flat_map(|s| &s.rows).map(|b| b.get_array_memory_size()).sum::<usize>();
+        self.kept = match self.kept {
+            Some((whole, changes)) if continues => Some((whole, changes + bytes)),
+            _ => Some((bytes, 0)),
+        };
         if !sections.is_empty() {
             let (name, worker) = (self.name.clone(), self.worker.0);
-            durable.add(OperatorState { operator: self.operator, name, worker, sections });
+            durable.add(OperatorState { operator: self.operator, name, worker, continues, sections });
         }
         Ok(())
     }

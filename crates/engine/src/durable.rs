@@ -89,7 +89,20 @@ impl Restored {
 
     /// What the workers of an earlier run have written of an operator, in their order.
     pub(crate) fn written(&self, operator: u64) -> Vec<Vec<Section>> {
-        self.0.get(&operator).map(|s| s.iter().map(|s| s.sections.clone()).collect()).unwrap_or_default()
+        let mut workers: Vec<(usize, Vec<Section>)> = vec![];
+        for state in self.0.get(&operator).into_iter().flatten() {
+            if workers.last().is_none_or(|(worker, _)| *worker != state.worker) {
+                workers.push((state.worker, vec![]));
+            }
+            let Some((_, sections)) = workers.last_mut() else { continue };
+            for section in &state.sections {
+                match sections.iter_mut().find(|s| s.name == section.name) {
+                    Some(known) => known.rows.extend(section.rows.iter().cloned()),
+                    None => sections.push(section.clone()),
+                }
+            }
+        }
+        workers.into_iter().map(|(_, sections)| sections).collect()
     }
 }
 

@@ -180,11 +180,19 @@ impl Shared {
 
     fn keep_checkpoints(&self, work: &Receiver<Work>, retained: usize) {
         let mut uploaded: Option<Manifest> = None;
+        // The newest manifest: what changes continue.
+        let mut newest: Option<Manifest> = None;
         while let Ok(work) = work.recv() {
             let done = match work {
-                Work::Upload(checkpoint) => self.upload(&checkpoint).map(|manifest| uploaded = Some(manifest)),
+                Work::Upload(checkpoint) => {
+                    self.upload(&checkpoint, newest.as_ref()).map(|manifest| uploaded = Some(manifest))
+                }
                 Work::Publish(epoch) => match uploaded.take().filter(|m| m.epoch == epoch.0) {
-                    Some(manifest) => self.publish(&manifest, retained),
+                    Some(manifest) => {
+                        let published = self.publish(&manifest, retained);
+                        newest = Some(manifest);
+                        published
+                    }
                     None => Err(Error::internal(format!("checkpoint {epoch} is published without an upload"))),
                 },
             };
@@ -194,9 +202,15 @@ impl Shared {
         }
     }
 
-    fn upload(&self, checkpoint: &Checkpoint) -> Result<Manifest> {
-        let mut files = vec![];
+    fn upload(&self, checkpoint: &Checkpoint, before: Option<&Manifest>) -> Result<Manifest> {
+        let mut files: Vec<StateFile> = vec![];
         for (number, part) in checkpoint.state.iter().enumerate() {
+            let operator = format!("{:016x}", part.operator);
+            let known = before.iter().flat_map(|m| &m.state).filter(|f| part.continues && f.worker == part.worker);
+            files.extend(known.filter(|f| f.operator == operator).cloned());
+            if part.continues && part.sections.iter().all(|s| s.rows.is_empty()) {
+                continue;
+            }
             let path = layout::state(self.generation, checkpoint.cut.epoch.0, number);
             let object = state::encode(part)?;
             let (bytes, crc32) = (object.len(), frame::sum_of(&object));
@@ -205,7 +219,7 @@ impl Shared {
             }
             files.push(StateFile {
                 path: path.to_string(),
-                operator: format!("{:016x}", part.operator),
+                operator,
                 name: part.name.clone(),
                 worker: part.worker,
                 rows: part.sections.iter().flat_map(|s| &s.rows).map(|b| b.num_rows()).sum(),

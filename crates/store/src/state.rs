@@ -15,6 +15,8 @@ struct Head {
     operator: String,
     name: String,
     worker: usize,
+    #[serde(default)]
+    continues: bool,
     sections: Vec<Table>,
 }
 
@@ -58,6 +60,7 @@ pub fn encode(state: &OperatorState) -> Result<Bytes> {
         operator: format!("{:016x}", state.operator),
         name: state.name.clone(),
         worker: state.worker,
+        continues: state.continues,
         sections: tables,
     };
     let mut payload =
@@ -94,5 +97,5 @@ pub fn decode(object: &Bytes, name: &str) -> Result<OperatorState> {
         sections.push(Section { name: table.name, owner, rows });
     }
     let operator = u64::from_str_radix(&head.operator, 16).map_err(|e| damaged(&e.to_string()))?;
-    Ok(OperatorState { operator, name: head.name, worker: head.worker, sections })
+    Ok(OperatorState { operator, name: head.name, worker: head.worker, continues: head.continues, sections })
 }

@@ -42,7 +42,7 @@ fn state(value: i64) -> OperatorState {
     let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
     let rows = RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(vec![value; 20]))]).unwrap();
     let sections = vec![Section::new("rows", Owner::Key(vec![0]), vec![rows])];
-    OperatorState { operator: 7, name: "count".into(), worker: 0, sections }
+    OperatorState { operator: 7, name: "count".into(), worker: 0, continues: false, sections }
 }
 
 fn wait(what: &str, mut until: impl FnMut() -> bool) {

@@ -61,7 +61,13 @@ impl JobStore for MemoryStore {
         let state: Result<Vec<_>> = checkpoint.state.iter().map(through_bytes).collect();
         let mut kept = self.lock();
         match state {
-            Ok(state) => kept.checkpoints.push(Checkpoint { state, ..checkpoint }),
+            Ok(state) => {
+                let mut checkpoint = Checkpoint { state, ..checkpoint };
+                if let Some(before) = kept.checkpoints.last() {
+                    checkpoint.complete_with(before);
+                }
+                kept.checkpoints.push(checkpoint);
+            }
             Err(error) => kept.failure = Some(error),
         }
     }

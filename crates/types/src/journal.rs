@@ -69,6 +69,8 @@ pub struct OperatorState {
     pub name: String,
     /// The worker that wrote it.
     pub worker: usize,
+    /// It holds changes only: what the checkpoint before had of this operator and worker comes first.
+    pub continues: bool,
     /// Its tables.
     pub sections: Vec<Section>,
 }
@@ -108,6 +110,19 @@ pub struct Checkpoint {
     pub cut: Cut,
     /// The state of all operators on all workers.
     pub state: Vec<OperatorState>,
+}
+
+impl Checkpoint {
+    /// Puts what is continued here behind what `before`, the checkpoint before, had of it.
+    pub fn complete_with(&mut self, before: &Checkpoint) {
+        let mut state = vec![];
+        for part in std::mem::take(&mut self.state) {
+            let same = |s: &&OperatorState| (s.operator, s.worker) == (part.operator, part.worker);
+            state.extend(before.state.iter().filter(|s| part.continues && same(s)).cloned());
+            state.push(part);
+        }
+        self.state = state;
+    }
 }
 
 /// What is left of an earlier run.

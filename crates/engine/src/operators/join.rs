@@ -476,6 +476,10 @@ impl Operator for JoinOperator {
         self.save_sides()
     }
 
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        self.save_side_changes()
+    }
+
     fn restore(&mut self, state: Vec<Section>) -> Result<()> {
         self.restore_sides(state)
     }

@@ -54,6 +54,15 @@ pub(crate) trait Operator {
         Ok(vec![])
     }
 
+    /// What has changed since the last call of this or of [`Operator::save`], as further sections: they follow those of
+    /// that call when the state is taken up. `None` when the operator does not know: then the whole state is kept again.
+    ///
+    /// # Errors
+    /// As [`Operator::save`].
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        Ok(None)
+    }
+
     /// Takes up the state that [`Operator::save`] gave, before the first epoch: this worker's share of it, whatever the
     /// number of workers then and now (see [`share_of`](crate::state::snapshot::share_of)).
     ///

@@ -14,7 +14,7 @@ use crate::hash::KeyHasher;
 
 mod snapshot;
 
-pub(crate) use snapshot::Written;
+pub(crate) use snapshot::{Changes, Written};
 
 /// A multiset of rows, found by key.
 pub(crate) struct Arrangement {
@@ -33,6 +33,8 @@ pub(crate) struct Arrangement {
     hasher: KeyHasher,
     /// Only the weights of keys are kept, no rows.
     bare: bool,
+    /// The changes since the last checkpoint; absent when none was made or when they are too many.
+    changes: Option<Changes>,
 }
 
 #[derive(Clone, Copy)]
@@ -59,6 +61,7 @@ impl Arrangement {
             hashes: vec![],
             hasher: KeyHasher::default(),
             bare: false,
+            changes: None,
         })
     }
 
@@ -151,6 +154,7 @@ impl Arrangement {
         slots: &mut Vec<u32>,
     ) -> Result<()> {
         let count = rows.num_rows();
+        self.note(rows, diffs);
         let mut key_slots = vec![];
         if matches!(keys, EncodedKeys::None) {
             self.keys.intern(keys, &RowSet::Range(0..1), &mut key_slots);

@@ -1,14 +1,20 @@
 //! The state of joins as rows for a checkpoint, and back.
 
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use sloth_plan::{Join, JoinExchange};
 use sloth_types::Result;
 
 use super::{Alone, JoinOperator};
 use crate::state::arrangement::Written;
-use crate::state::snapshot::{Owner, Section, batches_of, column_of, foreign_state};
+use crate::state::snapshot::{Owner, Section, batches_of, column_of, foreign_state, numbers, split};
 
 /// The tables of the two sides.
 pub(crate) const SIDES: [&str; 2] = ["left", "right"];
+
+/// What has changed in them.
+const CHANGES: [&str; 2] = ["left changes", "right changes"];
 
 /// Who owns the rows of each side, of so many columns: whoever is sent them.
 pub(crate) fn owners(join: &Join, widths: [usize; 2]) -> [Owner; 2] {
@@ -26,7 +32,8 @@ impl JoinOperator {
         self.join.residual.is_some() && self.sides[which].alone != Alone::Never
     }
 
-    pub(super) fn save_sides(&self) -> Result<Vec<Section>> {
+    pub(super) fn save_sides(&mut self) -> Result<Vec<Section>> {
+        self.sides.iter_mut().for_each(|side| side.arrangement.begin_changes());
         let owners = owners(&self.join, [0, 1].map(|which| self.sides[which].schema.fields().len()));
         let mut sections = vec![];
         for (which, owner) in owners.into_iter().enumerate() {
@@ -46,6 +53,35 @@ impl JoinOperator {
         Ok(sections)
     }
 
+    /// Changes of rows are enough where nothing is kept beside the rows.
+    pub(super) fn save_side_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        if [0, 1].into_iter().any(|which| self.counts_partners(which) || !self.sides[which].arrangement.knows_changes())
+        {
+            return Ok(None);
+        }
+        let owners = owners(&self.join, [0, 1].map(|which| self.sides[which].schema.fields().len()));
+        let mut sections = vec![];
+        for (which, owner) in owners.into_iter().enumerate() {
+            sections.push(Section::new(CHANGES[which], owner, self.sides[which].arrangement.take_changes()?));
+        }
+        Ok(Some(sections))
+    }
+
+    fn restore_changes(&mut self, state: &mut [Section]) -> Result<()> {
+        for (which, name) in CHANGES.into_iter().enumerate() {
+            for rows in batches_of(state, name) {
+                let side = &mut self.sides[which];
+                let width = side.schema.fields().len();
+                let (columns, _) = split(&rows, width)?;
+                let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+                let batch = RecordBatch::try_new_with_options(Arc::clone(&side.schema), columns.to_vec(), &options)?;
+                let keys = side.arrangement.encode(&batch)?;
+                side.arrangement.apply(&batch, Some(numbers(&rows, width)?), &keys, &mut vec![])?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn restore_sides(&mut self, mut state: Vec<Section>) -> Result<()> {
         for (which, name) in SIDES.into_iter().enumerate() {
             let counts = self.counts_partners(which);
@@ -63,6 +99,7 @@ impl JoinOperator {
                 }
             }
         }
+        self.restore_changes(&mut state)?;
         self.measure();
         Ok(())
     }

@@ -18,7 +18,51 @@ pub(crate) enum Written {
     OldestFirst,
 }
 
+/// Changes as they were applied, kept by pointer.
+#[derive(Default)]
+pub(crate) struct Changes {
+    batches: Vec<(RecordBatch, Option<Int64Array>)>,
+    rows: usize,
+}
+
+/// So many changed rows are always kept.
+const CHANGES_MIN: usize = 1 << 14;
+
 impl Arrangement {
+    /// Notes changes that are being applied. When they are about as many as all rows, they are forgotten: writing
+    /// everything costs no more then, and memory is bounded.
+    pub(super) fn note(&mut self, rows: &RecordBatch, diffs: Option<&Int64Array>) {
+        let most = CHANGES_MIN.max(self.len() / 2);
+        let Some(changes) = &mut self.changes else { return };
+        changes.rows += rows.num_rows();
+        changes.batches.push((rows.clone(), diffs.cloned()));
+        if changes.rows > most {
+            self.changes = None;
+        }
+    }
+
+    /// From now on changes are noted, for [`Arrangement::take_changes`].
+    pub(crate) fn begin_changes(&mut self) {
+        self.changes = Some(Changes::default());
+    }
+
+    /// True when all changes since [`Arrangement::begin_changes`] are noted.
+    pub(crate) fn knows_changes(&self) -> bool {
+        self.changes.is_some()
+    }
+
+    /// The changes noted since the last call: rows and their weights. To be applied one after the other.
+    pub(crate) fn take_changes(&mut self) -> Result<Vec<RecordBatch>> {
+        let changes = self.changes.as_mut().map(std::mem::take).unwrap_or_default();
+        let batch = |(rows, diffs): (RecordBatch, Option<Int64Array>)| {
+            let diffs = diffs.unwrap_or_else(|| Int64Array::from(vec![1; rows.num_rows()]));
+            let mut columns = rows.columns().to_vec();
+            columns.push(Arc::new(diffs));
+            table(columns)
+        };
+        changes.batches.into_iter().map(batch).collect()
+    }
+
     /// All rows with their weights; behind them what `beside` gives for their slots. Of keys alone, where only their
     /// weights are kept.
     pub(crate) fn save(
