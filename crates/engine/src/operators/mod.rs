@@ -50,9 +50,7 @@ pub(crate) trait Operator {
     ///
     /// # Errors
     /// When rows cannot be copied.
-    fn save(&mut self) -> Result<Vec<Section>> {
-        Ok(vec![])
-    }
+    fn save(&mut self) -> Result<Vec<Section>>;
 
     /// What has changed since the last call of this or of [`Operator::save`], as further sections: they follow those of
     /// that call when the state is taken up. `None` when the operator does not know: then the whole state is kept again.
@@ -68,10 +66,7 @@ pub(crate) trait Operator {
     ///
     /// # Errors
     /// When the rows are not those of such an operator.
-    fn restore(&mut self, state: Vec<Section>) -> Result<()> {
-        drop(state);
-        Ok(())
-    }
+    fn restore(&mut self, state: Vec<Section>) -> Result<()>;
 
     /// The job has ended after the last epoch.
     fn on_end(&mut self) -> Result<()> {

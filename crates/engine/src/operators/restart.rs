@@ -157,6 +157,14 @@ impl<O: Operator> Operator for Restarting<O> {
         }
         Ok(())
     }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        unreachable!("it saves by itself")
+    }
+
+    fn restore(&mut self, _: Vec<Section>) -> Result<()> {
+        unreachable!("it restores by itself")
+    }
 }
 
 #[cfg(test)]

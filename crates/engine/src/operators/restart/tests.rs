@@ -158,6 +158,7 @@ fn calls() -> Vec<AggregateCall> {
     vec![
         call(f::count::count_udaf(), 1, false),
         call(f::count::count_udaf(), 1, true),
+        AggregateCall { filter: Some(5), ..call(f::count::count_udaf(), 1, true) },
         call(f::sum::sum_udaf(), 2, false),
         call(f::sum::sum_udaf(), 3, false),
         call(f::average::avg_udaf(), 3, false),
