@@ -12,7 +12,7 @@ use sloth_types::clock::Mono;
 use sloth_types::journal::{Checkpoint, Cut};
 use sloth_types::{Epoch, JobStore, Result};
 
-use crate::coordinator::Completion;
+use crate::completion::Completion;
 use crate::durable::Durable;
 use crate::epoch::EpochInfo;
 

@@ -6,7 +6,7 @@ use sloth_plan::JobSettings;
 use sloth_types::Epoch;
 use sloth_types::metrics::JobFigures;
 
-use crate::coordinator::Completion;
+use crate::completion::Completion;
 use crate::durable::{Durable, Restored};
 use crate::failure::Failure;
 use crate::io::board::Board;

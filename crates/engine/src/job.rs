@@ -17,8 +17,9 @@ use sloth_types::{
 };
 
 use crate::checkpoint::Durability;
+use crate::completion::Completion;
 use crate::context::JobContext;
-use crate::coordinator::{Completion, Coordinator, Progress};
+use crate::coordinator::{Coordinator, Progress};
 use crate::durable::{Durable, Restored};
 use crate::epoch::EpochLog;
 use crate::failure::Failure;

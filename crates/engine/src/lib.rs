@@ -11,6 +11,7 @@
 
 mod aggregate;
 mod checkpoint;
+mod completion;
 mod context;
 mod coordinator;
 mod dataflow;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use sloth_types::clock::Mono;
 use sloth_types::{ChangeBatch, Epoch, Error, Result, SinkWriter};
 
+use crate::completion::WriterProgress;
 use crate::context::JobContext;
-use crate::coordinator::WriterProgress;
 
 /// Messages waiting for a writer's thread; the epochs in flight bound what they hold.
 const QUEUE: usize = 256;
