@@ -101,7 +101,7 @@ impl Job {
         let figures = Arc::new(figures_of(&plan));
         let (sinks, blocking_writers) = open_sinks(&plan, tables, settings.parallelism, options.store.as_ref())?;
         let completion = Completion::new(first, blocking_writers);
-        let shared = options.store.clone().map(|store| Durable::new(store));
+        let shared = options.store.clone().map(Durable::new);
         let context = Arc::new(JobContext {
             first_epoch: first,
             durable: shared.clone(),

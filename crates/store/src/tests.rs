@@ -381,7 +381,9 @@ fn no_damage_makes_another_history() {
             }
         }
         // What looks at the directory does not panic either.
-        if let Ok(found) = inspect(objects) {
+        if case % 8 == 0
+            && let Ok(found) = inspect(objects)
+        {
             let _ = found.verify(objects, 11);
             let _ = found.verify_log(objects, 7);
         }
