@@ -91,10 +91,11 @@ pub(crate) enum Checkpoint {
     /// Read every byte of the checkpoints and of the epoch log after them, and check it. Exit code 1 when anything is
     /// damaged or missing.
     Verify(CheckpointOf),
-    /// Remove a checkpoint and its state, and state files that no checkpoint names (left by a crash).
+    /// Remove a checkpoint, and the state files that no other checkpoint names (its own, or left by a crash).
     ///
     /// The last checkpoint that is whole is kept unless --force is given: without it the job must be made again from the
-    /// beginning of its log, which is gone once a later checkpoint stood.
+    /// beginning of its log, which is gone once a later checkpoint stood. So is the newest, whose files a running job
+    /// continues: force it only while no job runs on the directory.
     Rm(Remove),
 }
 
@@ -121,7 +122,7 @@ pub(crate) struct Remove {
     /// The checkpoint, by the epoch that `ls` shows.
     #[arg(value_name = "EPOCH")]
     pub(crate) epoch: u64,
-    /// Remove it even when it is the last one that is whole.
+    /// Remove it even when it is the last one that is whole, or the newest.
     #[arg(long)]
     pub(crate) force: bool,
 }

@@ -87,11 +87,11 @@ impl Inspection {
         })
     }
 
-    /// Removes a checkpoint, its state files, and state files that no checkpoint names. The last one that is whole is
-    /// removed only by `force`. Gives the number of state files removed.
+    /// Removes a checkpoint and the state files that no other one names. The last one that is whole and the newest, whose
+    /// files a running job continues, are removed only by `force`. Gives the number of state files removed.
     ///
     /// # Errors
-    /// When there is no such checkpoint, it is the last whole one, or the store does not answer.
+    /// When there is no such checkpoint, it is the last whole one or the newest, or the store does not answer.
     pub fn remove(&self, objects: &Objects, epoch: u64, force: bool) -> Result<usize> {
         self.find(epoch)?;
         let whole = |epoch: u64| read_checkpoint(objects, &layout::manifest(epoch)).is_ok();
@@ -101,6 +101,10 @@ impl Inspection {
                 "Without it the job must be made again from the beginning of its log, if that is still there. \
                        --force removes it all the same.",
             ));
+        }
+        if !force && self.checkpoints.last().is_some_and(|(newest, _)| *newest == epoch) {
+            return Err(Error::invalid(format!("checkpoint {epoch} is the newest: a running job continues its files"))
+                .hint("When no job runs on the directory, --force removes it."));
         }
         objects.remove(&layout::manifest(epoch))?;
         let kept = self.checkpoints.iter().filter(|(other, _)| *other != epoch);
@@ -116,9 +120,8 @@ impl Inspection {
         for (path, _) in objects.list(layout::STATE)? {
             let Some((_, made_at)) = layout::place_of(&path) else { continue };
             // Those after the newest checkpoint are being written by a run. While a manifest cannot be read, what it
-            // names is not known: then only files of the removed checkpoint go.
-            let superfluous = made_at == epoch || known && made_at <= newest;
-            if superfluous && !named.contains(&path) {
+            // names is not known: then none go.
+            if known && made_at <= newest && !named.contains(&path) {
                 objects.remove(&path)?;
                 removed += 1;
             }

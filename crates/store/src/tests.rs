@@ -247,7 +247,9 @@ fn the_last_whole_checkpoint_is_removed_by_force_only() {
     worked(place.path());
     let objects = objects(place.path());
     assert!(message(&inspect(&objects).unwrap().remove(&objects, 7, false).unwrap_err()).contains("no checkpoint 7"));
-    assert_eq!(inspect(&objects).unwrap().remove(&objects, 8, false).unwrap(), 1);
+    let error = inspect(&objects).unwrap().remove(&objects, 8, false).unwrap_err();
+    assert!(message(&error).contains("checkpoint 8 is the newest"), "{error}");
+    assert_eq!(inspect(&objects).unwrap().remove(&objects, 8, true).unwrap(), 1);
     assert!(inspect(&objects).unwrap().verify(&objects, 6).is_ok());
     let error = inspect(&objects).unwrap().remove(&objects, 6, false).unwrap_err();
     assert!(message(&error).contains("the only one that is whole"), "{error}");
