@@ -90,7 +90,9 @@ impl Distinct {
         let Fresh { ids, rows, slots, pairs, found } = &mut self.fresh;
         let arguments = input.args.get(..self.encoder.width()).unwrap_or_default();
         let keys = self.encoder.encode(arguments)?;
-        (rows.clear(), slots.clear(), found.clear());
+        rows.clear();
+        slots.clear();
+        found.clear();
         for_each_valid(input, target, |row, slot| {
             rows.push(row as u32);
             slots.push(slot as u32);
