@@ -189,6 +189,7 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                     worker,
                     every: group.every,
                     time: domain(false, false),
+                    ttl_ms: group.ttl_ms,
                 };
                 let operator = GroupAggregateOperator::new(parts, Arc::clone(&floor.context))?;
                 stateful(&floor, exchanged, "group aggregate", by_key_of(&group.keys), operator)

@@ -135,10 +135,12 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
                 Every::Epoch => "emits the changed groups of every epoch".to_owned(),
                 every => format!("emits the groups that have changed {every}"),
             });
-            lines.push(if g.keys.is_empty() {
-                "state: one group".to_owned()
-            } else {
-                "state: one entry per key, kept for ever (grows with the number of keys)".to_owned()
+            lines.push(match g.ttl_ms {
+                _ if g.keys.is_empty() => "state: one group".to_owned(),
+                Some(ms) => {
+                    format!("state: one entry per key, forgotten {} after its last change", crate::window::Millis(ms))
+                }
+                None => "state: one entry per key, kept for ever (grows with the number of keys)".to_owned(),
             });
         }
         NodeKind::Match(m) => {
@@ -196,7 +198,10 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
                 }
                 _ => "the rows of the left side and the keys of the right",
             };
-            lines.push(format!("state: {kept}, kept for ever (grows with the input)"));
+            lines.push(match join.ttl_ms {
+                [None, None] => format!("state: {kept}, kept for ever (grows with the input)"),
+                [left, right] => format!("state: left rows {}, right rows {}", lifetime(left), lifetime(right)),
+            });
         }
         NodeKind::IntervalJoin(interval) => {
             join_details(plan, node, &interval.join, &mut lines);
@@ -326,6 +331,13 @@ fn join_details(plan: &JobPlan, node: &Node, join: &Join, lines: &mut Vec<String
         _ if left.is_empty() => "exchange: to one worker".to_owned(),
         _ => format!("exchange: by hash of {left} and of {right}"),
     });
+}
+
+fn lifetime(ttl_ms: Option<i64>) -> String {
+    match ttl_ms {
+        Some(ms) => format!("forgotten {} after they came", crate::window::Millis(ms)),
+        None => "kept for ever (grow with the input)".to_owned(),
+    }
 }
 
 fn temporal_details(plan: &JobPlan, node: &Node, temporal: &TemporalJoin, lines: &mut Vec<String>) {

@@ -74,4 +74,6 @@ pub struct GroupAggregate {
     pub totals: Option<RecordBatch>,
     /// How often it tells what has changed.
     pub every: Every,
+    /// After so many milliseconds without a change a group is forgotten: its row stays as it was told.
+    pub ttl_ms: Option<i64>,
 }

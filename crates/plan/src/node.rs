@@ -247,6 +247,8 @@ pub struct Join {
     pub residual: Option<Arc<dyn PhysicalExpr>>,
     /// How the rows of both sides meet.
     pub exchange: JoinExchange,
+    /// After so many milliseconds a row of a side is forgotten (inner joins): what it has given stays.
+    pub ttl_ms: [Option<i64>; 2],
 }
 
 /// How the rows of a [`Join`] come to the same worker.

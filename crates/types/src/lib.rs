@@ -23,7 +23,7 @@ pub use epoch::{Epoch, EpochListener, Watermark};
 pub use error::{Error, ErrorKind, Result};
 pub use journal::{EpochEntry, JobStore};
 pub use lookup::{Found, Lookup, LookupCache, LookupReader};
-pub use options::Options;
+pub use options::{Options, parse_duration};
 pub use sink::{Guarantee, OpenSink, Sink, SinkWriter};
 pub use source::{BadRecord, Offset, ReadLimit, ReadOutcome, Readiness, Rows, Source, SplitId, SplitReader, Waker};
 pub use table::TableSpec;

@@ -15,9 +15,10 @@ use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::hash::{KeyHasher, worker_of};
 use crate::message::Batch;
+use crate::state::ages::Ages;
 use crate::state::groups::{Groups, GroupsSpec};
 use crate::state::keys::EncodedKeys;
-use crate::state::snapshot::{Section, batches_of, number, take_number};
+use crate::state::snapshot::{Owner, Section, batches_of, column_of, number, numbers, split, table, take_number};
 
 /// All groups that this worker owns.
 pub(crate) struct GroupAggregateOperator {
@@ -34,6 +35,8 @@ pub(crate) struct GroupAggregateOperator {
     totals: Vec<u32>,
     /// They have been given out: from the first epoch on.
     totals_told: bool,
+    /// When groups were last changed, where they are forgotten at some time.
+    ages: Option<Ages>,
     schema: SchemaRef,
     buffer: Vec<u32>,
     gauge: StateGauge,
@@ -52,12 +55,14 @@ pub(crate) struct GroupParts {
     pub(crate) every: Every,
     /// When the input has ended.
     pub(crate) time: TimeDomain,
+    /// After so many milliseconds without a change a group is forgotten.
+    pub(crate) ttl_ms: Option<i64>,
 }
 
 impl GroupAggregateOperator {
     /// No groups yet.
     pub(crate) fn new(parts: GroupParts, context: Arc<JobContext>) -> Result<Self> {
-        let GroupParts { mut spec, schema, mode, totals, worker, every, time } = parts;
+        let GroupParts { mut spec, schema, mode, totals, worker, every, time, ttl_ms } = parts;
         let mut groups = spec.groups()?;
         let totals = own_totals(&mut spec, &mut groups, totals, worker)?;
         let ordered = spec.calls.iter().any(sloth_plan::AggregateCall::order_sensitive);
@@ -72,13 +77,15 @@ impl GroupAggregateOperator {
             upsert: matches!(mode, ChangelogMode::Upsert { .. }),
             totals,
             totals_told: false,
+            ages: ttl_ms.map(Ages::new),
             schema,
             buffer: vec![],
             gauge: StateGauge::new(context),
         })
     }
 
-    fn add(&mut self, batch: &Batch) -> Result<()> {
+    fn add(&mut self, epoch: &EpochInfo, batch: &Batch) -> Result<()> {
+        self.forget(epoch.now_ms);
         let rows = batch.rows.num_rows();
         let known = self.groups.keys.slots();
         let mut slots = std::mem::take(&mut self.buffer);
@@ -93,17 +100,43 @@ impl GroupAggregateOperator {
             self.touch(&slots, known)?;
             self.groups.update_slots(&prepared, &slots)?;
         }
+        if let Some(ages) = &mut self.ages {
+            slots.iter().for_each(|slot| ages.touch(*slot, epoch.now_ms));
+        }
         self.buffer = slots;
         Ok(())
     }
 
+    /// Forgets the groups that have not changed for long enough. What was told of them stays.
+    fn forget(&mut self, now_ms: i64) {
+        let Some(ages) = &mut self.ages else { return };
+        let expired = ages.expired(now_ms);
+        if expired.is_empty() {
+            return;
+        }
+        for slot in expired {
+            // Changes that are held back are told first.
+            match self.touched.has(slot) || self.totals.contains(&slot) {
+                true => ages.touch(slot, now_ms),
+                false => self.groups.remove(slot),
+            }
+        }
+        self.measure();
+    }
+
+    fn measure(&mut self) {
+        let beside = self.touched.bytes() + self.ages.as_ref().map_or(0, Ages::bytes);
+        self.gauge.set(self.groups.keys.len(), self.groups.bytes() + beside);
+    }
+
     /// Notes the groups that are about to change, and their results so far. Slots from `known` on are new.
     fn touch(&mut self, slots: &[u32], known: usize) -> Result<()> {
-        let (totals, told, retracts) = (&self.totals, self.totals_told, self.spec.retracts());
+        let (totals, told, retracts, ages) = (&self.totals, self.totals_told, self.spec.retracts(), &self.ages);
         let alive = |groups: &Groups, slot: u32| match totals.contains(&slot) {
             true => told,
             false if retracts => groups.is_alive(slot),
-            false => (slot as usize) < known,
+            // Numbers of forgotten groups are used again.
+            false => ages.as_ref().map_or((slot as usize) < known, |ages| ages.is_there(slot)),
         };
         self.touched.touch(&self.spec, &mut self.groups, &self.schema, slots, alive)
     }
@@ -116,6 +149,9 @@ impl GroupAggregateOperator {
         for slot in slots {
             if !alive(&self.groups, slot) {
                 self.groups.remove(slot);
+                if let Some(ages) = &mut self.ages {
+                    ages.forget(slot);
+                }
             }
         }
         out.extend(net.map(|Net { rows, diffs }| Batch::changes(rows, diffs)));
@@ -152,20 +188,21 @@ fn own_totals(
 }
 
 impl Operator for GroupAggregateOperator {
-    fn on_batch(&mut self, _: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
+    fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
         if self.ordered {
             self.waiting.push(batch);
             return Ok(());
         }
-        self.add(&batch)
+        self.add(epoch, &batch)
     }
 
     fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.sort_by_key(|b| b.place);
         for batch in waiting {
-            self.add(&batch)?;
+            self.add(epoch, &batch)?;
         }
+        self.forget(epoch.now_ms);
         if !self.totals_told && !self.totals.is_empty() {
             // The sum of nothing is a row too.
             let totals = self.totals.clone();
@@ -179,7 +216,7 @@ impl Operator for GroupAggregateOperator {
             self.changes(out)?;
             self.totals_told = true;
         }
-        self.gauge.set(self.groups.keys.len(), self.groups.bytes() + self.touched.bytes());
+        self.measure();
         Ok(())
     }
 
@@ -192,6 +229,12 @@ impl Operator for GroupAggregateOperator {
             Section::new("touched", Touched::owner(&self.spec), vec![touched]),
             self.pace.save("pace")?,
         ];
+        if let Some(ages) = &self.ages {
+            let mut columns = self.spec.key_columns(&self.groups.keys, &slots)?;
+            columns.push(column_of(slots.iter().map(|slot| ages.stamp(*slot))));
+            let owner = Owner::Key((0..self.spec.keys.len()).collect());
+            sections.push(Section::new("ages", owner, vec![table(columns)?]));
+        }
         if self.totals_told && !self.totals.is_empty() {
             // Workers that own none of them do not know.
             sections.push(number("totals told", 1)?);
@@ -208,8 +251,21 @@ impl Operator for GroupAggregateOperator {
             self.touched.restore(&mut self.spec, &mut self.groups, &self.schema, &rows)?;
         }
         self.pace.restore(&mut state, "pace")?;
+        for rows in batches_of(&mut state, "ages") {
+            let (keys, _) = split(&rows, self.spec.keys.len())?;
+            let keys = self.spec.encode(keys)?;
+            self.groups.slots_of(&keys, rows.num_rows(), &mut self.buffer);
+            let stamps = numbers(&rows, self.spec.keys.len())?;
+            if let Some(ages) = &mut self.ages {
+                // The oldest first, as they have come.
+                let mut order: Vec<(i64, u32)> =
+                    stamps.values().iter().copied().zip(self.buffer.iter().copied()).collect();
+                order.sort_unstable();
+                order.iter().filter(|(at, _)| *at != i64::MIN).for_each(|(at, slot)| ages.touch(*slot, *at));
+            }
+        }
         self.totals_told = take_number(&mut state, "totals told")?.is_some();
-        self.gauge.set(self.groups.keys.len(), self.groups.bytes());
+        self.measure();
         Ok(())
     }
 }

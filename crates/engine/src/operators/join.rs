@@ -20,10 +20,12 @@ use super::window::fit_rows;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
+use crate::state::ages::Ages;
 use crate::state::arrangement::Arrangement;
 use crate::state::keys::ABSENT;
 use crate::state::snapshot::Section;
 
+mod lifetime;
 mod snapshot;
 
 pub(crate) use snapshot::{SIDES, owners};
@@ -42,6 +44,8 @@ pub(crate) struct JoinOperator {
     appends: bool,
     /// Nets what both sides of an epoch have made of the same row.
     netted: Consolidator,
+    /// The clock of the epoch.
+    now_ms: i64,
     gauge: StateGauge,
 }
 
@@ -55,6 +59,8 @@ struct Side {
     alone: Alone,
     /// Partners of each stored row, where a residual decides; else the key's weight on the other side tells.
     partners: Vec<i64>,
+    /// When rows came, where they are forgotten at some time.
+    ages: Option<Ages>,
 }
 
 /// Whether a side's rows appear in the output outside of pairs.
@@ -108,7 +114,7 @@ impl JoinOperator {
         let [left, right] = inputs;
         // Rows of a side that never come out are not kept, when their keys tell all.
         let by_weight = join.residual.is_none() && !join.kind.pairs();
-        let side = |schema: SchemaRef, keys: &[usize], retracts, alone| -> Result<Side> {
+        let side = |schema: SchemaRef, keys: &[usize], retracts, alone, ttl_ms: Option<i64>| -> Result<Side> {
             let arrangement = match by_weight && alone == Alone::Never {
                 true => Arrangement::of_weights(&schema, keys, retracts)?,
                 false => Arrangement::new(&schema, keys, retracts)?,
@@ -121,30 +127,30 @@ impl JoinOperator {
                 schema,
                 alone,
                 partners: vec![],
+                ages: ttl_ms.map(Ages::new),
             })
         };
         let sides = [
-            side(left, &join.left_keys, retracts[0], alone[0])?,
-            side(right, &join.right_keys, retracts[1], alone[1])?,
+            side(left, &join.left_keys, retracts[0], alone[0], join.ttl_ms[0])?,
+            side(right, &join.right_keys, retracts[1], alone[1], join.ttl_ms[1])?,
         ];
         let grows = matches!(join.kind, JoinKind::Inner | JoinKind::LeftSemi | JoinKind::RightSemi);
         let appends = grows && retracts == [false, false];
         let netted = Consolidator::new(&schema)?;
         let gauge = StateGauge::new(context);
-        Ok(JoinOperator { join: join.clone(), sides, paired, schema, appends, netted, gauge })
+        Ok(JoinOperator { join: join.clone(), sides, paired, schema, appends, netted, now_ms: 0, gauge })
     }
 
     fn measure(&mut self) {
         let [left, right] = self.sides.each_ref().map(|side| &side.arrangement);
-        self.gauge.set(left.len() + right.len(), left.bytes() + right.bytes());
+        let ages: usize = self.sides.iter().filter_map(|side| side.ages.as_ref()).map(Ages::bytes).sum();
+        self.gauge.set(left.len() + right.len(), left.bytes() + right.bytes() + ages);
     }
 
     /// Takes in an epoch's changes of one side, against the other side as it is.
     fn take_in(&mut self, which: usize, delta: &Batch, out: &mut Vec<Batch>) -> Result<()> {
-        let delta = match self.without_null_keys(which, delta, out)? {
-            Some(delta) => delta,
-            None => return Ok(()),
-        };
+        let Some(delta) = self.without_null_keys(which, delta, out)? else { return Ok(()) };
+        let Some(delta) = self.without_forgotten(which, delta)? else { return Ok(()) };
         let other = 1 - which;
         let rows = delta.rows.num_rows();
         let keys = self.sides[which].arrangement.encode(&delta.rows)?;
@@ -171,6 +177,7 @@ impl JoinOperator {
         let mut slots = vec![];
         let side = &mut self.sides[which];
         side.arrangement.apply(&delta.rows, delta.diffs.as_ref(), &keys, &mut slots)?;
+        side.stamp(&slots, self.now_ms);
         if by_pairs && counts {
             side.partners.resize(side.arrangement.slots(), 0);
             for (slot, count) in slots.iter().zip(&partners) {
@@ -447,7 +454,9 @@ impl Operator for JoinOperator {
         Ok(())
     }
 
-    fn on_epoch_end(&mut self, _: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
+    fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
+        self.now_ms = epoch.now_ms;
+        let forgotten = self.sides.iter_mut().map(|side| side.forget(epoch.now_ms)).sum::<usize>();
         let mut deltas = [None, None];
         for (side, delta) in self.sides.iter_mut().zip(&mut deltas) {
             let waiting = std::mem::take(&mut side.waiting);
@@ -458,7 +467,7 @@ impl Operator for JoinOperator {
                 self.take_in(which, delta, out)?;
             }
         }
-        if deltas.iter().any(Option::is_some) {
+        if forgotten > 0 || deltas.iter().any(Option::is_some) {
             self.measure();
         }
         if self.appends {

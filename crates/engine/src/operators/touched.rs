@@ -36,6 +36,11 @@ impl Touched {
         self.slots.is_empty()
     }
 
+    /// True when a group has changed and has not been told.
+    pub(crate) fn has(&self, slot: u32) -> bool {
+        self.marks.get(slot as usize).copied().unwrap_or(false)
+    }
+
     /// Notes the groups that are about to change for the first time since they were told; `alive` says whether they were.
     /// `schema` is that of keys and results.
     pub(crate) fn touch(

@@ -1,5 +1,6 @@
 //! The one home of keyed state. Everything here is columnar, addressed by dense slots, and can list what it holds.
 
+pub(crate) mod ages;
 pub(crate) mod arena;
 pub(crate) mod arrangement;
 pub(crate) mod bags;

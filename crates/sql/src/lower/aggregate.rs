@@ -197,12 +197,15 @@ impl Lowering<'_> {
             // The rows of a session lie in the order of time, not of arrival.
             calls.iter_mut().for_each(|call| call.by_content = true);
         }
+        // A single group is not worth forgetting.
+        let grouped = matches!(shape.by, By::Nothing) && !shape.keys.is_empty();
+        let lifetime = if grouped { self.lifetime(&input) } else { None };
         self.check_session_keys(input.pending.as_ref().filter(|_| matches!(shape.by, By::Pending)), &shape)?;
         let (input, keys, grouping) = self.prepare(input, columns, &shape, group, sets)?;
         self.add_aggregate(
             input,
             aggregate,
-            Parts { shape, spec, proctime, time_type, window_columns, keys, calls, grouping },
+            Parts { shape, spec, proctime, time_type, window_columns, keys, calls, grouping, lifetime },
         )
     }
 
@@ -291,7 +294,7 @@ impl Lowering<'_> {
     }
 
     fn add_aggregate(&mut self, input: Relation, aggregate: &Aggregate, parts: Parts) -> Result<Relation> {
-        let Parts { shape, spec, proctime, time_type, window_columns, keys, calls, grouping } = parts;
+        let Parts { shape, spec, proctime, time_type, window_columns, keys, calls, grouping, lifetime } = parts;
         let emission = if proctime { self.emission.of_clock() } else { self.emission };
         if !proctime && let Some(spec) = spec {
             self.note_late(input.lineage.as_ref(), &input.sources, spec, emission.lateness_ms)?;
@@ -344,7 +347,8 @@ impl Lowering<'_> {
                 let fields = keys.iter().map(|k| read.field(*k).clone()).collect::<Vec<_>>();
                 let totals = grouping.as_ref().map_or(&[][..], |id| &id.totals);
                 let totals = total_keys(fields, totals)?;
-                NodeKind::GroupAggregate(GroupAggregate { keys, calls, totals, every: self.emission.updates })
+                let (every, ttl_ms) = (self.emission.updates, lifetime);
+                NodeKind::GroupAggregate(GroupAggregate { keys, calls, totals, every, ttl_ms })
             }
         };
         let offset = if windowed { 3 } else { 0 };
@@ -437,6 +441,7 @@ struct Parts {
     keys: Vec<usize>,
     calls: Vec<AggregateCall>,
     grouping: Option<GroupingId>,
+    lifetime: Option<i64>,
 }
 
 /// The key that tells grouping sets apart.

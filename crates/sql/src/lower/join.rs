@@ -57,6 +57,7 @@ impl Lowering<'_> {
             right_keys,
             null_equal: join.null_equality == NullEquality::NullEqualsNull,
             residual,
+            ttl_ms: [None; 2],
         };
         let inputs = Inputs { left, right, widths };
         if let Some(window) = self.shared_window(&node, &inputs) {
@@ -71,6 +72,13 @@ impl Lowering<'_> {
             _ => ChangelogMode::Retract,
         };
         let roles = |_: usize, _: usize| Role::Plain;
+        let node = match kind {
+            JoinKind::Inner => Join { ttl_ms: [self.lifetime(&inputs.left), self.lifetime(&inputs.right)], ..node },
+            _ => {
+                self.refuse_lifetime([&inputs.left, &inputs.right], self.query.as_ref())?;
+                node
+            }
+        };
         self.add_join(NodeKind::Join(Box::new(node.clone())), &node, inputs, mode, &join.schema, roles)
     }
 

@@ -10,6 +10,7 @@ mod changes;
 mod emission;
 mod extension;
 mod join;
+mod lifetime;
 mod match_recognize;
 mod needs;
 mod over;
@@ -58,11 +59,15 @@ pub fn lower(session: &Session, queries: &[Query]) -> Result<JobPlan> {
         growing: HashSet::new(),
         query: None,
         emission: Emission::default(),
+        lifetimes: lifetime::Lifetimes::default(),
+        hints_used: HashSet::new(),
         shared: shared::Shared::of(queries),
     };
     for query in queries {
         lowering.query = Some(query.clone());
         lowering.emission = query.emission;
+        lowering.lifetimes = lifetime::Lifetimes::of(query);
+        lowering.hints_used.clear();
         lowering.lower_query(query).map_err(|e| e.at(query.span.clone()))?;
     }
     lowering.query = None;
@@ -87,6 +92,9 @@ struct Lowering<'s> {
     query: Option<Query>,
     /// When the results of the query are given out.
     emission: Emission,
+    /// How long its state is kept, and the inputs whose hints have been followed.
+    lifetimes: lifetime::Lifetimes,
+    hints_used: HashSet<String>,
     /// Plans that occur several times: they are carried out once.
     shared: shared::Shared,
 }
@@ -96,6 +104,7 @@ impl Lowering<'_> {
         let relation = self.relation(&query.plan)?;
         let relation = self.materialize(relation)?;
         self.check_emission(query, &relation)?;
+        self.check_hints(query)?;
         let table = match &query.sink {
             Some(table) => strip_own_options(&table.spec),
             None => TableSpec {
@@ -138,11 +147,13 @@ impl Lowering<'_> {
     }
 
     fn relation(&mut self, plan: &LogicalPlan) -> Result<Relation> {
-        if let Some(found) = self.shared.get(plan, self.emission) {
+        let way = (self.emission, self.lifetimes.clone());
+        if let Some((found, hints)) = self.shared.get(plan, &way) {
+            self.hints_used.extend(hints);
             return Ok(found);
         }
         let relation = self.fresh_relation(plan)?;
-        Ok(self.shared.keep(plan, self.emission, relation))
+        Ok(self.shared.keep(plan, way, &self.hints_used, relation))
     }
 
     fn fresh_relation(&mut self, plan: &LogicalPlan) -> Result<Relation> {

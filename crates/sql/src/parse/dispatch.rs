@@ -9,20 +9,22 @@ use sloth_types::{Error, Result};
 
 use super::create;
 use super::cursor::{Cursor, span_of};
-use super::emit;
 use super::statement::{Drop, Insert, ObjectKind, Show, Statement, StatementKind};
+use super::{emit, lifetime};
 use crate::text::SourceText;
 
 /// Parses one statement from its tokens.
 pub(crate) fn parse_statement(source: &Arc<SourceText>, tokens: &[TokenWithSpan]) -> Result<Statement> {
     let (before, clause) = emit::split(tokens);
     let mut emit = clause.map(|clause| emit::parse(source, clause)).transpose()?;
+    let ttl_hints = lifetime::hints(source, before)?;
     let mut cursor = Cursor::new(source, before)?;
     let span = span_of(source, tokens);
     let mut kind = parse_kind(&mut cursor)?;
     cursor.expect_end()?;
     if let StatementKind::Explain(inner) = &mut kind {
         inner.emit = emit.take();
+        inner.ttl_hints.clone_from(&ttl_hints);
     }
     let runs = match &kind {
         StatementKind::Query(_) | StatementKind::Insert(_) => true,
@@ -33,7 +35,7 @@ pub(crate) fn parse_statement(source: &Arc<SourceText>, tokens: &[TokenWithSpan]
         Some(clause) if !runs => Err(Error::invalid("EMIT belongs to a query that runs: a SELECT or an INSERT")
             .hint("Write it at the end of the SELECT or INSERT that reads this.")
             .at(clause.span)),
-        emit => Ok(Statement { kind, span, source: Arc::clone(source), emit }),
+        emit => Ok(Statement { kind, span, source: Arc::clone(source), emit, ttl_hints }),
     }
 }
 
@@ -128,7 +130,8 @@ fn parse_explain(c: &mut Cursor<'_>) -> Result<StatementKind> {
     if !matches!(kind, StatementKind::Insert(_) | StatementKind::Query(_)) {
         return Err(Error::invalid("EXPLAIN takes a query or an INSERT").at(start..c.span.end));
     }
-    let inner = Statement { kind, span: start..c.span.end, source: Arc::clone(c.source), emit: None };
+    let inner =
+        Statement { kind, span: start..c.span.end, source: Arc::clone(c.source), emit: None, ttl_hints: vec![] };
     Ok(StatementKind::Explain(Box::new(inner)))
 }
 

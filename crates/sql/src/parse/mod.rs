@@ -6,6 +6,7 @@ mod create;
 pub(crate) mod cursor;
 mod dispatch;
 pub mod emit;
+pub mod lifetime;
 pub mod statement;
 #[cfg(test)]
 mod tests;
@@ -47,13 +48,15 @@ pub fn parse_script(text: &str) -> Result<Vec<Statement>> {
             if words(member).next().is_some_and(|t| is_word(t, "END")) {
                 let span = cursor::span_of(&source, piece).start..cursor::span_of(&source, member).end;
                 let kind = StatementKind::StatementSet(members);
-                let statement = Statement { kind, span: span.clone(), source: Arc::clone(&source), emit: None };
+                let statement =
+                    Statement { kind, span: span.clone(), source: Arc::clone(&source), emit: None, ttl_hints: vec![] };
                 statements.push(match set.explain {
                     true => Statement {
                         kind: StatementKind::Explain(Box::new(statement)),
                         span,
                         source: Arc::clone(&source),
                         emit: None,
+                        ttl_hints: vec![],
                     },
                     false => statement,
                 });

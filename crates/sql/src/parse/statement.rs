@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::sql::sqlparser::ast::{self, Ident};
 
 use super::emit::EmitClause;
+use super::lifetime::TtlHint;
 use crate::text::SourceText;
 use crate::types::SqlType;
 
@@ -18,6 +19,8 @@ pub struct Statement {
     pub span: Range<usize>,
     /// The `EMIT` clause of a query or an INSERT.
     pub emit: Option<EmitClause>,
+    /// How long the state over inputs is kept.
+    pub ttl_hints: Vec<TtlHint>,
     pub(crate) source: Arc<SourceText>,
 }
 

@@ -68,7 +68,7 @@ fn apply_hint(source: &SourceText, at: &TokenWithSpan, hint: &str, last: Option<
     let tokens: Vec<Token> = tokens.into_iter().filter(|t| !matches!(t, Token::Whitespace(_))).collect();
     match tokens.first() {
         Some(Token::Word(w)) if w.value.eq_ignore_ascii_case("OPTIONS") => {}
-        // STATE_TTL, BROADCAST, LOOKUP and the like advise Flink's planner.
+        // STATE_TTL is read before (`parse::lifetime`); BROADCAST, LOOKUP and the like advise Flink's planner.
         _ => return Ok(()),
     }
     let Some(TokenWithSpan { token: Token::Word(word), .. }) = last else { return Err(bad()) };

@@ -3,8 +3,9 @@
 use sloth_plan::{Emission, Every};
 use sloth_types::{Error, Options, Result};
 
+use super::STATE_TTL;
+
 const LATENESS: &str = "table.exec.emit.allow-lateness";
-const STATE_TTL: &str = "table.exec.state.ttl";
 
 /// What the settings say, for queries without an EMIT clause. As in Flink, a lateness alone means nothing: late rows
 /// are taken when late firing is on.

@@ -25,11 +25,15 @@ use crate::catalog::{Catalog, Object, Table};
 use crate::functions::zone::Zone;
 use crate::functions::{DecimalDivision, FlinkSemantics};
 use crate::parse::emit::EmitClause;
+use crate::parse::lifetime::TtlHint;
 use crate::parse::statement::{Drop, Insert, ObjectKind};
 use crate::parse::{Statement, StatementKind, parse_script};
 
 /// The setting that names the session's time zone.
 const TIME_ZONE: &str = "table.local-time-zone";
+
+/// The setting that says how long idle state is kept.
+const STATE_TTL: &str = "table.exec.state.ttl";
 
 /// The one UDF class of the public Nexmark scripts; `count_char` is built in.
 const COUNT_CHAR_CLASS: &str = "com.github.nexmark.flink.udf.CountChar";
@@ -71,6 +75,10 @@ pub struct Query {
     pub emission: Emission,
     /// The `EMIT` clause.
     pub emit: Option<EmitClause>,
+    /// How long state is kept that no watermark frees, in milliseconds; `None` for ever.
+    pub state_ttl_ms: Option<i64>,
+    /// The same for named inputs.
+    pub ttl_hints: Vec<TtlHint>,
 }
 
 impl Default for Session {
@@ -186,7 +194,10 @@ impl Session {
             None => emission::of_settings(&self.settings).map_err(|e| e.at(statement.span.clone()))?,
         };
         let (span, text) = (statement.span.clone(), statement.text().to_owned());
-        Ok(Query { sink, plan, span, text, emission, emit: statement.emit.clone() })
+        let ttl = self.settings.duration(STATE_TTL).map_err(|e| e.at(statement.span.clone()))?;
+        let state_ttl_ms = ttl.map(|ttl| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX));
+        let (emit, ttl_hints) = (statement.emit.clone(), statement.ttl_hints.clone());
+        Ok(Query { sink, plan, span, text, emission, emit, state_ttl_ms, ttl_hints })
     }
 
     fn drop_object(&mut self, drop: &Drop) -> Result<Effect> {

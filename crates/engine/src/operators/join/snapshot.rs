@@ -41,7 +41,11 @@ impl JoinOperator {
             let counts = self.counts_partners(which);
             let rows = side.arrangement.save(Written::Anyhow, |slots| {
                 let partners = slots.iter().map(|slot| side.partners.get(*slot as usize).copied().unwrap_or(0));
-                Ok(if counts { vec![column_of(partners)] } else { vec![] })
+                let mut beside = if counts { vec![column_of(partners)] } else { vec![] };
+                if let Some(ages) = &side.ages {
+                    beside.push(column_of(slots.iter().map(|slot| ages.stamp(*slot))));
+                }
+                Ok(beside)
             })?;
             // Where only the weights of keys are kept, the key is all there is.
             let owner = match owner {
@@ -88,6 +92,13 @@ impl JoinOperator {
             for rows in batches_of(&mut state, name) {
                 let side = &mut self.sides[which];
                 let (slots, beside) = side.arrangement.restore(&rows)?;
+                if let (Some(ages), Some(stamps)) = (&mut side.ages, beside.last()) {
+                    let stamps = crate::operators::stages::weights(stamps);
+                    let mut order: Vec<(i64, u32)> =
+                        stamps.values().iter().copied().zip(slots.iter().copied()).collect();
+                    order.sort_unstable();
+                    order.iter().for_each(|(at, slot)| ages.touch(*slot, *at));
+                }
                 if !counts {
                     continue;
                 }

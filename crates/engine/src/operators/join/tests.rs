@@ -1,5 +1,8 @@
 //! The join against a naive one: all kinds, random changes, epoch after epoch.
 
+#[path = "tests/lifetimes.rs"]
+mod lifetimes;
+
 use std::collections::BTreeMap;
 
 use arrow::array::StringArray;
@@ -61,6 +64,7 @@ pub(crate) fn join_of(kind: JoinKind, keys: &[usize], residual: bool, null_equal
         null_equal,
         residual: residual.then(|| Arc::new(BinaryExpr::new(column(2), Op::Lt, column(5))) as _),
         exchange: JoinExchange::ByKey,
+        ttl_ms: [None; 2],
     }
 }
 

@@ -187,6 +187,7 @@ fn groups_go_on() {
             _ => ChangelogMode::Retract,
         };
         let every = if seed % 7 < 3 { Every::Millis(1 + seed as i64 % 11) } else { Every::Epoch };
+        let ttl_ms = (seed % 2 == 0).then_some(1 + seed as i64 % 5);
         let fields = keys.iter().map(|k| schema().field(*k).clone()).chain(results(&calls()));
         let output = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let total = (keys == [0, 1]).then(|| batch_of(&[Row(None, None, 0, 0.0, 0, true, true)], None, 0));
@@ -195,7 +196,7 @@ fn groups_go_on() {
             let spec = GroupsSpec::new(&schema(), keys, &calls(), retracts).unwrap();
             let (schema, mode, totals) = (Arc::clone(&output), mode.clone(), totals.clone());
             let (every, time) = (every, domain());
-            let parts = GroupParts { spec, schema, mode, totals, worker, every, time };
+            let parts = GroupParts { spec, schema, mode, totals, worker, every, time, ttl_ms };
             GroupAggregateOperator::new(parts, JobContext::alone()).unwrap()
         });
         assert!(drive(seed, Feed { retracts, ..INSERTS }, &mut operator) > 0);

@@ -120,7 +120,15 @@ impl Lowering<'_> {
             Some(filter) => Some(self.residual(&left, &right, filter)?),
             None => None,
         };
-        let node = Join { kind, left_keys, right_keys, null_equal: false, residual, exchange: JoinExchange::ByKey };
+        let node = Join {
+            kind,
+            left_keys,
+            right_keys,
+            null_equal: false,
+            residual,
+            exchange: JoinExchange::ByKey,
+            ttl_ms: [None; 2],
+        };
         let roles_before = left.roles.clone();
         let cascaded = [left.cascaded, right.cascaded];
         // The left row's times stay what they are: it comes out when the watermark has just passed it, or at once.

@@ -1,0 +1,137 @@
+-- How long state is kept that no watermark frees. (The clock stands still here, so nothing is forgotten.)
+CREATE TABLE orders (id INT, customer STRING, amount INT) WITH ('connector' = 'inline', 'format' = 'csv', 'data' = '
+1,ann,10
+2,bob,20
+3,ann,30
+');
+CREATE TABLE shipments (order_id INT, carrier STRING) WITH ('connector' = 'inline', 'format' = 'csv', 'scan.changelog' = 'retract', 'data' = '
++1,post
++3,rail
+-3,rail
++3,road
+');
+
+-- Each input of a join has its own lifetime.
+SELECT /*+ STATE_TTL('o' = '1 d', 'shipments' = '12 h') */ o.id, o.amount, shipments.carrier FROM orders AS o JOIN shipments ON o.id = shipments.order_id;
+--| +I[1, 10, post]
+--| +I[3, 30, road]
+
+EXPLAIN SELECT /*+ STATE_TTL('o' = '1 d', 'shipments' = '12 h') */ o.id, o.amount, shipments.carrier FROM orders AS o JOIN shipments ON o.id = shipments.order_id;
+--| Sink result (print) #4
+--|     changelog: retract
+--|   Map #3
+--|       project: id = id@0, amount = amount@1, order_id = order_id@2, carrier = carrier@3
+--|       project: id = id@0, amount = amount@1, carrier = carrier@3
+--|       changelog: retract
+--|     Join Inner #2
+--|         on: (id) = (order_id)
+--|         exchange: by hash of id and of order_id
+--|         state: left rows forgotten 1 d after they came, right rows forgotten 12 h after they came
+--|         changelog: retract
+--|       Source orders (inline) #0
+--|           reads: id, amount
+--|           watermark: none
+--|           bad records: counted and skipped
+--|           changelog: append-only
+--|       Source shipments (inline) #1
+--|           reads: order_id, carrier
+--|           watermark: none
+--|           bad records: counted and skipped
+--|           changelog: retract
+
+SELECT /*+ STATE_TTL('orders' = '3 d') */ customer, SUM(amount) AS total FROM orders GROUP BY customer;
+--| +I[ann, 40]
+--| +I[bob, 20]
+
+EXPLAIN SELECT /*+ STATE_TTL('orders' = '3 d') */ customer, SUM(amount) AS total FROM orders GROUP BY customer;
+--| Sink result (print) #4
+--|     changelog: retract, one row for each customer
+--|   Map #3
+--|       project: customer = k0@0, sum(orders.amount) = sum(orders.amount)@1
+--|       project: customer = customer@0, total = sum(orders.amount)@1
+--|       changelog: retract, one row for each customer
+--|     GroupAggregate by k0 #2
+--|         computes: sum(orders.amount)
+--|         exchange: by hash of k0, after a local aggregation
+--|         emits the changed groups of every epoch
+--|         state: one entry per key, forgotten 3 d after its last change
+--|         changelog: retract, one row for each k0
+--|       Source orders (inline) #0
+--|           reads: customer, amount
+--|           project: k0 = customer@0, c1 = amount@1
+--|           watermark: none
+--|           bad records: counted and skipped
+--|           changelog: append-only
+
+-- The setting holds for all that has no hint.
+SET 'table.exec.state.ttl' = '36 h';
+EXPLAIN SELECT /*+ STATE_TTL('o' = '0 s') */ o.customer, s.carrier, COUNT(*) AS n FROM orders AS o JOIN shipments AS s ON o.id = s.order_id GROUP BY o.customer, s.carrier;
+--| Sink result (print) #6
+--|     changelog: retract, one row for each customer, carrier
+--|   Map #5
+--|       project: customer = k0@0, carrier = k1@1, count(Int64(1)) = count(Int64(1))@2
+--|       project: customer = customer@0, carrier = carrier@1, n = count(Int64(1))@2
+--|       changelog: retract, one row for each customer, carrier
+--|     GroupAggregate by k0, k1 #4
+--|         computes: count(Int64(1))
+--|         exchange: by hash of k0, k1, after a local aggregation
+--|         emits the changed groups of every epoch
+--|         state: one entry per key, forgotten 36 h after its last change
+--|         changelog: retract, one row for each k0, k1
+--|       Map #3
+--|           project: id = id@0, customer = customer@1, order_id = order_id@2, carrier = carrier@3
+--|           project: customer = customer@1, carrier = carrier@3
+--|           project: k0 = customer@0, k1 = carrier@1
+--|           changelog: retract
+--|         Join Inner #2
+--|             on: (id) = (order_id)
+--|             exchange: by hash of id and of order_id
+--|             state: left rows kept for ever (grow with the input), right rows forgotten 36 h after they came
+--|             changelog: retract
+--|           Source orders (inline) #0
+--|               reads: id, customer
+--|               watermark: none
+--|               bad records: counted and skipped
+--|               changelog: append-only
+--|           Source shipments (inline) #1
+--|               reads: order_id, carrier
+--|               watermark: none
+--|               bad records: counted and skipped
+--|               changelog: retract
+
+RESET 'table.exec.state.ttl';
+SELECT /*+ STATE_TTL('nobody' = '1 d') */ customer, COUNT(*) AS n FROM orders GROUP BY customer;
+--| error: STATE_TTL names 'nobody', which is no input of a join or of an aggregation without a window here
+--|  --> state_ttl.sql:2:8
+--|   |
+--| 2 | SELECT /*+ STATE_TTL('nobody' = '1 d') */ customer, COUNT(*) AS n FROM orders GROUP BY customer;
+--|   |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+--|   |
+--|   = help: Name a table, view or alias that the query joins or aggregates.
+
+SELECT /*+ STATE_TTL('orders' = 'soon') */ customer, COUNT(*) AS n FROM orders GROUP BY customer;
+--| error: 'soon' is no time
+--|  --> state_ttl.sql:1:8
+--|   |
+--| 1 | SELECT /*+ STATE_TTL('orders' = 'soon') */ customer, COUNT(*) AS n FROM orders GROUP BY customer;
+--|   |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+--|   |
+--|   = help: Write '12 h', '1 d' or the like; '0 s' keeps state for ever.
+
+SELECT /*+ STATE_TTL(orders, '1 d') */ customer, COUNT(*) AS n FROM orders GROUP BY customer;
+--| error: this hint cannot be read
+--|  --> state_ttl.sql:1:8
+--|   |
+--| 1 | SELECT /*+ STATE_TTL(orders, '1 d') */ customer, COUNT(*) AS n FROM orders GROUP BY customer;
+--|   |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+--|   |
+--|   = help: Write SELECT /*+ STATE_TTL('table or alias' = '1 d', …) */ ….
+
+SELECT /*+ STATE_TTL('o' = '1 d') */ o.id, s.carrier FROM orders AS o LEFT JOIN shipments AS s ON o.id = s.order_id;
+--| error: STATE_TTL of a join that is not an inner one
+--|  --> state_ttl.sql:1:8
+--|   |
+--| 1 | SELECT /*+ STATE_TTL('o' = '1 d') */ o.id, s.carrier FROM orders AS o LEFT JOIN shipments AS s ON o.id = s.order_id;
+--|   |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+--|   |
+--|   = help: Such a join must know whether a row has had a partner. Join with bounds on the time, or leave it out.
