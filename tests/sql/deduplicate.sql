@@ -43,7 +43,7 @@ EXPLAIN SELECT k, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY p
 --|         exchange: by hash of k
 --|         order: pt, then the first to come
 --|         emits the changes within the range of every epoch
---|         state: the first row of each partition, kept for ever (grows with the number of partitions)
+--|         state: the first row of each partition, kept for ever (warning: grows with the number of partitions; STATE_TTL bounds it)
 --|         changelog: append-only
 --|       Source events (inline) #0
 --|           reads: k, v, ts
@@ -66,7 +66,7 @@ EXPLAIN SELECT k, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY t
 --|         exchange: by hash of k
 --|         order: ts DESC, then the other columns
 --|         emits the changes within the range of every epoch
---|         state: the first row of each partition, kept for ever (grows with the number of partitions)
+--|         state: the first row of each partition, kept for ever (warning: grows with the number of partitions; STATE_TTL bounds it)
 --|         changelog: retract, one row for each k
 --|       Source events (inline) #0
 --|           reads: k, v, ts
@@ -86,7 +86,7 @@ EXPLAIN SELECT k, v, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER 
 --|         exchange: by hash of k
 --|         order: v DESC, then the other columns
 --|         emits the changes within the range of every epoch
---|         state: the first 10 of each partition, kept for ever (grows with the number of partitions)
+--|         state: the first 10 of each partition, kept for ever (warning: grows with the number of partitions; STATE_TTL bounds it)
 --|         changelog: retract, one row for each k, rank
 --|       Source events (inline) #0
 --|           reads: k, v, ts

@@ -194,7 +194,7 @@ EXPLAIN SELECT shop, SUM(amount) AS total FROM changes GROUP BY shop EMIT EVERY 
 --|         computes: sum(changes.amount)
 --|         exchange: by hash of k0, after a local aggregation
 --|         emits the groups that have changed every 1 s
---|         state: one entry per key, kept for ever (grows with the number of keys)
+--|         state: one entry per key, kept for ever (warning: grows with the number of keys; STATE_TTL bounds it)
 --|         changelog: retract, one row for each k0
 --|       Source changes (inline) #0
 --|           reads: shop, amount, ts

@@ -72,7 +72,7 @@ EXPLAIN SELECT shop, COUNT(*) AS n FROM orders GROUP BY shop;
 --|         computes: count(Int64(1))
 --|         exchange: by hash of k0, after a local aggregation
 --|         emits the changed groups of every epoch
---|         state: one entry per key, kept for ever (grows with the number of keys)
+--|         state: one entry per key, kept for ever (warning: grows with the number of keys; STATE_TTL bounds it)
 --|         changelog: retract, one row for each k0
 --|       Source orders (inline) #0
 --|           reads: shop, ts

@@ -136,7 +136,7 @@ EXPLAIN SELECT a.id, b.w FROM a LEFT JOIN b ON a.k = b.k WHERE b.w > 50;
 --|     Join Inner #3
 --|         on: (k) = (k)
 --|         exchange: by hash of k and of k
---|         state: the rows of both sides, kept for ever (grows with the input)
+--|         state: the rows of both sides, kept for ever (warning: grows with the input; STATE_TTL bounds it)
 --|         changelog: append-only
 --|       Source a (inline) #0
 --|           reads: id, k
@@ -163,7 +163,7 @@ EXPLAIN SELECT a.id, b.w FROM a, b WHERE (a.k = b.k AND a.id < 3 AND b.w > 50) O
 --|         on: (k) = (k)
 --|         and: id@0 < 3 AND w@3 > 50 OR id@0 > 3 AND w@3 < 6
 --|         exchange: by hash of k and of k
---|         state: the rows of both sides, kept for ever (grows with the input)
+--|         state: the rows of both sides, kept for ever (warning: grows with the input; STATE_TTL bounds it)
 --|         changelog: append-only
 --|       Source a (inline) #0
 --|           reads: id, k
@@ -190,7 +190,7 @@ EXPLAIN SELECT x.k, x.n, y.n FROM (SELECT k, COUNT(*) AS n FROM b GROUP BY k) x 
 --|     Join Inner #6
 --|         on: ($left2) = ($right2)
 --|         exchange: by hash of $left2 and of $right2
---|         state: the rows of both sides, kept for ever (grows with the input)
+--|         state: the rows of both sides, kept for ever (warning: grows with the input; STATE_TTL bounds it)
 --|         changelog: retract, one row for each k, k
 --|       Map #4
 --|           project: k = k@0, n = count(Int64(1))@1
@@ -203,7 +203,7 @@ EXPLAIN SELECT x.k, x.n, y.n FROM (SELECT k, COUNT(*) AS n FROM b GROUP BY k) x 
 --|               computes: count(Int64(1))
 --|               exchange: by hash of k0, after a local aggregation
 --|               emits the changed groups of every epoch
---|               state: one entry per key, kept for ever (grows with the number of keys)
+--|               state: one entry per key, kept for ever (warning: grows with the number of keys; STATE_TTL bounds it)
 --|               changelog: retract, one row for each k0
 --|             Source b (inline) #0
 --|                 reads: k

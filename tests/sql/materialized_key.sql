@@ -39,7 +39,7 @@ EXPLAIN INSERT INTO keyed_by_points SELECT who, points FROM scores;
 --|   Materialize by points #2
 --|       exchange: by hash of points
 --|       emits one row for each key, the last that came: the query does not prove the key
---|       state: all rows, kept until they are taken back (grows with the input)
+--|       state: all rows, kept until they are taken back (warning: grows with the input)
 --|       changelog: retract, one row for each points
 --|     Source scores (inline) #0
 --|         reads: who, points
@@ -60,7 +60,7 @@ EXPLAIN INSERT INTO keyed_by_name SELECT who, COUNT(*) FROM scores GROUP BY who;
 --|         computes: count(Int64(1))
 --|         exchange: by hash of k0, after a local aggregation
 --|         emits the changed groups of every epoch
---|         state: one entry per key, kept for ever (grows with the number of keys)
+--|         state: one entry per key, kept for ever (warning: grows with the number of keys; STATE_TTL bounds it)
 --|         changelog: upsert by k0
 --|       Source scores (inline) #0
 --|           reads: who

@@ -112,7 +112,7 @@ EXPLAIN SELECT shop, day, SUM(amount) OVER (PARTITION BY shop ORDER BY day) AS s
 --|         order: day, then the other columns
 --|         emits the changed results of every epoch
 --|         work: the whole of each changed partition
---|         state: all rows and their results, kept for ever (grows with the input)
+--|         state: all rows and their results, kept for ever (warning: grows with the input)
 --|         changelog: retract
 --|       Source sales (inline) #0
 --|           reads: shop, day, amount
@@ -134,7 +134,7 @@ EXPLAIN SELECT shop, LAG(amount) OVER (PARTITION BY shop ORDER BY day) AS before
 --|         order: day, then the other columns
 --|         emits the changed results of every epoch
 --|         work: the rows around each change
---|         state: all rows and their results, kept for ever (grows with the input)
+--|         state: all rows and their results, kept for ever (warning: grows with the input)
 --|         changelog: retract
 --|       Source sales (inline) #0
 --|           reads: shop, day, amount

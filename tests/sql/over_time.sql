@@ -82,7 +82,7 @@ EXPLAIN SELECT k, SUM(v) OVER (PARTITION BY k ORDER BY ts) AS so_far FROM ticks;
 --|         computes: sum(ticks.v) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
 --|         order: ts, then the other columns
 --|         emits a row when the watermark passes it; watermark of ticks
---|         state: rows the watermark has not passed, and one entry per partition, kept for ever (grows with the number of partitions)
+--|         state: rows the watermark has not passed, and one entry per partition, kept for ever (warning: grows with the number of partitions)
 --|         changelog: append-only
 --|       Source ticks (inline) #0
 --|           reads: k, v, ts

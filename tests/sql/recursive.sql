@@ -84,7 +84,7 @@ EXPLAIN WITH RECURSIVE seen (node) AS (
 --|   Recursive seen #2
 --|       exchange: to one worker
 --|       computed anew from all rows in each epoch that changes them
---|       state: the rows of the tables it reads and of its result (grows with them)
+--|       state: the rows of the tables it reads and of its result (warning: grows with them)
 --|       changelog: retract, one row for each node
 --|     Source starts (inline) #0
 --|         reads: node

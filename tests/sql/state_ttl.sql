@@ -19,6 +19,7 @@ SELECT /*+ STATE_TTL('o' = '1 d', 'shipments' = '12 h') */ o.id, o.amount, shipm
 EXPLAIN SELECT /*+ STATE_TTL('o' = '1 d', 'shipments' = '12 h') */ o.id, o.amount, shipments.carrier FROM orders AS o JOIN shipments ON o.id = shipments.order_id;
 --| Sink result (print) #4
 --|     changelog: retract
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: id = id@0, amount = amount@1, order_id = order_id@2, carrier = carrier@3
 --|       project: id = id@0, amount = amount@1, carrier = carrier@3
@@ -46,6 +47,7 @@ SELECT /*+ STATE_TTL('orders' = '3 d') */ customer, SUM(amount) AS total FROM or
 EXPLAIN SELECT /*+ STATE_TTL('orders' = '3 d') */ customer, SUM(amount) AS total FROM orders GROUP BY customer;
 --| Sink result (print) #4
 --|     changelog: retract, one row for each customer
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
 --|       project: customer = k0@0, sum(orders.amount) = sum(orders.amount)@1
 --|       project: customer = customer@0, total = sum(orders.amount)@1
@@ -68,6 +70,7 @@ SET 'table.exec.state.ttl' = '36 h';
 EXPLAIN SELECT /*+ STATE_TTL('o' = '0 s') */ o.customer, s.carrier, COUNT(*) AS n FROM orders AS o JOIN shipments AS s ON o.id = s.order_id GROUP BY o.customer, s.carrier;
 --| Sink result (print) #6
 --|     changelog: retract, one row for each customer, carrier
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #5
 --|       project: customer = k0@0, carrier = k1@1, count(Int64(1)) = count(Int64(1))@2
 --|       project: customer = customer@0, carrier = carrier@1, n = count(Int64(1))@2
@@ -86,7 +89,7 @@ EXPLAIN SELECT /*+ STATE_TTL('o' = '0 s') */ o.customer, s.carrier, COUNT(*) AS 
 --|         Join Inner #2
 --|             on: (id) = (order_id)
 --|             exchange: by hash of id and of order_id
---|             state: left rows kept for ever (grow with the input), right rows forgotten 36 h after they came
+--|             state: left rows kept for ever (warning: grow with the input), right rows forgotten 36 h after they came
 --|             changelog: retract
 --|           Source orders (inline) #0
 --|               reads: id, customer
@@ -98,6 +101,31 @@ EXPLAIN SELECT /*+ STATE_TTL('o' = '0 s') */ o.customer, s.carrier, COUNT(*) AS 
 --|               watermark: none
 --|               bad records: counted and skipped
 --|               changelog: retract
+
+-- First rows, and the state that is left.
+SELECT id, customer, amount FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY customer ORDER BY id) AS rn FROM orders) WHERE rn = 1;
+--| +I[1, ann, 10]
+--| +I[2, bob, 20]
+
+EXPLAIN SELECT id, customer, amount FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY customer ORDER BY id) AS rn FROM orders) WHERE rn = 1;
+--| Sink result (print) #3
+--|     changelog: retract, one row for each customer
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
+--|   Map #2
+--|       project: id = id@0, customer = customer@1, amount = amount@2
+--|       project: id = id@0, customer = customer@1, amount = amount@2
+--|       changelog: retract, one row for each customer
+--|     Rank ROW_NUMBER = 1 by customer #1
+--|         exchange: by hash of customer
+--|         order: id, then the other columns
+--|         emits the changes within the range of every epoch
+--|         state: the first row of each partition; forgotten 36 h after the partition's last change
+--|         changelog: retract, one row for each customer
+--|       Source orders (inline) #0
+--|           reads: id, customer, amount
+--|           watermark: none
+--|           bad records: counted and skipped
+--|           changelog: append-only
 
 RESET 'table.exec.state.ttl';
 SELECT /*+ STATE_TTL('nobody' = '1 d') */ customer, COUNT(*) AS n FROM orders GROUP BY customer;

@@ -140,7 +140,7 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
                 Some(ms) => {
                     format!("state: one entry per key, forgotten {} after its last change", crate::window::Millis(ms))
                 }
-                None => "state: one entry per key, kept for ever (grows with the number of keys)".to_owned(),
+                None => "state: one entry per key, kept for ever (warning: grows with the number of keys; STATE_TTL bounds it)".to_owned(),
             });
         }
         NodeKind::Match(m) => {
@@ -160,13 +160,15 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
         NodeKind::Recursive(_) => {
             exchange(&[], &[], input, plan, &mut lines);
             lines.push("computed anew from all rows in each epoch that changes them".to_owned());
-            lines.push("state: the rows of the tables it reads and of its result (grows with them)".to_owned());
+            lines
+                .push("state: the rows of the tables it reads and of its result (warning: grows with them)".to_owned());
         }
         NodeKind::SetOperation(_) => {
             let all: Vec<usize> = (0..node.schema.fields().len()).collect();
             exchange(&all, &[], input, plan, &mut lines);
             lines.push(
-                "state: each row and how often it is on either side, kept for ever (grows with the input)".to_owned(),
+                "state: each row and how often it is on either side, kept for ever (warning: grows with the input)"
+                    .to_owned(),
             );
         }
         NodeKind::Normalize(n) => {
@@ -179,7 +181,7 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
         NodeKind::Materialize(m) => {
             exchange(&m.key, &[], input, plan, &mut lines);
             lines.push("emits one row for each key, the last that came: the query does not prove the key".to_owned());
-            lines.push("state: all rows, kept until they are taken back (grows with the input)".to_owned());
+            lines.push("state: all rows, kept until they are taken back (warning: grows with the input)".to_owned());
         }
         NodeKind::Over(over) => {
             exchange(&over.partition, &[], input, plan, &mut lines);
@@ -199,7 +201,10 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
                 _ => "the rows of the left side and the keys of the right",
             };
             lines.push(match join.ttl_ms {
-                [None, None] => format!("state: {kept}, kept for ever (grows with the input)"),
+                [None, None] if join.kind == JoinKind::Inner => {
+                    format!("state: {kept}, kept for ever (warning: grows with the input; STATE_TTL bounds it)")
+                }
+                [None, None] => format!("state: {kept}, kept for ever (warning: grows with the input)"),
                 [left, right] => format!("state: left rows {}, right rows {}", lifetime(left), lifetime(right)),
             });
         }
@@ -228,6 +233,7 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
             lines.push("state: the rows of open windows; freed when the window closes".to_owned());
         }
         NodeKind::Sink(_) => lines.extend(node.inputs.first().and_then(|input| lookup_lines::sink_line(plan, *input))),
+        NodeKind::SingleRow => lines.push("state: one row".to_owned()),
         _ => {}
     }
     lines.push(format!("changelog: {}", mode(node)));
@@ -336,7 +342,7 @@ fn join_details(plan: &JobPlan, node: &Node, join: &Join, lines: &mut Vec<String
 fn lifetime(ttl_ms: Option<i64>) -> String {
     match ttl_ms {
         Some(ms) => format!("forgotten {} after they came", crate::window::Millis(ms)),
-        None => "kept for ever (grow with the input)".to_owned(),
+        None => "kept for ever (warning: grow with the input)".to_owned(),
     }
 }
 

@@ -65,6 +65,8 @@ pub struct Rank {
     pub proctime: bool,
     /// As [`WindowAggregate::cascaded`](crate::WindowAggregate::cascaded).
     pub cascaded: bool,
+    /// After so many milliseconds without a change the rows of a partition are forgotten: what was told of them stays.
+    pub ttl_ms: Option<i64>,
 }
 
 impl fmt::Display for RankFunction {

@@ -140,6 +140,12 @@ pub const KNOWN_SETTINGS: &[(&str, &str)] = &[
         "with --state, after an error of an outside system: exponential-delay (default), fixed-delay, none",
     ),
     ("table.exec.source.idle-timeout", "idle splits stop holding the watermark back (default: 5 s; 0 for never)"),
+    ("table.exec.state.ttl", "idle state that no watermark frees is forgotten (default: 0, kept for ever)"),
+    ("table.exec.emit.early-fire.enabled", "windows tell their results before they close (also EMIT)"),
+    ("table.exec.emit.early-fire.delay", "how often they do (0 s: in every epoch)"),
+    ("table.exec.emit.late-fire.enabled", "late rows correct closed windows (also EMIT)"),
+    ("table.exec.emit.late-fire.delay", "how often they do (0 s: in every epoch)"),
+    ("table.exec.emit.allow-lateness", "how long closed windows are corrected"),
     ("table.local-time-zone", "zone of TIMESTAMP_LTZ texts (default: UTC)"),
 ];
 

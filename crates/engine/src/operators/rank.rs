@@ -21,6 +21,7 @@ use super::window_assign::millis;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
+use crate::state::ages::Ages;
 use crate::state::ordered::{Located, OrderedRows, Spelled, Stamp, weight_at};
 use crate::state::snapshot::Section;
 
@@ -44,6 +45,8 @@ pub(crate) struct RankOperator {
     /// Partitions by the end of their window; and the window of each, as a partition may go and its number be used again.
     windows: BTreeMap<i64, Vec<u32>>,
     window_of: Vec<i64>,
+    /// When partitions were last changed, where they are forgotten at some time.
+    ages: Option<Ages>,
     /// Rows so far, where ties are by arrival.
     arrived: u64,
     buffer: Vec<u8>,
@@ -107,6 +110,7 @@ impl RankOperator {
         let stamp = if rank.ties == Ties::Content { Stamp::None } else { Stamp::Arrival };
         Ok(RankOperator {
             rows: OrderedRows::new(&input, &rank.partition, &order, stamp)?,
+            ages: rank.ttl_ms.map(Ages::new),
             rank,
             time,
             schema,
@@ -286,6 +290,17 @@ impl RankOperator {
         }
     }
 
+    /// Forgets the partitions that have not changed for long enough. What was told of them stays.
+    fn forget(&mut self, now_ms: i64) {
+        let Some(ages) = &mut self.ages else { return };
+        for partition in ages.expired(now_ms) {
+            let mut rows = vec![];
+            self.rows.truncate(partition, 0, &mut rows);
+            self.rows.free(&mut rows);
+            self.rows.forget(partition);
+        }
+    }
+
     /// A partition has got its first row.
     fn begin_window(&mut self, end: i64, partition: u32) {
         let place = partition as usize;
@@ -430,6 +445,7 @@ fn repeated(changes: Output) -> Output {
 
 impl Operator for RankOperator {
     fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
+        self.forget(epoch.now_ms);
         if self.retracts || self.rank.ties != Ties::Content {
             self.waiting.push(batch);
             return Ok(());
@@ -438,6 +454,7 @@ impl Operator for RankOperator {
     }
 
     fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
+        self.forget(epoch.now_ms);
         for batch in self.in_order()? {
             self.add(epoch, &batch)?;
         }
@@ -454,6 +471,12 @@ impl Operator for RankOperator {
         empty.sort_unstable();
         empty.dedup();
         for partition in empty {
+            if let Some(ages) = &mut self.ages {
+                match self.rows.len_of(partition) {
+                    0 => ages.forget(partition),
+                    _ => ages.touch(partition, epoch.now_ms),
+                }
+            }
             if self.rows.len_of(partition) == 0
                 && let Some(window) = self.window_of.get_mut(partition as usize)
             {

@@ -1,5 +1,6 @@
 //! Windows over rows that are taken back, against naive models.
 
+mod forgotten_ranks;
 mod lifetimes;
 mod updates;
 

@@ -24,7 +24,7 @@ pub(super) fn details(over: &Over, input: Option<&Schema>, clock: String, lines:
                 true => "work: the rows around each change".to_owned(),
                 false => "work: the whole of each changed partition".to_owned(),
             });
-            lines.push("state: all rows and their results, kept for ever (grows with the input)".to_owned());
+            lines.push("state: all rows and their results, kept for ever (warning: grows with the input)".to_owned());
             return;
         }
         OverEmission::Watermark { .. } => {
@@ -48,8 +48,10 @@ pub(super) fn details(over: &Over, input: Option<&Schema>, clock: String, lines:
         }
     }
     let kept = match (all, rows, ms) {
-        (true, ..) => "all rows, kept for ever (grows with the input)".to_owned(),
-        (false, 0, None) => "one entry per partition, kept for ever (grows with the number of partitions)".to_owned(),
+        (true, ..) => "all rows, kept for ever (warning: grows with the input)".to_owned(),
+        (false, 0, None) => {
+            "one entry per partition, kept for ever (warning: grows with the number of partitions)".to_owned()
+        }
         (false, rows, None) => format!("the last {rows} of each partition"),
         (false, 0, Some(ms)) => format!("those of the last {ms} ms"),
         (false, rows, Some(ms)) => format!("the last {rows} of each partition and those of the last {ms} ms"),

@@ -54,10 +54,17 @@ pub(super) fn details(rank: &Rank, input: Option<&Node>, clock: String, lines: &
         return;
     }
     lines.push("emits the changes within the range of every epoch".to_owned());
+    if let Some(ms) = rank.ttl_ms {
+        let ttl = crate::window::Millis(ms);
+        lines.push(format!("state: {kept}; forgotten {ttl} after the partition's last change"));
+        return;
+    }
     lines.push(match (rank.partition.is_empty(), appends && rank.to < u64::MAX) {
         (true, true) => format!("state: bounded, {}", kept.replace(" of each partition", "")),
-        (true, false) => "state: all rows, kept for ever (grows with the input)".to_owned(),
-        (false, true) => format!("state: {kept}, kept for ever (grows with the number of partitions)"),
-        (false, false) => format!("state: {kept}, kept for ever (grows with the input)"),
+        (true, false) => "state: all rows, kept for ever (warning: grows with the input)".to_owned(),
+        (false, true) => {
+            format!("state: {kept}, kept for ever (warning: grows with the number of partitions; STATE_TTL bounds it)")
+        }
+        (false, false) => format!("state: {kept}, kept for ever (warning: grows with the input)"),
     });
 }

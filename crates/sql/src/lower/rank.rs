@@ -164,7 +164,13 @@ impl Lowering<'_> {
             window_end: window.map(|(column, _)| column),
             proctime: window.is_some_and(|(_, id)| self.clocked.contains(&id)),
             cascaded: input.cascaded,
+            ttl_ms: None,
         };
+        let ttl_ms = match rank.window_end.is_some() || rank.partition.is_empty() || input.changes() {
+            true => None,
+            false => self.lifetime(&input),
+        };
+        let rank = Rank { ttl_ms, ..rank };
         self.add_rank(input, rank, &visible, wanted)
     }
 

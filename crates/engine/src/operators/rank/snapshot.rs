@@ -5,11 +5,15 @@ use sloth_types::Result;
 
 use super::RankOperator;
 use crate::operators::window_assign::millis;
-use crate::state::snapshot::{Owner, Section, batches_of};
+use crate::state::ages::Ages;
+use crate::state::snapshot::{Owner, Section, batches_of, column_of};
 
 impl RankOperator {
     pub(super) fn save_rows(&self) -> Result<Vec<Section>> {
-        let rows = self.rows.save(|_, _| Ok(vec![]))?;
+        let rows = self.rows.save(|_, partitions| {
+            let stamps = |ages: &Ages| column_of(partitions.iter().map(|partition| ages.stamp(*partition)));
+            Ok(self.ages.iter().map(stamps).collect())
+        })?;
         Ok(vec![Section::new("rows", Owner::Key(self.rank.partition.clone()), rows)])
     }
 
@@ -23,6 +27,13 @@ impl RankOperator {
                 _ => *stamp,
             });
             self.arrived = arrived.map(|stamp| stamp + 1).max().unwrap_or(0).max(self.arrived);
+            if let (Some(ages), Some(stamps)) = (&mut self.ages, restored.beside.first()) {
+                let stamps = crate::operators::stages::weights(stamps);
+                let mut order: Vec<(i64, u32)> =
+                    stamps.values().iter().copied().zip(restored.partitions.iter().copied()).collect();
+                order.sort_unstable();
+                order.iter().for_each(|(at, partition)| ages.touch(*partition, *at));
+            }
             let Some(column) = self.rank.window_end else { continue };
             let ends = millis(rows.column(column))?;
             // The rows of a partition come one after the other.

@@ -238,6 +238,7 @@ fn ranks_go_on() {
         let output = rng.chance(0.5);
         let partition =
             if windowed { vec![0, 4] } else { [vec![0], vec![], vec![0, 1]][rng.below(3) as usize].clone() };
+        let ttl_ms = rng.chance(0.4).then(|| rng.between(1, 8));
         let rank = Rank {
             partition: partition.clone(),
             order: if plain { vec![ascending(2)] } else { vec![] },
@@ -249,6 +250,7 @@ fn ranks_go_on() {
             window_end: windowed.then_some(4),
             proctime: false,
             cascaded: false,
+            ttl_ms: ttl_ms.filter(|_| !windowed),
         };
         let mut fields: Vec<Field> = schema().fields().iter().map(|f| f.as_ref().clone()).collect();
         fields.extend(output.then(|| Field::new("n", DataType::Int64, true)));
