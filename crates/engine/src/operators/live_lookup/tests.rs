@@ -64,6 +64,7 @@ impl Bench {
             null_equal: false,
             residual: None,
             exchange: JoinExchange::ByKey,
+            ttl_ms: [None; 2],
         };
         let source = SourceNode {
             origin: SourceOrigin::Rows(RecordBatch::new_empty(schema(&["v"]))),

@@ -145,8 +145,15 @@ impl Lowering<'_> {
         let left_schema = self.schema_of(left.node);
         let second = left_schema.fields().len();
         let schema = Arc::new(Schema::new(output_fields(kind, &left_schema, &right)));
-        let join_node =
-            Join { kind, left_keys, right_keys, null_equal: false, residual, exchange: JoinExchange::ByKey };
+        let join_node = Join {
+            kind,
+            left_keys,
+            right_keys,
+            null_equal: false,
+            residual,
+            exchange: JoinExchange::ByKey,
+            ttl_ms: [None; 2],
+        };
         let lookup = LookupJoin { join: join_node, table, stages, keys };
         let node = self.plan.add(Node {
             kind: NodeKind::LookupJoin(Box::new(lookup)),
