@@ -33,7 +33,10 @@ impl JoinOperator {
     }
 
     pub(super) fn save_sides(&mut self) -> Result<Vec<Section>> {
-        self.sides.iter_mut().for_each(|side| side.arrangement.begin_changes());
+        // What is kept beside the rows, and what is forgotten, is no change of theirs.
+        if self.sides.iter().all(|side| side.ages.is_none()) {
+            self.sides.iter_mut().for_each(|side| side.arrangement.begin_changes());
+        }
         let owners = owners(&self.join, [0, 1].map(|which| self.sides[which].schema.fields().len()));
         let mut sections = vec![];
         for (which, owner) in owners.into_iter().enumerate() {
@@ -59,6 +62,9 @@ impl JoinOperator {
 
     /// Changes of rows are enough where nothing is kept beside the rows.
     pub(super) fn save_side_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        if self.sides.iter().any(|side| side.ages.is_some()) {
+            return Ok(None);
+        }
         if [0, 1].into_iter().any(|which| self.counts_partners(which) || !self.sides[which].arrangement.knows_changes())
         {
             return Ok(None);
