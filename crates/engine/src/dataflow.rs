@@ -30,7 +30,7 @@ use crate::io::reader::{Polled, Read, SourceReader};
 use crate::message::{Batch, Builder, Message};
 use crate::operators::Operator;
 use crate::pact;
-use crate::state::snapshot::share_of;
+use crate::state::snapshot::{leave_to_first, share_of};
 
 pub(crate) use self::deferred::deferred;
 
@@ -331,7 +331,7 @@ impl Keeper {
             _ => None,
         };
         let continues = changes.is_some();
-        let sections = match changes {
+        let mut sections = match changes {
             Some(sections) => sections,
             None => operator.save()?,
         };
@@ -340,6 +340,7 @@ impl Keeper {
             Some((whole, changes)) if continues => Some((whole, changes + bytes)),
             _ => Some((bytes, 0)),
         };
+        leave_to_first(&mut sections, self.worker.0);
         if !sections.is_empty() {
             let (name, worker) = (self.name.clone(), self.worker.0);
             durable.add(OperatorState { operator: self.operator, name, worker, continues, sections });

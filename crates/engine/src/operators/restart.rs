@@ -10,14 +10,16 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use arrow::row::{RowConverter, SortField};
 use sloth_types::Result;
+use sloth_types::journal::{Checkpoint, OperatorState};
 use sloth_types::rng::Rng;
 
 use super::Operator;
+use crate::durable::Restored;
 use crate::epoch::EpochInfo;
 use crate::hash::{KeyHasher, worker_of};
 use crate::message::Batch;
 use crate::pact::Route;
-use crate::state::snapshot::{Section, share_of};
+use crate::state::snapshot::{Section, leave_to_first, share_of};
 
 /// Numbers of workers, one restart after the other.
 const WORKERS: [usize; 4] = [1, 2, 3, 1];
@@ -31,6 +33,8 @@ pub(crate) struct Restarting<O> {
     pub(crate) workers: Vec<O>,
     whole: O,
     given: [Vec<Batch>; 2],
+    /// What the workers have written for checkpoints.
+    written: Checkpoint,
     rng: Rng,
     restarts: usize,
 }
@@ -43,7 +47,16 @@ impl<O: Operator> Restarting<O> {
         let count = WORKERS[restarts];
         let workers = (0..count).map(|worker| make((worker, count))).collect();
         let whole = make((0, 1));
-        Restarting { make: Box::new(make), routes, workers, whole, given: [vec![], vec![]], rng, restarts }
+        Restarting {
+            make: Box::new(make),
+            routes,
+            workers,
+            whole,
+            given: [vec![], vec![]],
+            written: Checkpoint::default(),
+            rng,
+            restarts,
+        }
     }
 
     /// Sends the rows of one input by these columns.
@@ -51,12 +64,27 @@ impl<O: Operator> Restarting<O> {
         Restarting::new(seed, vec![Route::Key(keys.to_vec())], make)
     }
 
+    /// Every worker writes all its state or what has changed in it, each as it likes.
+    fn checkpoint(&mut self) -> Result<()> {
+        let mut state = vec![];
+        for (worker, operator) in self.workers.iter_mut().enumerate() {
+            let known = self.written.state.iter().any(|s| s.worker == worker);
+            let changes = if known && self.rng.chance(0.7) { operator.save_changes()? } else { None };
+            let continues = changes.is_some();
+            let mut sections = changes.map_or_else(|| operator.save(), Ok)?;
+            leave_to_first(&mut sections, worker);
+            let sections = sections.into_iter().map(through_ipc).collect();
+            state.push(OperatorState { operator: 0, name: String::new(), worker, continues, sections });
+        }
+        let mut written = Checkpoint { state, ..Checkpoint::default() };
+        written.complete_with(&self.written);
+        self.written = written;
+        Ok(())
+    }
+
     fn restart(&mut self) -> Result<()> {
-        let written: Vec<Vec<Section>> = self
-            .workers
-            .iter_mut()
-            .map(|w| Ok(w.save()?.into_iter().map(through_ipc).collect()))
-            .collect::<Result<_>>()?;
+        self.checkpoint()?;
+        let written = Restored::new(Some(std::mem::take(&mut self.written))).written(0);
         self.restarts += 1;
         let count = WORKERS[self.restarts % WORKERS.len()];
         self.workers.clear();
@@ -152,8 +180,10 @@ impl<O: Operator> Operator for Restarting<O> {
         }
         self.whole.on_epoch_end(epoch, whole)?;
         out.extend(self.check(epoch));
-        if self.rng.chance(0.3) {
-            self.restart()?;
+        match self.rng.below(10) {
+            0..3 => self.restart()?,
+            3..6 => self.checkpoint()?,
+            _ => {}
         }
         Ok(())
     }

@@ -77,6 +77,12 @@ pub(crate) fn foreign_state(column: usize) -> Error {
     Error::internal(format!("column {column} of an operator's state is not what this operator writes"))
 }
 
+/// What all workers have in common, the first of them writes for all.
+pub(crate) fn leave_to_first(sections: &mut [Section], worker: usize) {
+    let common = sections.iter_mut().filter(|s| worker > 0 && s.owner == Owner::Everyone);
+    common.for_each(|section| section.rows.clear());
+}
+
 /// What worker `worker.0` of `worker.1` is given of the sections that all workers of an earlier run have written, in the
 /// order of those workers.
 ///
@@ -84,15 +90,16 @@ pub(crate) fn foreign_state(column: usize) -> Error {
 /// When rows cannot be copied.
 pub(crate) fn share_of(written: &[Vec<Section>], worker: (usize, usize)) -> Result<Vec<Section>> {
     let mut share: Vec<Section> = vec![];
-    for sections in written {
+    // What all have in common comes from one of them: another may have written it whole where this one wrote changes.
+    let teller = written.iter().position(|sections| sections.iter().any(|s| s.owner == Owner::Everyone));
+    for (writer, sections) in written.iter().enumerate() {
         for section in sections {
-            let known = share.iter().position(|s| s.name == section.name);
             let rows = match &section.owner {
-                Owner::Everyone if known.is_some_and(|i| share.get(i).is_some_and(|s| !s.rows.is_empty())) => vec![],
+                Owner::Everyone if teller != Some(writer) => vec![],
                 Owner::Everyone => section.rows.clone(),
                 Owner::Key(columns) => owned(&section.rows, columns, worker)?,
             };
-            match known.and_then(|i| share.get_mut(i)) {
+            match share.iter_mut().find(|s| s.name == section.name) {
                 Some(mine) => mine.rows.extend(rows),
                 None => share.push(Section { rows, ..section.clone() }),
             }
@@ -123,4 +130,25 @@ fn owned(rows: &[RecordBatch], columns: &[usize], worker: (usize, usize)) -> Res
         }
     }
     Ok(mine)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(name: &str, numbers: &[i64]) -> Section {
+        let rows = numbers.iter().map(|n| table(vec![column_of([*n])]).unwrap()).collect();
+        Section::new(name, Owner::Everyone, rows)
+    }
+
+    #[test]
+    fn what_all_have_in_common_is_taken_from_one_worker() {
+        // The first has just written its state whole, the second what has changed since.
+        let written = [vec![section("rows", &[1, 2])], vec![section("rows", &[1]), section("changes", &[2])]];
+        for worker in 0..3 {
+            let share = share_of(&written, (worker, 3)).unwrap();
+            let rows = |name: &str| share.iter().find(|s| s.name == name).map_or(0, |s| s.rows.len());
+            assert_eq!((rows("rows"), rows("changes")), (2, 0));
+        }
+    }
 }
