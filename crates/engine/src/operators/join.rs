@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, UInt32Array, new_null_array};
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array, new_null_array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -15,7 +15,6 @@ use sloth_types::Result;
 
 use super::Operator;
 use super::delta::Consolidator;
-use super::stages::evaluate;
 use super::window::fit_rows;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
@@ -26,19 +25,22 @@ use crate::state::keys::ABSENT;
 use crate::state::snapshot::Section;
 
 mod lifetime;
+mod residual;
 mod snapshot;
 
+use residual::{Moved, Residual};
 pub(crate) use snapshot::{SIDES, owners};
 
 /// Pairs that are made at once.
 const PAIRS_MAX: usize = 16 * 1024;
+/// Batches with fewer rows on average are put together first.
+const BATCH_ROWS_MIN: usize = 1024;
 
 /// Joins the rows whose keys this worker owns.
 pub(crate) struct JoinOperator {
     join: Join,
     sides: [Side; 2],
-    /// Left and right columns side by side, for the residual.
-    paired: SchemaRef,
+    residual: Option<Residual>,
     schema: SchemaRef,
     /// No row of the output is ever taken back.
     appends: bool,
@@ -111,6 +113,7 @@ impl JoinOperator {
     ) -> Result<Self> {
         let alone = Alone::of(join.kind);
         let paired = paired_schema(&inputs);
+        let residual = join.residual.as_ref().map(|expr| Residual::new(expr, &paired)).transpose()?;
         let [left, right] = inputs;
         // Rows of a side that never come out are not kept, when their keys tell all.
         let by_weight = join.residual.is_none() && !join.kind.pairs();
@@ -138,7 +141,7 @@ impl JoinOperator {
         let appends = grows && retracts == [false, false];
         let netted = Consolidator::new(&schema)?;
         let gauge = StateGauge::new(context);
-        Ok(JoinOperator { join: join.clone(), sides, paired, schema, appends, netted, now_ms: 0, gauge })
+        Ok(JoinOperator { join: join.clone(), sides, residual, schema, appends, netted, now_ms: 0, gauge })
     }
 
     fn measure(&mut self) {
@@ -260,34 +263,36 @@ impl JoinOperator {
         if pairs.rows.is_empty() {
             return Ok(());
         }
-        let Pairs { rows, slots, weights } = std::mem::take(pairs);
-        let rows = UInt32Array::from(rows);
-        let mine: Vec<ArrayRef> =
-            delta.rows.columns().iter().map(|c| take(c, &rows, None)).collect::<Result<_, _>>()?;
+        let Pairs { rows, mut slots, mut weights } = std::mem::take(pairs);
+        let mut rows = UInt32Array::from(rows);
         let other = &self.sides[1 - which].arrangement;
-        let theirs: Vec<ArrayRef> = (0..self.sides[1 - which].schema.fields().len())
-            .map(|column| other.gather(column, &slots))
-            .collect::<Result<_>>()?;
-        let columns = if which == 0 { [mine, theirs].concat() } else { [theirs, mine].concat() };
-        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        let mut batch = RecordBatch::try_new_with_options(Arc::clone(&self.paired), columns, &options)?;
-        let mut diffs = Int64Array::from(weights);
-        if let Some(residual) = &self.join.residual {
-            let mask = evaluate(residual, &batch)?;
-            let mask = &certain(mask.as_boolean());
+        let left = self.sides[0].schema.fields().len();
+        let column = |column: usize, rows: &UInt32Array, slots: &[u32]| -> Result<ArrayRef> {
+            let (side, at) = if column < left { (0, column) } else { (1, column - left) };
+            if side == which { Ok(take(delta.rows.column(at), rows, None)?) } else { other.gather(at, slots) }
+        };
+        if let Some(residual) = &self.residual {
+            let mask = residual.mask(rows.len(), |at| column(at, &rows, &slots))?;
+            let turns = self.sides[1 - which].alone != Alone::Never;
             for row in mask.values().set_indices() {
                 let (mine, slot) = (rows.value(row), slots[row]);
                 partners[mine as usize] += other.weight(slot);
-                moved.add(slot, delta.diffs.as_ref().map_or(1, |d| d.value(mine as usize)));
+                if turns {
+                    moved.add(slot, delta.diffs.as_ref().map_or(1, |d| d.value(mine as usize)));
+                }
             }
-            if mask.true_count() < batch.num_rows() {
-                batch = filter_record_batch(&batch, mask)?;
-                diffs = super::stages::weights(&arrow::compute::filter(&diffs, mask)?);
+            if self.join.kind.pairs() && mask.true_count() < rows.len() {
+                let kept = || mask.values().set_indices();
+                slots = kept().map(|row| slots[row]).collect();
+                weights = kept().map(|row| weights[row]).collect();
+                rows = kept().map(|row| rows.value(row)).collect();
             }
         }
-        if self.join.kind.pairs() && batch.num_rows() > 0 {
-            let rows = fit_rows(&self.schema, batch.columns().to_vec(), batch.num_rows())?;
-            out.push(Batch::changes(rows, (!inserts_only).then_some(diffs)));
+        if self.join.kind.pairs() && !rows.is_empty() {
+            let width = left + self.sides[1].schema.fields().len();
+            let columns = (0..width).map(|at| column(at, &rows, &slots)).collect::<Result<_>>()?;
+            let pairs = fit_rows(&self.schema, columns, rows.len())?;
+            out.push(Batch::changes(pairs, (!inserts_only).then(|| Int64Array::from(weights))));
         }
         Ok(())
     }
@@ -422,20 +427,6 @@ pub(super) fn certain(mask: &BooleanArray) -> BooleanArray {
     }
 }
 
-/// How the numbers of partners of stored rows have moved, by slot.
-#[derive(Default)]
-struct Moved(hashbrown::HashMap<u32, i64>);
-
-impl Moved {
-    fn add(&mut self, slot: u32, delta: i64) {
-        *self.0.entry(slot).or_default() += delta;
-    }
-
-    fn changes(&self) -> impl Iterator<Item = (u32, i64)> + '_ {
-        self.0.iter().map(|(slot, delta)| (*slot, *delta))
-    }
-}
-
 /// The changes for which the mask is true.
 fn pick(delta: &Batch, mask: &BooleanArray) -> Result<Batch> {
     let rows = filter_record_batch(&delta.rows, mask)?;
@@ -457,24 +448,29 @@ impl Operator for JoinOperator {
     fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
         self.now_ms = epoch.now_ms;
         let forgotten = self.sides.iter_mut().map(|side| side.forget(epoch.now_ms)).sum::<usize>();
-        let mut deltas = [None, None];
+        let mut deltas = [vec![], vec![]];
         for (side, delta) in self.sides.iter_mut().zip(&mut deltas) {
             let waiting = std::mem::take(&mut side.waiting);
-            *delta = side.consolidator.run(&waiting)?;
+            let rows: usize = waiting.iter().map(|b| b.rows.num_rows()).sum();
+            // Rows that only come are taken in as they are, unless they came in crumbs.
+            *delta = match waiting.iter().all(|b| b.diffs.is_none()) && rows >= waiting.len() * BATCH_ROWS_MIN {
+                true => waiting,
+                false => side.consolidator.run(&waiting)?.into_iter().collect(),
+            };
         }
         for (which, delta) in deltas.iter().enumerate() {
-            if let Some(delta) = delta {
+            for delta in delta {
                 self.take_in(which, delta, out)?;
             }
         }
-        if forgotten > 0 || deltas.iter().any(Option::is_some) {
+        if forgotten > 0 || deltas.iter().any(|delta| !delta.is_empty()) {
             self.measure();
         }
         if self.appends {
             for batch in out {
                 batch.diffs = None;
             }
-        } else if deltas.iter().all(Option::is_some) {
+        } else if deltas.iter().all(|delta| !delta.is_empty()) {
             // What one side's change has made the other's may have taken back.
             *out = self.netted.run(&std::mem::take(out))?.into_iter().collect();
         }

@@ -134,7 +134,7 @@ impl OrderedRows {
         let keys = self.encoder.encode(&of(&self.layout.partition))?;
         let mut partitions = vec![];
         self.keys.intern(&keys, &RowSet::Range(0..rows.num_rows()), &mut partitions);
-        self.runs.resize_with(self.keys.slots(), || Run::Short(vec![]));
+        self.runs.resize_with(self.keys.slots(), Run::default);
         let prefix = match self.layout.order.is_empty() {
             true => None,
             false => Some(self.layout.prefix.convert_columns(&of(&self.layout.order))?),
@@ -285,57 +285,32 @@ impl OrderedRows {
     /// How many rows of a partition stand before these bytes.
     pub(crate) fn place_of(&self, partition: u32, bytes: &[u8]) -> usize {
         let Some(run) = self.runs.get(partition as usize) else { return 0 };
-        let (chunk, at) = match run.find(|slot| self.bytes.get(slot).cmp(bytes)) {
-            Ok((_, place)) | Err(place) => place,
-        };
-        match run {
-            Run::Short(_) => at,
-            Run::Long(chunks) => at + chunks.iter().take(chunk).map(Vec::len).sum::<usize>(),
+        match run.find(|slot| self.bytes.get(slot).cmp(bytes)) {
+            Ok((_, place)) | Err(place) => run.before_place(place),
         }
     }
 
     /// Takes the first rows of a partition away; they stay readable until they are freed.
     pub(crate) fn drop_first(&mut self, partition: u32, count: usize, gone: &mut Vec<u32>) {
-        let Some(run) = self.runs.get_mut(partition as usize) else { return };
-        let mut left = count;
-        match run {
-            Run::Short(slots) => gone.extend(slots.drain(..left.min(slots.len()))),
-            Run::Long(chunks) => {
-                for slots in chunks.iter_mut() {
-                    let here = left.min(slots.len());
-                    gone.extend(slots.drain(..here));
-                    left -= here;
-                }
-                chunks.retain(|c| !c.is_empty());
-            }
+        if let Some(run) = self.runs.get_mut(partition as usize) {
+            run.drop_first(count, gone);
         }
     }
 
     /// The partition's rows in order, as slots.
     pub(crate) fn rows_of(&self, partition: u32) -> impl Iterator<Item = u32> + '_ {
-        let (short, long): (&[u32], &[Vec<u32>]) = match self.runs.get(partition as usize) {
-            Some(Run::Short(slots)) => (slots, &[]),
-            Some(Run::Long(chunks)) => (&[], chunks),
-            None => (&[], &[]),
-        };
+        let (short, long) = self.runs.get(partition as usize).map_or((&[][..], &[][..]), Run::slices);
         short.iter().chain(long.iter().flatten()).copied()
     }
 
     /// Number of different rows of a partition.
     pub(crate) fn len_of(&self, partition: u32) -> usize {
-        match self.runs.get(partition as usize) {
-            Some(Run::Short(slots)) => slots.len(),
-            Some(Run::Long(chunks)) => chunks.iter().map(Vec::len).sum(),
-            None => 0,
-        }
+        self.runs.get(partition as usize).map_or(0, Run::len)
     }
 
     /// The last row of a partition.
     pub(crate) fn last_of(&self, partition: u32) -> Option<u32> {
-        match self.runs.get(partition as usize)? {
-            Run::Short(slots) => slots.last().copied(),
-            Run::Long(chunks) => chunks.last()?.last().copied(),
-        }
+        self.runs.get(partition as usize)?.last()
     }
 
     /// Keeps the first `kept` rows of a partition; the others go to `gone` and stay readable until they are freed.
@@ -365,7 +340,7 @@ impl OrderedRows {
     pub(crate) fn forget(&mut self, partition: u32) {
         if self.len_of(partition) == 0 && !self.layout.partition.is_empty() {
             if let Some(run) = self.runs.get_mut(partition as usize) {
-                *run = Run::Short(vec![]);
+                *run = Run::default();
             }
             self.keys.remove(partition);
         }

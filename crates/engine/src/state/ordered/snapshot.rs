@@ -105,7 +105,7 @@ impl OrderedRows {
         let mut partitions = vec![];
         self.keys.intern(&encoded, &RowSet::Range(0..rows), &mut partitions);
         partitions.resize(rows, 0);
-        self.runs.resize_with(self.keys.slots(), || super::Run::Short(vec![]));
+        self.runs.resize_with(self.keys.slots(), super::Run::default);
         Ok(partitions)
     }
 }
