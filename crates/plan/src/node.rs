@@ -123,6 +123,9 @@ pub struct SourceNode {
     pub bad_records: BadRecordPolicy,
     /// Overrides [`JobSettings::idle_timeout`].
     pub idle_timeout: Option<Duration>,
+    /// 0 for the source that has been read since the job began. Where statements came later, their sources have a number
+    /// of their own, because they stand elsewhere.
+    pub instance: u32,
 }
 
 /// How a source's watermark follows from its rows.
@@ -381,6 +384,8 @@ pub struct SinkNode {
     pub by_content: bool,
     /// What the outside sees of its rows when the job is killed; known once the plan is settled.
     pub guarantee: Option<Guarantee>,
+    /// Which of the job's writers of this table it is; `None`: by its order among them.
+    pub place: Option<usize>,
 }
 
 impl JobPlan {

@@ -13,6 +13,9 @@ pub trait Fixpoint: fmt::Debug + Send + Sync {
     /// # Errors
     /// When the recursion does not end, or a value cannot be computed.
     fn compute(&self, tables: &[RecordBatch]) -> Result<RecordBatch>;
+
+    /// What is computed: the same text for the same recursion.
+    fn text(&self) -> String;
 }
 
 /// A recursive query.

@@ -10,34 +10,35 @@ use crate::state::snapshot::{Section, number, take_number};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     every: Every,
-    /// Number of the period in which the last epoch was; `None` before the first.
-    period: Option<i64>,
+    /// The latest clock of an epoch; `None` before the first. Not the number of its period: the pace may be another one
+    /// after a restart.
+    last: Option<i64>,
 }
 
 impl Pace {
     /// Nothing said yet.
     pub(crate) fn new(every: Every) -> Self {
-        Pace { every, period: None }
+        Pace { every, last: None }
     }
 
     /// True when it is time to speak at the end of this epoch. Asked once in every epoch.
     pub(crate) fn due(&mut self, epoch: &EpochInfo) -> bool {
         let Every::Millis(ms) = self.every else { return true };
-        let period = epoch.now_ms.div_euclid(ms.max(1));
-        let due = self.period.is_some_and(|last| period > last);
+        let period = |clock: i64| clock.div_euclid(ms.max(1));
+        let due = self.last.is_some_and(|last| period(epoch.now_ms) > period(last));
         // A clock that is set back does not bring a period back.
-        self.period = Some(self.period.map_or(period, |last| last.max(period)));
+        self.last = Some(self.last.map_or(epoch.now_ms, |last| last.max(epoch.now_ms)));
         due
     }
 
     /// What a checkpoint keeps: the same on every worker.
     pub(crate) fn save(&self, name: &str) -> Result<Section> {
-        number(name, self.period.unwrap_or(i64::MIN))
+        number(name, self.last.unwrap_or(i64::MIN))
     }
 
     /// Takes up what [`Pace::save`] gave.
     pub(crate) fn restore(&mut self, state: &mut [Section], name: &str) -> Result<()> {
-        self.period = take_number(state, name)?.filter(|period| *period != i64::MIN);
+        self.last = take_number(state, name)?.filter(|last| *last != i64::MIN);
         Ok(())
     }
 }
@@ -63,6 +64,11 @@ mod tests {
         let (mut a, mut b) = (Pace::new(Every::Millis(1000)), Pace::new(Every::Millis(10)));
         a.restore(&mut state, "a").unwrap();
         b.restore(&mut state, "b").unwrap();
-        assert_eq!((a.period, b.period), (Some(7), None));
+        assert_eq!((a.last, b.last), (Some(7300), None));
+        // Another pace goes on from the same instant.
+        let mut slower = Pace::new(Every::Millis(5000));
+        slower.restore(&mut [before.save("a").unwrap()], "a").unwrap();
+        let mut due = |now_ms| slower.due(&EpochInfo { now_ms, ..EpochInfo::alone(0) });
+        assert_eq!((due(9999), due(10_000)), (false, true));
     }
 }

@@ -137,6 +137,7 @@ impl Lowering<'_> {
                 mode: relation.mode.clone(),
                 by_content: relation.exchanged,
                 guarantee: None,
+                place: None,
             }),
             inputs: vec![relation.node],
             schema,

@@ -180,6 +180,11 @@ impl Terms {
 }
 
 impl Fixpoint for Terms {
+    fn text(&self) -> String {
+        let union = if self.distinct { "UNION" } else { "UNION ALL" };
+        format!("{} {union} {}", self.first.display_indent(), self.next.display_indent())
+    }
+
     fn compute(&self, tables: &[RecordBatch]) -> Result<RecordBatch> {
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let runtime = runtime.map_err(|e| Error::unavailable(format!("a recursion cannot be computed: {e}")))?;

@@ -183,6 +183,7 @@ fn add_side_sink(lowering: &mut Lowering<'_>, name: &str, nodes: Vec<NodeId>) ->
         mode: mode.clone(),
         by_content: false,
         guarantee: None,
+        place: None,
     });
     lowering.plan.add(Node { kind, inputs: vec![input], schema, mode, key: None, sources });
     Ok(())

@@ -141,6 +141,7 @@ impl Lowering<'_> {
             watermark,
             bad_records: bad_records(table)?,
             idle_timeout: options.duration("scan.watermark.idle-timeout")?,
+            instance: 0,
         };
         let id = self.plan.nodes.len();
         let key = key_of(table, changes, &schema);
@@ -261,6 +262,7 @@ impl Lowering<'_> {
             watermark: None,
             bad_records: BadRecordPolicy::Fail,
             idle_timeout: None,
+            instance: 0,
         };
         let kind = NodeKind::Source(Box::new(node));
         self.plan.add(Node {

@@ -74,6 +74,7 @@ impl Bench {
             watermark: None,
             bad_records: BadRecordPolicy::Fail,
             idle_timeout: None,
+            instance: 0,
         };
         let lookup = LookupJoin { join, table: source, stages: vec![], keys: vec!["k".to_owned()] };
         let inputs = [schema(&["id", "k"]), schema(&["v"])];

@@ -47,6 +47,10 @@ fn reachable(edges: &BTreeSet<(i64, i64)>) -> BTreeSet<(i64, i64)> {
 struct Reachability;
 
 impl Fixpoint for Reachability {
+    fn text(&self) -> String {
+        "reachability".to_owned()
+    }
+
     fn compute(&self, tables: &[RecordBatch]) -> Result<RecordBatch> {
         let edges = pairs(&tables[0]).into_iter().collect();
         Ok(batch(&reachable(&edges).into_iter().collect::<Vec<_>>()))

@@ -211,6 +211,7 @@ impl Lowering<'_> {
             watermark: None,
             bad_records: BadRecordPolicy::Fail,
             idle_timeout: None,
+            instance: 0,
         };
         Ok((node, stages, schema))
     }
