@@ -6,15 +6,15 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use sloth_engine::{Job, JobOptions, Replay};
+use sloth_engine::{Job, JobOptions};
+use sloth_plan::JobPlan;
 use sloth_plan::explain::explain as explain_plan;
-use sloth_plan::{JobPlan, RestartPolicy};
 use sloth_server::{ScreenHub, ScreenSpec, Server, ServerConfig, ServerHandle};
 use sloth_sql::{Effect, Query, Session, lower, render_error, substitute};
-use sloth_store::{Keeper, Objects};
-use sloth_types::{ConnectorRegistry, EpochListener, Error, JobStore};
+use sloth_types::{ConnectorRegistry, EpochListener, Error};
 
 use crate::args::{Explain, Run, Script};
+use crate::charge::Charge;
 use crate::signal::Interrupts;
 use crate::status;
 use crate::supervise::Supervisor;
@@ -149,25 +149,42 @@ pub(crate) fn run(args: &Run) -> Shown<()> {
         Some(path) => Screen::File(path),
         None => Screen::Automatic,
     };
-    let Some(mut running) = start(&text, args.http, &screen)? else { return Ok(()) };
-    if let Some(server) = &running.server {
-        eprintln!("screen and metrics: http://{}", server.addr);
-    }
+    let Some(prepared) = prepare(&text, false).map_err(|e| text.show(&e))? else { return Ok(()) };
     let interrupts = Interrupts::listen();
-    let mut supervisor = running.resumable.map(Supervisor::new);
+    supervise(&prepared, &text, args.http, &screen, &interrupts).map_err(|e| text.show(&e))
+}
+
+/// Runs a job to its end, and starts it again when an outside system has failed it.
+fn supervise(
+    prepared: &Prepared,
+    text: &Text,
+    http: Option<SocketAddr>,
+    screen: &Screen<'_>,
+    interrupts: &Interrupts,
+) -> sloth_types::Result<()> {
+    let settings = &prepared.plan.settings;
+    let mut charge = Charge::of(settings)?;
+    let mut supervisor = charge.is_some().then(|| Supervisor::new(settings.restart));
+    let mut http = http;
+    // The very first start is somebody's who looks on, and wants to know at once what is wrong with it.
+    let mut begun = charge.as_ref().map_or(Ok(false), Charge::has_begun)?;
     loop {
-        let http = running.server.as_ref().map(|server| server.addr);
-        let Err(error) = running.finish(&interrupts) else { return Ok(()) };
-        let Some(supervisor) = &mut supervisor else { return Err(text.show(&error)) };
-        let mut failed = error;
-        running = loop {
-            supervisor.wait(failed, &interrupts).map_err(|e| text.show(&e))?;
-            match try_start(&text, http, &screen) {
-                Ok(Some(running)) => break running,
-                Ok(None) => return Ok(()),
-                Err(error) => failed = error,
+        let result = match try_start(prepared, text, http, screen, charge.as_mut()) {
+            Err(error) if !begun => return Err(error),
+            Err(error) => Err(error),
+            Ok(running) => {
+                if let Some(server) = running.server.as_ref().filter(|server| http != Some(server.addr) || !begun) {
+                    eprintln!("screen and metrics: http://{}", server.addr);
+                    http = Some(server.addr);
+                }
+                begun = true;
+                running.finish(interrupts)
             }
         };
+        match (result, &mut supervisor) {
+            (Err(error), Some(supervisor)) => supervisor.wait(error, interrupts)?,
+            (result, _) => return result,
+        }
     }
 }
 
@@ -185,8 +202,6 @@ pub(crate) enum Screen<'a> {
 pub(crate) struct Running {
     job: Job,
     pub(crate) server: Option<ServerHandle>,
-    /// The job has a state directory: what to do when it fails.
-    resumable: Option<RestartPolicy>,
 }
 
 impl Running {
@@ -215,18 +230,24 @@ impl Running {
 
 /// Starts the job of a script; `None` when there is nothing to run.
 pub(crate) fn start(text: &Text, http: Option<SocketAddr>, screen: &Screen<'_>) -> Shown<Option<Running>> {
-    try_start(text, http, screen).map_err(|e| text.show(&e))
+    let started = || -> sloth_types::Result<Option<Running>> {
+        let Some(prepared) = prepare(text, false)? else { return Ok(None) };
+        try_start(&prepared, text, http, screen, Charge::of(&prepared.plan.settings)?.as_mut()).map(Some)
+    };
+    started().map_err(|e| text.show(&e))
 }
 
-fn try_start(text: &Text, http: Option<SocketAddr>, screen: &Screen<'_>) -> sloth_types::Result<Option<Running>> {
-    let Some(prepared) = prepare(text, false)? else { return Ok(None) };
+fn try_start(
+    prepared: &Prepared,
+    text: &Text,
+    http: Option<SocketAddr>,
+    screen: &Screen<'_>,
+    charge: Option<&mut Charge>,
+) -> sloth_types::Result<Running> {
     let hub = ScreenHub::new()?;
     let connectors = connectors(&hub);
     let listener: Arc<dyn EpochListener> = Arc::new(hub.clone());
-    let (store, replay) = match resume(&prepared.plan)? {
-        Some((keeper, replay)) => (Some(keeper as Arc<dyn JobStore>), Some(replay)),
-        None => (None, None),
-    };
+    let (store, replay) = charge.map(|charge| charge.take(&prepared.plan)).transpose()?.unzip();
     let options = JobOptions { listeners: vec![listener], store, replay, ..JobOptions::default() };
     let job = Job::start(prepared.plan.clone(), &connectors, options).map_err(|e| prepared.locate(&text.sql, e))?;
     let tables = hub.tables();
@@ -239,42 +260,14 @@ fn try_start(text: &Text, http: Option<SocketAddr>, screen: &Screen<'_>) -> slot
         };
         Server::start(ServerConfig { addr, screen: Some(spec), hub: hub.clone(), figures: job.figures() })
     };
-    let server = match wanted.map(serve).transpose() {
-        Ok(server) => server,
+    match wanted.map(serve).transpose() {
+        Ok(server) => Ok(Running { job, server }),
         Err(error) => {
             job.stopper().stop();
             let _ = job.wait();
-            return Err(error);
+            Err(error)
         }
-    };
-    let settings = &prepared.plan.settings;
-    let resumable = settings.state_dir.is_some().then_some(settings.restart);
-    Ok(Some(Running { job, server, resumable }))
-}
-
-/// Takes charge of the job in its state directory, if it has one, and says what is there.
-fn resume(plan: &JobPlan) -> sloth_types::Result<Option<(Arc<Keeper>, Replay)>> {
-    let Some(directory) = &plan.settings.state_dir else { return Ok(None) };
-    let directory = Path::new(directory.strip_prefix("file://").unwrap_or(directory));
-    let claim = sloth_store::claim(&Objects::directory(directory)?, &plan.fingerprint())?;
-    for error in &claim.damaged {
-        tracing::warn!("a checkpoint cannot be used; going on from the one before: {error}");
     }
-    let recovered = &claim.recovered;
-    let logged = recovered.log.len();
-    if let Some(checkpoint) = &recovered.checkpoint {
-        let rows: usize =
-            checkpoint.state.iter().flat_map(|s| &s.sections).flat_map(|s| &s.rows).map(|b| b.num_rows()).sum();
-        tracing::info!(
-            "resuming job {} at epoch {}: {rows} rows of state, {logged} epochs to make again",
-            claim.job,
-            checkpoint.cut.epoch
-        );
-    } else if logged > 0 {
-        tracing::info!("resuming job {}: {logged} epochs to make again", claim.job);
-    }
-    let (keeper, recovered) = Keeper::start(claim, plan.settings.checkpoints_retained)?;
-    Ok(Some((keeper, Replay { recovered, then_live: true })))
 }
 
 pub(crate) fn connectors(hub: &ScreenHub) -> ConnectorRegistry {

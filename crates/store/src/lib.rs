@@ -11,6 +11,7 @@
 //! writing the next segment of the log. From then on an older run that wakes up finds the name of its next segment taken:
 //! it can log no more epochs, hence commit no more. The formats are drawn in `docs/format.md`.
 
+mod directory;
 mod frame;
 mod inspect;
 mod keeper;
@@ -28,5 +29,5 @@ pub use inspect::{Inspection, inspect};
 pub use keeper::Keeper;
 pub use manifest::{Manifest, Split, StateFile};
 pub use objects::Objects;
-pub use recover::{Claim, claim};
+pub use recover::{Claim, claim, has_begun, is_superseded};
 pub use state::{decode as decode_state, encode as encode_state};

@@ -1,6 +1,5 @@
 //! An object store with the few calls that are needed here, waiting for each.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,13 +9,15 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use sloth_types::{Error, Result};
 
+use crate::directory::Directory;
+
 /// The objects of one job.
 #[derive(Clone)]
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
     runtime: Arc<tokio::runtime::Runtime>,
-    /// Where objects are files, their directory: writes are made durable there.
-    directory: Option<Arc<PathBuf>>,
+    /// Where objects are files, their directory: they are created there so that they survive a loss of power.
+    directory: Option<Arc<Directory>>,
 }
 
 impl Objects {
@@ -33,7 +34,7 @@ impl Objects {
         let store =
             LocalFileSystem::new_with_prefix(path).map_err(|e| failed(e.to_string()))?.with_automatic_cleanup(true);
         let path = path.canonicalize().map_err(|e| failed(e.to_string()))?;
-        Ok(Objects { directory: Some(Arc::new(path)), ..Objects::new(Arc::new(store))? })
+        Ok(Objects { directory: Some(Arc::new(Directory::new(path))), ..Objects::new(Arc::new(store))? })
     }
 
     /// The objects of any store.
@@ -48,9 +49,13 @@ impl Objects {
 
     /// Creates an object; false when there is one of this name already, or when somebody else has removed it at once.
     pub(crate) fn create(&self, path: &Path, object: Bytes) -> Result<bool> {
+        if let Some(directory) = &self.directory {
+            let created = directory.create(path.as_ref(), &object);
+            return created.map_err(|e| Error::unavailable(format!("'{path}' cannot be written: {e}")));
+        }
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.runtime.block_on(self.store.put_opts(path, PutPayload::from_bytes(object), options)) {
-            Ok(_) => self.sync(path),
+            Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(error) => Err(failed("written", path, &error)),
         }
@@ -88,21 +93,11 @@ impl Objects {
         }
     }
 
-    /// Makes a file and its name survive a loss of power: the object store leaves that to the operating system.
-    fn sync(&self, path: &Path) -> Result<bool> {
-        let Some(directory) = &self.directory else { return Ok(true) };
-        let file = directory.join(path.as_ref());
-        let sync = || -> std::io::Result<()> {
-            std::fs::File::open(&file)?.sync_all()?;
-            match file.parent() {
-                Some(parent) => std::fs::File::open(parent)?.sync_all(),
-                None => Ok(()),
-            }
-        };
-        match sync() {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::unavailable(format!("'{path}' cannot be made durable: {error}"))),
+    /// Removes what runs that were killed while they wrote have left half done. What another run is writing at this
+    /// moment may go with it: that run then finds that it is not in charge.
+    pub(crate) fn tidy(&self) {
+        if let Some(directory) = &self.directory {
+            directory.tidy();
         }
     }
 }

@@ -55,6 +55,7 @@ pub fn claim(objects: &Objects, plan: &str) -> Result<Claim> {
         };
         let next = last.map_or(0, |n| n + 1);
         if objects.create(&layout::segment(next), log::encode(next, generation, &[])?)? {
+            objects.tidy();
             let (recovered, damaged) = recover(objects)?;
             let (objects, job) = (objects.clone(), job.name);
             return Ok(Claim { objects, job, generation, segment: next + 1, recovered, damaged });
@@ -62,6 +63,29 @@ pub fn claim(objects: &Objects, plan: &str) -> Result<Claim> {
     }
     Err(Error::unavailable("the job could not be claimed: other runs claim it all the time")
         .hint("Only one process should run a job. Is a supervisor starting several?"))
+}
+
+/// True when some run has logged an epoch here, and the log still has it.
+///
+/// # Errors
+/// When the store does not answer or the newest part of the log is damaged.
+pub fn has_begun(objects: &Objects) -> Result<bool> {
+    for (path, _) in objects.list(layout::LOG)?.iter().rev() {
+        if !read_segment(objects, path)?.entries.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// True when a newer run than this one has claimed the job.
+///
+/// # Errors
+/// As [`has_begun`].
+pub fn is_superseded(objects: &Objects, generation: u64) -> Result<bool> {
+    let last = objects.list(layout::LOG)?.pop();
+    let newest = last.map(|(path, _)| read_segment(objects, &path)).transpose()?;
+    Ok(newest.is_some_and(|segment| segment.generation > generation))
 }
 
 /// The job's identity, made at the first start.

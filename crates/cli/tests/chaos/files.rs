@@ -7,7 +7,7 @@ use crate::{Place, assert_same, dice, finish, pause, rows_of, signal, start};
 const TABLES: [&str; 4] = ["windows", "groups", "joined", "top"];
 
 /// Four queries over the same rows; `${DIR}` is where their files go.
-const JOB: &str = "
+pub(crate) const JOB: &str = "
 SET 'execution.checkpointing.interval' = '200 ms';
 CREATE TABLE bids (
   auction BIGINT, price BIGINT, n BIGINT, at AS TO_TIMESTAMP_LTZ(n, 3), WATERMARK FOR at AS at - INTERVAL '1' SECOND
@@ -36,7 +36,7 @@ INSERT INTO top SELECT auction, price, place FROM (
 END;
 ";
 
-fn assert_equals_undisturbed(place: &Place) {
+pub(crate) fn assert_equals_undisturbed(place: &Place) {
     // The generator without its rate: what it makes is the same.
     let expected =
         place.script("expected", &JOB.replace("'rows-per-second' = '30000'", "'rows-per-second' = '100000000'"));

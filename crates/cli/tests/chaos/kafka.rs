@@ -1,9 +1,11 @@
 //! From Kafka to Kafka: transactions, an upsert table, and a broker in between.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use sloth_types::Clock;
 
+use crate::servers::OwnServer;
 use crate::{Place, assert_same, dice, finish, pause, rows_of, signal, start};
 
 /// Address of the broker; `None` (with a word to the reader) when the tests run without one.
@@ -31,6 +33,27 @@ impl Topics {
 
     fn fill(&self, sql: &str) -> String {
         sql.replace("${KAFKA}", &self.broker).replace("${STAMP}", &self.stamp)
+    }
+
+    /// Waits until readers of committed records see what an undisturbed run writes: for a minute.
+    fn assert_whole(&self, place: &Place) {
+        let expected = place.script("expected", EXPECTED);
+        finish(&expected, None);
+        let expected = |table: &str| rows_of(&place.0.join("expected").join(table));
+        let (picked, totals) = (expected("picked"), expected("totals"));
+        let mut found = (BTreeMap::new(), BTreeMap::new());
+        for round in 0..60 {
+            pause(1000);
+            let check = place.script(&format!("check-{round}"), &self.fill(CHECK));
+            finish(&check, None);
+            let read = |table: &str| rows_of(&place.0.join(format!("check-{round}")).join(table));
+            found = (read("picked"), read("totals"));
+            if found == (picked.clone(), totals.clone()) {
+                break;
+            }
+        }
+        assert_same("picked", &found.0, &picked);
+        assert_same("totals", &found.1, &totals);
     }
 }
 
@@ -103,10 +126,6 @@ fn readers_of_committed_records_see_every_row_once() {
     let Some(broker) = broker() else { return };
     let topics = Topics::new(broker, &["in", "out", "totals"]);
     let place = Place::new("kafka");
-    let expected = place.script("expected", EXPECTED);
-    finish(&expected, None);
-    let expected = |table: &str| rows_of(&place.0.join("expected").join(table));
-
     let mut feed = start(&place.script("feed", &topics.fill(FEED)), None, 1);
     let script = place.script("job", &topics.fill(JOB));
     let mut dice = dice("kafka", 10);
@@ -120,22 +139,42 @@ fn readers_of_committed_records_see_every_row_once() {
     signal(&old, "CONT");
     assert!(feed.wait().unwrap().success());
 
-    let (picked, totals) = (expected("picked"), expected("totals"));
-    let mut found = (BTreeMap::new(), BTreeMap::new());
-    for round in 0..60 {
-        pause(1000);
-        let check = place.script(&format!("check-{round}"), &topics.fill(CHECK));
-        finish(&check, None);
-        let read = |table: &str| rows_of(&place.0.join(format!("check-{round}")).join(table));
-        found = (read("picked"), read("totals"));
-        if found == (picked.clone(), totals.clone()) {
-            break;
-        }
-    }
+    topics.assert_whole(&place);
     let fenced = old.wait().unwrap();
     assert_eq!(fenced.code(), Some(1), "{}", std::fs::read_to_string(script.with_extension("log")).unwrap());
     signal(&job, "INT");
     assert!(job.wait().unwrap().success());
-    assert_same("picked", &found.0, &picked);
-    assert_same("totals", &found.1, &totals);
+}
+
+#[test]
+fn jobs_outlive_a_broker_that_crashes() {
+    let Some(server) = OwnServer::start("kafka", "SLOTH_KAFKA") else { return };
+    let topics = Topics::new(server.address.clone(), &["in", "out", "totals"]);
+    let place = Place::new("broker");
+    let mut dice = dice("broker", 2);
+    // Both by their own recovery: the one that feeds writes in transactions, too.
+    let feed_state = place.0.join("feed-state");
+    let feed_script = place.script("feed", &topics.fill(FEED));
+    let mut feed = start(&feed_script, Some(&feed_state), 1);
+    let script = place.script("job", &topics.fill(JOB));
+    let mut job = start(&script, Some(&place.state()), 2);
+    for round in 0..dice.kills {
+        pause(dice.between(1000, 3000));
+        server.kill();
+        pause(dice.between(0, 2000));
+        // Sometimes all end at once.
+        if round % 2 == 1 {
+            let _ = job.kill();
+            job.wait().unwrap();
+        }
+        server.start_again();
+        if round % 2 == 1 {
+            job = start(&script, Some(&place.state()), 2);
+        }
+    }
+    let said = |script: &Path| std::fs::read_to_string(script.with_extension("log")).unwrap();
+    assert!(feed.wait().unwrap().success(), "{}", said(&feed_script));
+    topics.assert_whole(&place);
+    signal(&job, "INT");
+    assert!(job.wait().unwrap().success(), "{}", said(&script));
 }

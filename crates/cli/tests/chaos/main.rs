@@ -1,15 +1,19 @@
 //! Chaos: the real binary is killed with SIGKILL at random instants, stopped until others have taken over, and given
-//! damaged files; what it has written must be what an undisturbed run writes: no row lost, none twice, none wrong.
+//! damaged files, full disks, and brokers and databases that crash; what it has written must be what an undisturbed run
+//! writes: no row lost, none twice, none wrong.
 //!
 //! `SEED` chooses the instants (printed; another one with every run), `KILLS` how often each job is killed, and
-//! `SLOTH_SOAK=1` kills fifty times more.
+//! `SLOTH_SOAK=1` kills fifty times more. `SLOTH_BINARY` is another binary than the one just built.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod disk;
 mod files;
 mod kafka;
+mod postgres;
+mod servers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -51,7 +55,8 @@ impl Drop for Place {
 
 /// `sloth run` of a script, with a state directory if given.
 pub(crate) fn start(script: &Path, state: Option<&Path>, parallelism: usize) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sloth"));
+    let binary = std::env::var_os("SLOTH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_sloth").into());
+    let mut command = Command::new(binary);
     command.arg("run").arg(script).args(["--parallelism", &parallelism.to_string()]);
     if let Some(state) = state {
         command.arg("--state").arg(state);
@@ -99,9 +104,13 @@ impl Dice {
     pub(crate) fn kill_again_and_again(&mut self, script: &Path, state: &Path) -> usize {
         let mut killed = 0;
         for round in 0..self.kills {
+            let moment = Moment::watch(script, state);
             let mut job = start(script, Some(state), round % 3 + 1);
-            // Sometimes in the middle of the restore, sometimes of a checkpoint, sometimes later.
-            pause(self.between(50, 1500));
+            match round % 2 {
+                // Sometimes in the middle of the restore, sometimes of a checkpoint, sometimes later.
+                0 => pause(self.between(50, 1500)),
+                _ => moment.wait(self, &mut job),
+            }
             match job.try_wait().unwrap() {
                 None => killed += 1,
                 Some(status) => {
@@ -113,6 +122,50 @@ impl Dice {
         }
         killed
     }
+}
+
+/// A moment at which files appear: a claim, a state file being uploaded, a manifest, a commit, a file that is shown.
+struct Moment {
+    directories: Vec<PathBuf>,
+    before: Vec<BTreeSet<PathBuf>>,
+}
+
+impl Moment {
+    /// The moments of a job that is about to be started.
+    fn watch(script: &Path, state: &Path) -> Moment {
+        let of_state = ["log", "state", "checkpoints"].map(|name| state.join(name));
+        let directories: Vec<PathBuf> = of_state.into_iter().chain([script.with_extension("")]).collect();
+        let before = directories.iter().map(|d| names_below(d)).collect();
+        Moment { directories, before }
+    }
+
+    /// Waits for one of the first new files in one of the directories, and up to 3 ms more.
+    fn wait(&self, dice: &mut Dice, job: &mut Child) {
+        let which = dice.between(0, self.directories.len() as u64) as usize;
+        let number = dice.between(1, 6) as usize;
+        for _ in 0..4000 {
+            let new = names_below(&self.directories[which]).difference(&self.before[which]).count();
+            if new >= number || job.try_wait().unwrap().is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        std::thread::sleep(Duration::from_micros(dice.between(0, 3000)));
+    }
+}
+
+/// The files in a directory and below, those that are being written too.
+fn names_below(directory: &Path) -> BTreeSet<PathBuf> {
+    let (mut names, mut open) = (BTreeSet::new(), vec![directory.to_owned()]);
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => open.push(entry.path()),
+                _ => _ = names.insert(entry.path()),
+            }
+        }
+    }
+    names
 }
 
 /// The rows that the visible files of a directory tell of: inserts less deletions, with their numbers.

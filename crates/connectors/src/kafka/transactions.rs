@@ -11,11 +11,15 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
+use sloth_types::clock::Mono;
 use sloth_types::{Epoch, Error, Result};
 
 use super::delivery::Deliveries;
-use super::error::{Context, explain};
+use super::error::{Context, explain, settles};
 use super::properties::Connection;
+
+/// Pause before a group is asked for again whose coordinator is not ready.
+const SETTLING: Duration = Duration::from_millis(50);
 
 /// The transactions of one writer.
 pub(super) struct Transactions {
@@ -49,7 +53,18 @@ impl Transactions {
             config.create().map_err(|e| Error::invalid(format!("cannot make a Kafka client: {e}")))?;
         let mut place = TopicPartitionList::new();
         place.add_partition(topic, 0);
-        let found = consumer.committed_offsets(place, connection.timeout).map_err(failed)?;
+        let begun = Mono::now();
+        let found = loop {
+            match consumer.committed_offsets(place.clone(), connection.timeout) {
+                // A broker that has just started does not know its groups yet.
+                Err(error)
+                    if error.rdkafka_error_code().is_some_and(settles) && begun.elapsed() < connection.timeout =>
+                {
+                    std::thread::sleep(SETTLING);
+                }
+                found => break found.map_err(failed)?,
+            }
+        };
         let committed = match found.find_partition(topic, 0).map(|p| p.offset()) {
             // The offset is the number of the next epoch, so that it is never less than 1.
             Some(Offset::Offset(next)) if next > 0 => Some(Epoch(next as u64 - 1)),
@@ -98,7 +113,7 @@ impl Transactions {
 
     /// Tries again what the client says may be tried again.
     fn patiently(&self, mut what: impl FnMut() -> std::result::Result<(), KafkaError>) -> Result<()> {
-        let begun = sloth_types::clock::Mono::now();
+        let begun = Mono::now();
         loop {
             match what() {
                 Ok(()) => return Ok(()),

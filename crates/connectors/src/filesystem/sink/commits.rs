@@ -5,8 +5,9 @@
 //! giving the names comes after, and is done again after a crash. A new run takes the next number for itself before it
 //! writes anything. So an older run that wakes up finds its next number taken, or finds higher ones, and gives no names.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -95,7 +96,7 @@ impl Commits {
             commits.last = found["epoch"].as_u64().map(Epoch);
             for pair in found["files"].as_array().into_iter().flatten() {
                 if let (Some(hidden), Some(visible)) = (pair[0].as_str(), pair[1].as_str()) {
-                    commits.show(&commits.root.join(hidden), &commits.root.join(visible))?;
+                    show(&commits.root.join(hidden), &commits.root.join(visible))?;
                 }
             }
             commits.number = number;
@@ -105,6 +106,12 @@ impl Commits {
     }
 
     fn commit(&mut self, epoch: Epoch, files: &[Finished]) -> Result<()> {
+        // Files that are promised must be found after a loss of power.
+        let directories: BTreeSet<&Path> = files.iter().filter_map(|(hidden, _)| hidden.parent()).collect();
+        for directory in directories {
+            let upwards = directory.ancestors().take_while(|above| above.starts_with(&self.root));
+            upwards.for_each(sync_directory);
+        }
         self.create(Some(epoch), files)?;
         // A run that was stopped for long may have created a number that is long gone: then a higher one is there.
         if self.numbers()?.last().copied() > Some(self.number) {
@@ -112,7 +119,7 @@ impl Commits {
             return Err(taken_over());
         }
         for (hidden, visible) in files {
-            self.show(hidden, visible)?;
+            show(hidden, visible)?;
         }
         self.last = Some(epoch);
         Ok(())
@@ -135,7 +142,7 @@ impl Commits {
         let _ = fs::remove_file(&staged);
         match linked {
             Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(taken_over()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(taken_over()),
             Err(error) => return Err(error.into()),
         }
         sync_directory(&self.root);
@@ -143,18 +150,6 @@ impl Commits {
             let _ = fs::remove_file(self.path(before));
         }
         Ok(())
-    }
-
-    /// Gives a file its visible name, unless it has it already.
-    fn show(&self, hidden: &Path, visible: &Path) -> Result<()> {
-        match fs::rename(hidden, visible) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && visible.exists() => Ok(()),
-            Err(error) => Err(Error::unavailable(format!("'{}' cannot be given its name: {error}", visible.display()))),
-            Ok(()) => {
-                visible.parent().into_iter().for_each(sync_directory);
-                Ok(())
-            }
-        }
     }
 
     fn path(&self, number: u64) -> PathBuf {
@@ -170,6 +165,18 @@ impl Commits {
         }
         numbers.sort_unstable();
         Ok(numbers)
+    }
+}
+
+/// Gives a file its visible name, unless it has had it before: then a reader may have taken the file away since.
+fn show(hidden: &Path, visible: &Path) -> Result<()> {
+    match fs::rename(hidden, visible) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::unavailable(format!("'{}' cannot be given its name: {error}", visible.display()))),
+        Ok(()) => {
+            visible.parent().into_iter().for_each(sync_directory);
+            Ok(())
+        }
     }
 }
 

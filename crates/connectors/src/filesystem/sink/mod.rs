@@ -11,6 +11,7 @@ mod partitions;
 mod tests;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -121,15 +122,26 @@ struct Files {
     next: u64,
 }
 
+/// A file just created, with its hidden and its visible name.
+struct NextFile {
+    file: fs::File,
+    hidden: PathBuf,
+    visible: PathBuf,
+}
+
 impl Files {
-    /// Hidden and visible name of the next file. A name that exists is not taken again.
-    fn next(&mut self, extension: &str) -> (PathBuf, PathBuf) {
+    /// Creates the next file. A name that exists is not taken again: two statements may write the same directory.
+    fn next(&mut self, extension: &str) -> Result<NextFile> {
         loop {
             let name = format!("part-{}-{}-{}.{extension}", self.start_ms, self.writer, self.next);
             self.next += 1;
-            let visible = self.directory.join(&name);
-            if !visible.exists() {
-                return (self.directory.join(format!(".{name}.inprogress")), visible);
+            let (hidden, visible) = (self.directory.join(format!(".{name}.inprogress")), self.directory.join(&name));
+            match fs::File::create_new(&hidden) {
+                // Looked at only now: whoever made it visible had the hidden name before.
+                Ok(_) if visible.exists() => fs::remove_file(&hidden)?,
+                Ok(file) => return Ok(NextFile { file, hidden, visible }),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::from(error).context(format_args!("file '{}'", hidden.display()))),
             }
         }
     }
@@ -201,9 +213,8 @@ impl SinkWriter for FileWriter {
             return Ok(());
         }
         if self.open.is_none() {
-            let (hidden, visible) = self.files.next(self.format.extension());
-            let part =
-                self.format.create(&hidden).map_err(|e| e.context(format_args!("file '{}'", hidden.display())))?;
+            let NextFile { file, hidden, visible } = self.files.next(self.format.extension())?;
+            let part = self.format.begin(file).map_err(|e| e.context(format_args!("file '{}'", hidden.display())))?;
             let now = Mono::now();
             self.open = Some(OpenFile { part, hidden, visible, since: now, written: now, checked: now });
         }

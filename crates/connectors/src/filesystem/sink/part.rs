@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
 
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
@@ -51,9 +50,8 @@ impl PartFormat {
     /// Begins a file.
     ///
     /// # Errors
-    /// When it cannot be created.
-    pub(super) fn create(&self, path: &Path) -> Result<Part> {
-        let file = File::create(path)?;
+    /// When it cannot be written.
+    pub(super) fn begin(&self, file: File) -> Result<Part> {
         match self {
             PartFormat::Lines { encoder, schema, .. } => {
                 let mut out = BufWriter::with_capacity(BUFFER_BYTES, file);

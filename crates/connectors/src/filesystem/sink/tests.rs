@@ -147,3 +147,45 @@ fn a_partitioned_table_has_a_directory_for_each_combination() {
         assert_eq!(std::fs::read_to_string(path.join(&names[1])).unwrap(), lines, "{directory}");
     }
 }
+
+#[test]
+fn writers_that_begin_at_the_same_time_do_not_take_each_others_names() {
+    let dir = TempDir::new("names");
+    let files = || super::Files { directory: dir.0.clone(), start_ms: 1, writer: 0, next: 0 };
+    let (mut one, mut other) = (files(), files());
+    let mut names = vec![];
+    for _ in 0..3 {
+        for files in [&mut one, &mut other] {
+            let next = files.next("csv").unwrap();
+            names.push(next.visible.clone());
+            // Some have become visible in between.
+            if names.len() % 2 == 0 {
+                std::fs::rename(next.hidden, next.visible).unwrap();
+            }
+        }
+    }
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 6);
+}
+
+#[test]
+fn files_that_a_reader_has_taken_away_do_not_hold_the_next_run_up() {
+    let dir = TempDir::new("taken");
+    let table = spec(&dir, "json", &[]);
+    let open = |generation| {
+        let durable = Some(sloth_types::sink::DurableSink { name: "job-t-0-0".into(), generation });
+        let open = OpenSink { durable, ..OpenSink::plain(table.schema.clone(), ChangelogMode::Append) };
+        Filesystem.sink(&table).unwrap().open(open).unwrap()
+    };
+    let mut writer = open(1);
+    writer.write(Epoch(0), &batch(&table, 0..10)).unwrap();
+    writer.end_epoch(Epoch(0)).unwrap();
+    writer.commit(Epoch(0), true).unwrap();
+    drop(writer);
+    let (visible, _) = files(&dir);
+    let taken: Vec<_> = visible.into_iter().filter(|p| p.extension().is_some_and(|e| e == "json")).collect();
+    assert_eq!(taken.len(), 1);
+    std::fs::remove_file(&taken[0]).unwrap();
+    assert_eq!(open(2).committed().unwrap(), Some(Epoch(0)));
+}

@@ -1,0 +1,93 @@
+//! Objects as files: created whole, and for good, or not at all.
+//!
+//! ```text
+//!  write  log/…14#1   ─▶  sync it  ─▶  link it as  log/…14  (refused where the name exists)  ─▶  remove …#1, sync the directory
+//! ```
+//!
+//! The order matters when the power fails: a name never stands for bytes that are not on the disk.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Result, Write};
+use std::path::{Path, PathBuf};
+
+/// The directory of a job's objects.
+#[derive(Debug)]
+pub(crate) struct Directory(PathBuf);
+
+impl Directory {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Directory(path)
+    }
+
+    /// Creates a file; false when there is one of this name already, or when somebody else has removed it at once.
+    pub(crate) fn create(&self, name: &str, bytes: &[u8]) -> Result<bool> {
+        let path = self.0.join(name);
+        let parent = path.parent().unwrap_or(&self.0);
+        make_directories(parent)?;
+        let (staged, mut file) = stage(&path)?;
+        let written = file.write_all(bytes).and_then(|()| file.sync_all());
+        let linked = written.and_then(|()| fs::hard_link(&staged, &path));
+        // What is left here has no meaning; the next run removes it.
+        let _ = fs::remove_file(&staged);
+        match linked {
+            Ok(()) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        match sync(parent) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            synced => synced.map(|()| path.exists()),
+        }
+    }
+
+    /// Removes what was staged and is not there under a name of its own.
+    pub(crate) fn tidy(&self) {
+        let mut open = vec![self.0.clone()];
+        while let Some(directory) = open.pop() {
+            for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    open.push(path);
+                } else if is_staged(&path) {
+                    let _ = fs::remove_file(&path);
+                }
+            }
+        }
+    }
+}
+
+/// A new file beside `path`; listings of the object store leave out names of this form.
+fn stage(path: &Path) -> Result<(PathBuf, File)> {
+    let mut number = u64::from(std::process::id());
+    loop {
+        let mut staged = path.as_os_str().to_owned();
+        staged.push(format!("#{number}"));
+        match File::create_new(&staged) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
+            file => return file.map(|file| (staged.into(), file)),
+        }
+    }
+}
+
+fn is_staged(path: &Path) -> bool {
+    let number = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.rsplit_once('#')).map(|(_, number)| number);
+    number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Makes a directory and those above it, each for good.
+fn make_directories(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent();
+    parent.map_or(Ok(()), make_directories)?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    parent.map_or(Ok(()), sync)
+}
+
+fn sync(directory: &Path) -> Result<()> {
+    File::open(directory)?.sync_all()
+}
