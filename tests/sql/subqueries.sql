@@ -112,13 +112,6 @@ SELECT id, (SELECT COUNT(*) FROM s WHERE s.g = t.g) AS n, (SELECT SUM(y) FROM s 
 SELECT id FROM t WHERE x > (SELECT AVG(y) FROM s WHERE s.g = t.g);
 --| +I[2]
 
-SELECT id, (SELECT y FROM s WHERE s.g = t.g) AS one FROM t;
---| error: correlated scalar subquery must be aggregated to return at most one row
---|  --> subqueries.sql:1:1
---|   |
---| 1 | SELECT id, (SELECT y FROM s WHERE s.g = t.g) AS one FROM t;
---|   | ^^^^^^
-
 EXPLAIN SELECT id FROM t WHERE x NOT IN (SELECT y FROM s);
 --| Sink result (print) #10
 --|     changelog: retract

@@ -52,5 +52,24 @@ const AS_OF: Function = Function {
     invoke: |_| plan_err!("FOR SYSTEM_TIME AS OF was moved away from its join; join the two tables in a subquery"),
 };
 
-pub(super) static FUNCTIONS: &[Function] =
-    &[marker!(&["$window_start"], bound), marker!(&["$window_end"], bound), marker!(&["$window_time"], time), AS_OF];
+/// Its first argument: the second is for the name of the call that it stands in.
+const NAMED: Function = Function {
+    names: &["$named"],
+    usage: "CAST(x AS type)",
+    about: "Tells calls apart by a cast; internal.",
+    volatility: Volatility::Immutable,
+    coerce: |types| (types.len() == 2).then(|| types.to_vec()),
+    returns: |types| types.first().cloned().unwrap_or(DataType::Null),
+    invoke: |args| match args.args.first() {
+        Some(value) => Ok(value.clone()),
+        None => plan_err!("a name needs a value"),
+    },
+};
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    NAMED,
+    marker!(&["$window_start"], bound),
+    marker!(&["$window_end"], bound),
+    marker!(&["$window_time"], time),
+    AS_OF,
+];

@@ -20,6 +20,7 @@ mod pattern;
 mod ranking;
 mod regex;
 mod semantics;
+mod single;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -81,6 +82,7 @@ pub(crate) fn register(context: &SessionContext) {
         context.register_udaf(AggregateUDF::from(aggregates::FlinkAggregate::new(kind)));
     }
     context.register_udaf(AggregateUDF::from(collect::Collect::new()));
+    context.register_udaf(AggregateUDF::from(single::Single::new()));
     for kind in [top_k::Kind::TopK, top_k::Kind::HeavyHitters] {
         context.register_udaf(AggregateUDF::from(top_k::Frequent::new(kind)));
     }
@@ -101,6 +103,7 @@ fn all_functions() -> impl Iterator<Item = &'static define::Function> {
         markers::FUNCTIONS,
         math::FUNCTIONS,
         regex::FUNCTIONS,
+        single::FUNCTIONS,
         text::FUNCTIONS,
         time_casts::FUNCTIONS,
     ]

@@ -40,8 +40,9 @@ fn rewrite_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         let mut changed = false;
         let mut conditions = vec![];
         for condition in split_conjunction_owned(filter.predicate.clone()) {
-            let new = if matches!(&condition, Expr::InSubquery(InSubquery { negated: false, .. })) {
-                // A semi join.
+            // A semi join. Where the subquery has conditions of its own on the row around it, EXISTS keeps both apart.
+            let plain = |within: &InSubquery| !within.negated && within.subquery.outer_ref_columns.is_empty();
+            let new = if matches!(&condition, Expr::InSubquery(within) if plain(within)) {
                 Transformed::no(condition)
             } else {
                 as_condition(condition, &schema)?
@@ -136,11 +137,18 @@ impl<'a> Quantified<'a> {
     }
 
     fn column(&self) -> Expr {
-        Expr::Column(Column::from(self.subquery.subquery.schema().qualified_field(0)))
+        match renamed(&self.subquery.subquery) {
+            Some(_) => Expr::Column(Column::new_unqualified(ASKED)),
+            None => Expr::Column(Column::from(self.subquery.subquery.schema().qualified_field(0))),
+        }
     }
 
     fn exists(&self, condition: Expr) -> Result<Expr> {
-        let plan = LogicalPlanBuilder::from(self.subquery.subquery.as_ref().clone()).filter(condition)?.build()?;
+        let inner = match renamed(&self.subquery.subquery) {
+            Some((expr, input)) => LogicalPlanBuilder::from(input.clone()).project(vec![expr.clone().alias(ASKED)])?,
+            None => LogicalPlanBuilder::from(self.subquery.subquery.as_ref().clone()),
+        };
+        let plan = inner.filter(condition)?.build()?;
         let outer_ref_columns = plan.all_out_ref_exprs();
         let spans = self.subquery.spans.clone();
         Ok(Expr::Exists(Exists {
@@ -190,6 +198,21 @@ impl<'a> Quantified<'a> {
             branches.push((Box::new(unknown), boolean(None)));
         }
         Ok(Expr::Case(Case { expr: None, when_then_expr: branches, else_expr: Some(boolean(Some(self.all))) }))
+    }
+}
+
+/// Name of a subquery's column that is computed: a cast would have the name of what is cast, which conditions of the
+/// subquery may need beside it.
+const ASKED: &str = "$asked";
+
+/// The computed column of a subquery, and what it is computed from.
+fn renamed(plan: &LogicalPlan) -> Option<(&Expr, &LogicalPlan)> {
+    match plan {
+        LogicalPlan::Projection(projection) => match projection.expr.as_slice() {
+            [expr] if !matches!(expr, Expr::Column(_)) => Some((expr, projection.input.as_ref())),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! From the AST to DataFusion's logical plans: names, types, window table functions.
 
+mod dependent;
 mod distinct_on;
 mod local_windows;
 mod match_recognize;
@@ -12,6 +13,7 @@ mod unnest;
 mod versioned;
 mod window;
 
+pub(crate) use dependent::{Functions, with_dependent_joins};
 pub(crate) use distinct_on::with_rankings;
 pub(crate) use local_windows::localize;
 pub use match_recognize::{MatchNode, Taken, Value};

@@ -1,5 +1,6 @@
 //! Flink's syntax and names become what DataFusion's planner understands, before any name is resolved.
 
+pub(crate) mod casts;
 mod expr;
 pub(crate) mod group_window;
 pub(crate) mod interval;
@@ -8,13 +9,14 @@ mod json_build;
 mod like;
 pub(crate) mod temporal;
 pub(crate) mod tokens;
+mod using;
 pub(crate) mod within;
 
 use std::ops::{ControlFlow, Range};
 
 use datafusion::sql::sqlparser::ast::{
-    self, Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem, TableFactor,
-    TableWithJoins, VisitMut, VisitorMut,
+    self, Expr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName, Query, Select, SelectItem,
+    TableFactor, TableWithJoins, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 use sloth_types::{Error, Result};
@@ -74,7 +76,15 @@ impl VisitorMut for Rewriter<'_> {
     type Break = Error;
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
-        flow(temporal::rewrite(select).and_then(|()| group_window::rewrite_group_by(select)))
+        flow(
+            temporal::rewrite(select)
+                .and_then(|()| group_window::rewrite_group_by(select))
+                .and_then(|()| using::rewrite(select)),
+        )
+    }
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        flow(fetch_as_limit(query).and_then(|()| using::rewrite_order(query)))
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
@@ -112,6 +122,22 @@ impl VisitorMut for Rewriter<'_> {
             None => e,
         }))
     }
+}
+
+/// `FETCH FIRST n ROWS ONLY` is `LIMIT n`.
+fn fetch_as_limit(query: &mut Query) -> Result<()> {
+    let Some(fetch) = query.fetch.take() else { return Ok(()) };
+    if fetch.with_ties || fetch.percent {
+        return Err(Error::unsupported("FETCH with TIES or PERCENT")
+            .hint("Write RANK() OVER (ORDER BY …) AS r in a subquery, and WHERE r <= n around it: ties are kept."));
+    }
+    let rows = fetch.quantity.unwrap_or_else(|| Expr::Value(ast::Value::Number("1".to_owned(), false).into()));
+    match &mut query.limit_clause {
+        Some(LimitClause::LimitOffset { limit: limit @ None, .. }) => *limit = Some(rows),
+        Some(_) => return Err(Error::invalid("LIMIT and FETCH").hint("Write one of them.")),
+        none => *none = Some(LimitClause::LimitOffset { limit: Some(rows), offset: None, limit_by: vec![] }),
+    }
+    Ok(())
 }
 
 /// Gives the columns of a SELECT the names that Flink gives: a field's own name, or `EXPR$n`.

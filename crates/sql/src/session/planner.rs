@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{DFSchema, DataFusionError};
+use datafusion::common::{DFSchema, DataFusionError, SchemaError};
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::simplify::SimplifyContext;
@@ -18,20 +18,37 @@ use crate::error::explain;
 use crate::functions::zone::session_zone;
 use crate::functions::{DecimalDivision, FlinkSemantics};
 use crate::parse::Statement;
-use crate::plan::{Names, check_group_windows, localize, with_rankings, with_set_operations};
+use crate::plan::{
+    Functions, Names, check_group_windows, localize, with_dependent_joins, with_rankings, with_set_operations,
+};
+use crate::rewrite::casts::name_casts;
 
 impl Session {
     /// Plans a query; the plan is neither analysed nor optimised.
     pub(super) fn plan_query(&self, statement: &Statement, query: &ast::Query) -> Result<LogicalPlan> {
+        let plan = self.plan_once(query).or_else(|error| {
+            // Calls that differ in a cast only have one name: a second try tells them apart.
+            let mut named = query.clone();
+            match is_duplicate(&error) && name_casts(&mut named) {
+                true => self.plan_once(&named).map_err(|_| error),
+                false => Err(error),
+            }
+        });
+        plan.map_err(|e| self.explain(statement, statement.span.clone(), e))
+    }
+
+    fn plan_once(&self, query: &ast::Query) -> datafusion::common::Result<LogicalPlan> {
         let state = self.context.state();
         let names = Names { catalog: &self.catalog, state: &state };
         let planner = SqlToRel::new_with_options(&names, options(&state));
-        planner
-            .sql_statement_to_plan(ast::Statement::Query(Box::new(query.clone())))
-            .and_then(with_set_operations)
-            .and_then(|plan| with_rankings(plan, &state.udwf("row_number")?))
-            .and_then(|plan| check_group_windows(&plan).map(|()| plan))
-            .map_err(|e| self.explain(statement, statement.span.clone(), e))
+        let plan = planner.sql_statement_to_plan(ast::Statement::Query(Box::new(query.clone())))?;
+        let plan = with_set_operations(plan)?;
+        let row_number = state.udwf("row_number")?;
+        let plan = with_rankings(plan, &row_number)?;
+        let functions = Functions { row_number, single: state.udaf("$single")?, one: state.udf("$one")? };
+        let plan = with_dependent_joins(plan, &functions)?;
+        check_group_windows(&plan)?;
+        Ok(plan)
     }
 
     /// Plans a query and makes its windows those of the session's time zone; views are planned without, as they become
@@ -85,6 +102,18 @@ impl Session {
 
     pub(super) fn explain(&self, statement: &Statement, span: Range<usize>, error: DataFusionError) -> Error {
         explain(&statement.source, &span, error)
+    }
+}
+
+/// Two columns have one name.
+fn is_duplicate(error: &DataFusionError) -> bool {
+    match error {
+        DataFusionError::SchemaError(error, _) => matches!(
+            error.as_ref(),
+            SchemaError::DuplicateQualifiedField { .. } | SchemaError::DuplicateUnqualifiedField { .. }
+        ),
+        DataFusionError::Context(_, error) | DataFusionError::Diagnostic(_, error) => is_duplicate(error),
+        other => other.to_string().contains("unique expression names"),
     }
 }
 
