@@ -9,6 +9,7 @@
 
 mod disk;
 mod files;
+mod ingest;
 mod kafka;
 mod postgres;
 mod servers;

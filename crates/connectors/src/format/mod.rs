@@ -1,5 +1,6 @@
 //! Formats: bytes to rows and rows to bytes.
 
+mod adapt;
 pub(crate) mod cells;
 mod change;
 mod csv;
@@ -10,6 +11,7 @@ mod shred;
 mod speed;
 mod value;
 
+pub(crate) use adapt::adapt_batch;
 pub(crate) use json::write_text as write_json_text;
 
 use std::sync::Arc;

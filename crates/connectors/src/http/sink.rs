@@ -3,13 +3,11 @@
 //! Every request carries an `Idempotency-Key` made of table, epoch and number: the same rows sent again, by a retry or by
 //! a replay after a crash, carry the same key, so that a receiver can drop what it already has.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use sloth_types::{
-    ChangeBatch, ChangelogMode, Connector, Epoch, Error, Guarantee, OpenSink, Options, Result, Sink, SinkWriter,
-    TableSpec,
+    ChangeBatch, ChangelogMode, Epoch, Error, Guarantee, OpenSink, Options, Result, Sink, SinkWriter, TableSpec,
 };
 
 use crate::format::{self, Encoder};
@@ -28,22 +26,8 @@ const KNOWN: [&str; 9] = [
 /// Waiting between retries doubles up to this.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
-/// The connector.
-#[derive(Debug)]
-pub struct Http;
-
-impl Connector for Http {
-    fn name(&self) -> &'static str {
-        "http"
-    }
-
-    fn sink(&self, table: &TableSpec) -> Result<Arc<dyn Sink>> {
-        Ok(Arc::new(HttpSink::new(table)?))
-    }
-}
-
 #[derive(Clone, Debug)]
-struct HttpSink {
+pub(super) struct HttpSink {
     table: TableSpec,
     url: String,
     format: String,
@@ -57,7 +41,8 @@ struct HttpSink {
 }
 
 impl HttpSink {
-    fn new(table: &TableSpec) -> Result<Self> {
+    /// Checks the options.
+    pub(super) fn new(table: &TableSpec) -> Result<Self> {
         let options: &Options = &table.options;
         options.check_known(
             "http",
