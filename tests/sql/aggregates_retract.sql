@@ -79,20 +79,11 @@ SELECT APPROX_DISTINCT(x) FROM facts;
 --|   |
 --|   = help: Write COUNT(DISTINCT x), which is exact.
 
+-- Approximate percentiles can: whole numbers up to 512 are exact.
 SELECT k, APPROX_MEDIAN(x) FROM facts GROUP BY k;
---| error: APPROX_MEDIAN over rows that change: a sketch cannot take back what it has seen
---|  --> aggregates_retract.sql:1:11
---|   |
---| 1 | SELECT k, APPROX_MEDIAN(x) FROM facts GROUP BY k;
---|   |           ^^^^^^^^^^^^^
---|   |
---|   = help: Write MEDIAN(x), which is exact.
+--| +I[a, 3.0]
+--| +I[b, 4.0]
 
 SELECT k, APPROX_PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x) FROM facts GROUP BY k;
---| error: APPROX_PERCENTILE_CONT over rows that change: a sketch cannot take back what it has seen
---|  --> aggregates_retract.sql:1:11
---|   |
---| 1 | SELECT k, APPROX_PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x) FROM facts GROUP BY k;
---|   |           ^^^^^^^^^^^^^^^^^^^^^^
---|   |
---|   = help: Write PERCENTILE_CONT(p) WITHIN GROUP (ORDER BY x), which is exact.
+--| +I[a, 3.0]
+--| +I[b, 4.0]

@@ -63,23 +63,16 @@ impl AggregateCall {
                 | "any_value"
                 | "var"
                 | "var_pop"
-        ) || [
-            "stddev",
-            "covar_",
-            "corr",
-            "regr_",
-            "approx_percentile_cont",
-            "approx_median",
-            "approx_top_k",
-            "approx_heavy",
-        ]
-        .iter()
-        .any(|family| name.starts_with(family))
+        ) || ["stddev", "covar_", "corr", "regr_", "approx_percentile_cont_with_weight", "approx_top_k", "approx_heavy"]
+            .iter()
+            .any(|family| name.starts_with(family))
     }
 
     /// True when the rows have to be put in order by the accumulator: by `ORDER BY`, or by content.
     pub fn sorts(&self) -> bool {
-        !self.order.is_empty() || (self.by_content && self.order_matters())
+        // A percentile's order only says from which end it counts.
+        let ordered = !self.order.is_empty() && self.function.name() != "approx_percentile_cont";
+        ordered || (self.by_content && self.order_matters())
     }
 
     /// True when the result depends on the order in which rows arrive, so that rows must be brought into the canonical
@@ -92,7 +85,11 @@ impl AggregateCall {
     /// of rows. `retracts` tells that rows may be taken back.
     pub fn two_phase(&self, retracts: bool) -> bool {
         if retracts {
-            return !self.distinct && matches!(self.function.name(), "count" | "sum" | "avg" | "bool_and" | "bool_or");
+            return !self.distinct
+                && matches!(
+                    self.function.name(),
+                    "count" | "sum" | "avg" | "bool_and" | "bool_or" | "approx_percentile_cont" | "approx_median"
+                );
         }
         !self.order_sensitive() && !self.sorts()
     }

@@ -1,6 +1,6 @@
 //! Accumulators: what an aggregate function keeps for each slot of a key table.
 //!
-//! `count`, `sum`, `avg`, `min`, `max` have kernels of their own here; every other function runs through DataFusion's row
+//! `count`, `sum`, `avg`, `min`, `max` and approximate percentiles have kernels of their own here; every other function runs through DataFusion's row
 //! accumulators ([`foreign`]). `DISTINCT` wraps any of them ([`distinct`]).
 //!
 //! Where rows may be taken back ([`retract`]), sums and counts add weights, the smallest and the largest come from a
@@ -16,6 +16,7 @@ mod float_sum;
 mod foreign;
 pub(crate) mod moments;
 mod packed;
+mod quantile;
 mod replay;
 mod retract;
 mod sum;
@@ -135,6 +136,7 @@ enum Kernel {
     Max,
     TextMin,
     TextMax,
+    Quantile,
     Foreign,
 }
 
@@ -161,6 +163,7 @@ fn kernel(call: &AggregateCall) -> Kernel {
         "max" if argument.is_some_and(|t| extreme::serves(t) && t == call.output_type()) => Kernel::Max,
         "min" if argument == Some(&DataType::Utf8) && !call.distinct => Kernel::TextMin,
         "max" if argument == Some(&DataType::Utf8) && !call.distinct => Kernel::TextMax,
+        "approx_percentile_cont" | "approx_median" => Kernel::Quantile,
         _ => Kernel::Foreign,
     }
 }
@@ -185,6 +188,7 @@ pub(crate) fn accumulator(call: &AggregateCall, retracts: bool) -> Result<Box<dy
         Kernel::Max => extreme::extreme(&argument, true)?,
         Kernel::TextMin => Box::new(text_extreme::TextExtreme::new(false)),
         Kernel::TextMax => Box::new(text_extreme::TextExtreme::new(true)),
+        Kernel::Quantile => Box::new(quantile::Quantile::new(call)?),
         Kernel::Foreign => Box::new(foreign::Foreign::new(call)?),
     })
 }

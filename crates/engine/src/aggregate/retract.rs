@@ -17,6 +17,7 @@ use sloth_types::Result;
 
 use super::count::Count;
 use super::float_sum::FloatSum;
+use super::quantile::Quantile;
 use super::replay::Replay;
 use super::{Accumulator, Input, Kernel, Target, for_each_valid, kernel};
 
@@ -33,6 +34,7 @@ pub(super) fn accumulator(call: &AggregateCall) -> Result<Box<dyn Accumulator>> 
             let scale = if let DataType::Decimal128(_, scale) = argument { scale } else { 0 };
             Box::new(WeightedSum::new(call.output_type(), Some(scale)))
         }
+        Kernel::Quantile => Box::new(Quantile::new(call)?),
         // These do not care how often a value is there.
         Kernel::Min | Kernel::Max => return extreme::extreme(&argument, kernel(call) == Kernel::Max),
         Kernel::TextMin | Kernel::TextMax | Kernel::Foreign => {

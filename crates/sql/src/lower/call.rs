@@ -7,6 +7,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::physical_expr::expressions::Column as ColumnExpr;
 use datafusion::physical_plan::PhysicalExpr;
+use datafusion::scalar::ScalarValue;
 use sloth_plan::{AggregateCall, CallOrder};
 use sloth_types::{Error, Result};
 
@@ -107,16 +108,31 @@ impl Lowering<'_> {
     fn check_sketch(&self, input: &Relation, function: &str, args: &[Expr]) -> Result<()> {
         let exact = match function {
             "approx_distinct" => "COUNT(DISTINCT x)",
-            "approx_median" => "MEDIAN(x)",
-            "approx_percentile_cont" | "approx_percentile_cont_with_weight" => {
-                "PERCENTILE_CONT(p) WITHIN GROUP (ORDER BY x)"
-            }
+            "approx_percentile_cont_with_weight" => "PERCENTILE_CONT(p) WITHIN GROUP (ORDER BY x)",
             "approx_top_k" | "approx_heavy_hitters" => {
                 if let Err(usage) = frequent_wish(function, args.get(1)) {
                     let what = format!("the second argument of '{}' is out of its range", function.to_uppercase());
                     return Err(self.refuse_text(&what, function, usage));
                 }
                 "GROUP BY x with COUNT(*) AS n, and ROW_NUMBER() OVER (ORDER BY n DESC) <= k"
+            }
+            "approx_percentile_cont" => {
+                let share = args.get(1).map(strip_alias);
+                let within = match share {
+                    Some(Expr::Literal(value, _)) => match value.cast_to(&DataType::Float64) {
+                        Ok(ScalarValue::Float64(Some(share))) => (0.0..=1.0).contains(&share),
+                        _ => false,
+                    },
+                    _ => false,
+                };
+                return match within {
+                    true => Ok(()),
+                    false => Err(self.refuse_text(
+                        "the percentile is not a number from 0 to 1",
+                        function,
+                        "Write APPROX_PERCENTILE_CONT(0.95) WITHIN GROUP (ORDER BY x).",
+                    )),
+                };
             }
             _ => return Ok(()),
         };
