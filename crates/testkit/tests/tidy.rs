@@ -29,7 +29,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
 const ONLY_IN: [(&str, &[&str]); 4] = [
     ("timely", &["sloth-engine"]),
     ("rdkafka", &["sloth-connectors"]),
-    ("axum", &["sloth-server"]),
+    ("axum", &["sloth-server", "sloth-connectors"]),
     ("clap", &["sloth", "sloth-benches"]),
 ];
 

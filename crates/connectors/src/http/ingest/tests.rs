@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, Int64Type};
 use arrow::ipc::writer::StreamWriter;
 use sloth_types::{BadRecord, Offset, ReadLimit, ReadOutcome, Readiness, Waker};
 
+use super::journal::{Post, Writer};
 use super::*;
 use crate::testing::{nullable, rows, table};
 
