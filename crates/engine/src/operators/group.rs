@@ -33,7 +33,9 @@ pub(crate) struct GroupAggregateOperator {
     upsert: bool,
     /// Groups of this worker that are there without any row: the only group where there are no keys, grand totals.
     totals: Vec<u32>,
-    /// They have been given out: from the first epoch on.
+    /// Some worker has such groups.
+    has_totals: bool,
+    /// They have been given out, from the first epoch on: all workers know that alike.
     totals_told: bool,
     /// When groups were last changed, where they are forgotten at some time.
     ages: Option<Ages>,
@@ -64,6 +66,7 @@ impl GroupAggregateOperator {
     pub(crate) fn new(parts: GroupParts, context: Arc<JobContext>) -> Result<Self> {
         let GroupParts { mut spec, schema, mode, totals, worker, every, time, ttl_ms } = parts;
         let mut groups = spec.groups()?;
+        let has_totals = spec.keys.is_empty() || totals.is_some();
         let totals = own_totals(&mut spec, &mut groups, totals, worker)?;
         let ordered = spec.calls.iter().any(sloth_plan::AggregateCall::order_sensitive);
         Ok(GroupAggregateOperator {
@@ -76,6 +79,7 @@ impl GroupAggregateOperator {
             time,
             upsert: matches!(mode, ChangelogMode::Upsert { .. }),
             totals,
+            has_totals,
             totals_told: false,
             ages: ttl_ms.map(Ages::new),
             schema,
@@ -209,14 +213,13 @@ impl Operator for GroupAggregateOperator {
             self.touch(&totals, 0)?;
         }
         let due = self.pace.due(epoch) || self.time.watermark(epoch) == Watermark::END;
-        if self.touched.is_empty() {
-            return Ok(());
+        if !self.touched.is_empty() {
+            if due {
+                self.changes(out)?;
+            }
+            self.measure();
         }
-        if due {
-            self.changes(out)?;
-            self.totals_told = true;
-        }
-        self.measure();
+        self.totals_told |= due;
         Ok(())
     }
 
@@ -235,8 +238,7 @@ impl Operator for GroupAggregateOperator {
             let owner = Owner::Key((0..self.spec.keys.len()).collect());
             sections.push(Section::new("ages", owner, vec![table(columns)?]));
         }
-        if self.totals_told && !self.totals.is_empty() {
-            // Workers that own none of them do not know.
+        if self.has_totals && self.totals_told {
             sections.push(number("totals told", 1)?);
         }
         Ok(sections)
