@@ -32,6 +32,11 @@ pub(crate) enum Command {
     /// Look after the checkpoints in a state directory.
     #[command(subcommand)]
     Checkpoint(Checkpoint),
+    /// Keep named states of a job, to go back to or to begin from.
+    #[command(subcommand)]
+    Savepoint(Savepoint),
+    /// Stop a running job at a checkpoint, so that the same `sloth run` goes on from there.
+    Stop(Stop),
     /// Make logged epochs of a job again and print what its tables were given.
     Replay(Replay),
     /// Run a demo.
@@ -125,6 +130,74 @@ pub(crate) struct Remove {
     /// Remove it even when it is the last one that is whole, or the newest.
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+/// What to do with savepoints.
+///
+/// A savepoint is a checkpoint with a name. Checkpoints come and go; a savepoint stays until you remove it, with all the
+/// state that it names.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Savepoint {
+    /// Take a savepoint: of the running job as it is now, or of the newest checkpoint when no job runs.
+    ///
+    /// The job goes on meanwhile. It contains all that had been read when the job heard of the wish (within a quarter of
+    /// a second).
+    #[command(after_help = "Example:\n  sloth savepoint take state/ before-sale")]
+    Take(Take),
+    /// List the savepoints: when each was made and why, its epoch, its state in rows and bytes.
+    Ls(StateDir),
+    /// Show one savepoint: where the sources stood, the watermarks, and the state of every operator and worker.
+    Inspect(SavepointOf),
+    /// Remove a savepoint, and the state files that nothing else names.
+    Rm(SavepointOf),
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Take {
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+    /// Its name: letters, digits, '-', '_', '.' (default: savepoint-1, savepoint-2, …).
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct SavepointOf {
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+    /// The savepoint's name, as `ls` shows it.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+/// Asks the job that runs on the directory to stop behind what it is reading, writes a last checkpoint, and waits until it
+/// stands. What the sinks have is complete and committed then. Windows that are open stay open: the same `sloth run` goes
+/// on as if nothing had happened.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  sloth stop state/                          stop; `sloth run` goes on later\n  \
+    sloth stop state/ --savepoint v1           and keep this state under a name\n  \
+    sloth stop state/ --drain                  end the job for good, with all its results")]
+pub(crate) struct Stop {
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+    /// End the job for good: as if the input ended here, all windows fire and everything that waits comes out. The job
+    /// does not go on after it.
+    #[arg(long)]
+    pub(crate) drain: bool,
+    /// Keep the last checkpoint as a savepoint of this name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) savepoint: Option<String>,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+}
+
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct Patience {
+    /// Give up after so many seconds; the job may do it all the same, later.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub(crate) timeout: u64,
 }
 
 /// Reads the sources again from the newest checkpoint at or before --from, cut into the same epochs as then, and prints

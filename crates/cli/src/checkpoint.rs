@@ -54,7 +54,7 @@ fn list(args: &StateDir) -> Result<()> {
     for (epoch, manifest) in &found.checkpoints {
         match manifest {
             Ok(m) => {
-                let (rows, bytes) = (sum(m, |f| f.rows), sum(m, |f| f.bytes));
+                let (rows, bytes) = bytes_and_rows(m);
                 let clock = time(m.now);
                 println!("{epoch:>12}  {clock:<24}  {:>5}  {:>7}  {rows:>12}  {bytes:>14}", m.generation, m.workers);
             }
@@ -64,7 +64,7 @@ fn list(args: &StateDir) -> Result<()> {
     Ok(())
 }
 
-fn about(found: &Inspection) -> String {
+pub(crate) fn about(found: &Inspection) -> String {
     let log = match found.logged {
         Some((first, end)) => format!("epochs {first} to {} in the log", end - 1),
         None => "no epochs in the log".to_owned(),
@@ -73,12 +73,17 @@ fn about(found: &Inspection) -> String {
     format!("job {}: {runs}, {log}", found.job)
 }
 
+/// Rows and bytes of a checkpoint's state.
+pub(crate) fn bytes_and_rows(manifest: &Manifest) -> (usize, usize) {
+    (sum(manifest, |f| f.rows), sum(manifest, |f| f.bytes))
+}
+
 fn sum(manifest: &Manifest, of: impl Fn(&sloth_store::StateFile) -> usize) -> usize {
     manifest.state.iter().map(of).sum()
 }
 
 /// Milliseconds since 1970 as people read them.
-fn time(ms: i64) -> String {
+pub(crate) fn time(ms: i64) -> String {
     match DateTime::from_timestamp_millis(ms) {
         _ if ms == Watermark::NONE.0 => "none".to_owned(),
         _ if ms == Watermark::END.0 => "end of input".to_owned(),
@@ -98,13 +103,21 @@ fn show(args: &CheckpointOf) -> Result<()> {
     };
     let manifest = found.manifest(epoch)?;
     println!("{}", about(&found));
+    let whole = found.verify(&objects, epoch);
+    show_manifest(manifest, whole.as_ref().ok());
+    whole.map(|_| ())
+}
+
+/// Shows a checkpoint; its tables, too, when it could be read whole.
+pub(crate) fn show_manifest(manifest: &Manifest, whole: Option<&Whole>) {
+    let epoch = manifest.epoch;
     println!(
         "checkpoint {epoch}: all epochs before {epoch}, made by run {} with {} workers",
         manifest.generation, manifest.workers
     );
     println!("clock of the last epoch: {}", time(manifest.now));
     if manifest.ended {
-        println!("the input had ended");
+        println!("{}", if manifest.drained { "the job was drained: it has ended" } else { "the input had ended" });
     }
     for (source, splits) in manifest.splits.iter().enumerate() {
         let watermark = manifest.watermarks.get(source).copied().unwrap_or(Watermark::NONE.0);
@@ -115,12 +128,11 @@ fn show(args: &CheckpointOf) -> Result<()> {
     }
     if manifest.state.is_empty() {
         println!("\nno state");
-        return Ok(());
+        return;
     }
-    let whole = found.verify(&objects, epoch);
     println!("\n{:<16}  {:<28}  {:>6}  {:>12}  {:>14}  TABLES", "OPERATOR", "NAME", "WORKER", "ROWS", "BYTES");
     for (number, file) in manifest.state.iter().enumerate() {
-        let tables = whole.as_ref().ok().and_then(|w| w.state.get(number)).map(|s| tables(&s.sections));
+        let tables = whole.and_then(|w| w.state.get(number)).map(|s| tables(&s.sections));
         let tables = tables.unwrap_or_default();
         println!(
             "{:<16}  {:<28}  {:>6}  {:>12}  {:>14}  {tables}",
@@ -128,7 +140,6 @@ fn show(args: &CheckpointOf) -> Result<()> {
         );
     }
     per_operator(manifest);
-    whole.map(|_| ())
 }
 
 fn tables(sections: &[Section]) -> String {
@@ -165,6 +176,16 @@ fn verify(args: &CheckpointOf) -> Result<()> {
             Err(error) => {
                 damaged += 1;
                 println!("checkpoint {epoch}: {}", error.message());
+            }
+        }
+    }
+    let savepoints = if args.epoch.is_none() { sloth_store::savepoints(&objects)? } else { vec![] };
+    for (name, savepoint) in savepoints {
+        match savepoint.and_then(|savepoint| savepoint.read(&objects)) {
+            Ok(whole) => println!("savepoint '{name}': whole, {}", size(&whole)),
+            Err(error) => {
+                damaged += 1;
+                println!("savepoint '{name}': {}", error.message());
             }
         }
     }

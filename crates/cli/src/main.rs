@@ -6,6 +6,7 @@ mod checkpoint;
 mod demo;
 mod replay;
 mod run;
+mod savepoint;
 mod signal;
 mod status;
 mod supervise;
@@ -26,6 +27,8 @@ fn main() -> ExitCode {
         args::Command::Run(run) => run::run(&run),
         args::Command::Explain(explain) => run::explain(&explain),
         args::Command::Checkpoint(checkpoint) => checkpoint::checkpoint(&checkpoint),
+        args::Command::Savepoint(savepoint) => savepoint::savepoint(&savepoint),
+        args::Command::Stop(stop) => savepoint::stop(&stop),
         args::Command::Replay(replay) => replay::replay(&replay),
         args::Command::Demo(demo) => demo::demo(&demo),
     };

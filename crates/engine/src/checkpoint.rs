@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sloth_types::clock::Mono;
-use sloth_types::journal::{Checkpoint, Cut};
+use sloth_types::journal::{Asked, Checkpoint, Cut};
 use sloth_types::{Epoch, JobStore, Result};
 
 use crate::completion::Completion;
@@ -41,12 +41,18 @@ impl Durability {
 
     /// Whether the next epoch ends in a checkpoint: the last one of a job does.
     pub(crate) fn is_due(&self, ended: bool) -> bool {
-        self.making.is_none() && (ended || self.last.elapsed() >= self.interval)
+        self.making.is_none() && (ended || self.last.elapsed() >= self.interval || self.store.asked().checkpoint)
+    }
+
+    /// What somebody outside has asked for.
+    pub(crate) fn asked(&self) -> Asked {
+        self.store.asked()
     }
 
     /// An epoch that ends in a checkpoint has been opened.
     pub(crate) fn begin(&mut self, epoch: Epoch) {
         self.making = Some(Making { epoch, cut: None, uploaded: false, publishing: false });
+        self.store.answer_with(Epoch(epoch.0 + 1));
         self.last = Mono::now();
     }
 

@@ -3,6 +3,8 @@
 //! What to do next is decided by [`decide`], a pure function of the facts; the rest of the file gathers the facts from
 //! the board and carries the decision out.
 
+mod read_time;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,7 +12,7 @@ use std::time::Duration;
 
 use sloth_plan::JobSettings;
 use sloth_types::clock::Mono;
-use sloth_types::journal::{Cut, OpenedSplit, SplitCut};
+use sloth_types::journal::{Cut, OpenedSplit, SplitCut, Stop};
 use sloth_types::metrics::JobFigures;
 use sloth_types::{Clock, Epoch, EpochEntry, EpochListener, Result, Watermark};
 
@@ -20,6 +22,7 @@ use crate::epoch::{EpochInfo, EpochLog};
 use crate::failure::Failure;
 use crate::io::board::{Board, SplitState};
 use crate::job::Replay;
+use read_time::read_time;
 
 /// What the coordinator knows when it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +45,8 @@ struct Facts {
     watermark_advanced: bool,
     /// The last epoch carried the end-of-input watermarks.
     end_told: bool,
+    /// Somebody waits for a checkpoint that can be begun.
+    checkpoint_asked: bool,
     /// Time since the last epoch was opened.
     since_last: Duration,
     /// Time until something becomes due by the clock (a paced split, an idle time-out, a processing-time window).
@@ -80,30 +85,13 @@ fn decide(facts: &Facts, settings: &JobSettings) -> Decision {
         return if facts.read >= facts.opened { Decision::Open } else { Decision::Wait(None) };
     }
     let due = facts.due_in.is_some_and(|d| d.is_zero());
-    if facts.ready || facts.watermark_advanced || due {
+    if facts.ready || facts.watermark_advanced || due || facts.checkpoint_asked {
         // Under light load epochs keep a distance, so that they gather some rows. Under full load there are rows enough.
         let wait = settings.epoch_min_interval.saturating_sub(facts.since_last);
         let now = facts.opened == 0 || facts.cut || wait.is_zero();
         return if now { Decision::Open } else { Decision::Wait(Some(wait)) };
     }
     Decision::Wait(facts.due_in)
-}
-
-/// Epochs of a job that goes on for ever may take so many times the reading time from their opening to their completion.
-const DELAY_FACTOR: u32 = 3;
-/// Shortest reading time: an epoch costs a fraction of a millisecond, whatever it holds.
-const READ_TIME_MIN: Duration = Duration::from_millis(4);
-
-/// The reading time of the next epochs, when one that was read for `before` took `took` until it was complete. Rows that
-/// are read wait for those before them: when sinks or operators are slower than a source that has much to give, less is
-/// read at a time, so that what is read comes out soon.
-fn read_time(before: Duration, took: Duration, most: Duration) -> Duration {
-    let goal = most * DELAY_FACTOR;
-    if took <= goal {
-        return (before + before / 4).min(most);
-    }
-    let share = (goal.as_secs_f64() / took.as_secs_f64()).max(0.25);
-    before.mul_f64(share).max(READ_TIME_MIN.min(most))
 }
 
 /// What the coordinator works with.
@@ -133,6 +121,10 @@ pub(crate) struct Progress {
     opened: u64,
     watermarks: Vec<Watermark>,
     end_told: bool,
+    /// The end is told although the input has not ended.
+    drained: bool,
+    /// Where the splits of each source stood after the last epoch that has been read.
+    ends: Vec<Vec<u64>>,
     last_open: Mono,
     told: u64,
     /// The first epoch of this run.
@@ -156,6 +148,10 @@ impl Progress {
             first: cut.epoch.0,
             watermarks: (0..sources).map(|s| cut.watermarks.get(s).copied().unwrap_or(Watermark::NONE)).collect(),
             end_told: cut.ended,
+            drained: cut.drained,
+            ends: (0..sources)
+                .map(|s| cut.splits.get(s).map_or(vec![], |splits| splits.iter().map(|split| split.offset.0).collect()))
+                .collect(),
             last_open: Mono::now(),
             told: cut.epoch.0,
             unlogged: VecDeque::new(),
@@ -165,6 +161,15 @@ impl Progress {
             shortened: 0,
         }
     }
+}
+
+/// Where an epoch's reading stops.
+#[derive(Default)]
+struct Until {
+    /// For each source, for each split; `None`: when enough has been read.
+    ends: Option<Vec<Vec<u64>>>,
+    /// The epoch is in the log already.
+    replayed: bool,
 }
 
 /// Interval of epochs that only move the clock of processing-time windows.
@@ -217,6 +222,7 @@ impl Coordinator {
             stopping: self.board.stopping(),
             watermark_advanced: false,
             end_told: self.progress.end_told,
+            checkpoint_asked: self.durable.as_ref().is_some_and(|d| !d.is_busy() && d.asked().checkpoint),
             since_last: self.progress.last_open.elapsed(),
             due_in: self.clock_driven.then(|| CLOCK_INTERVAL.saturating_sub(self.progress.last_open.elapsed())),
         };
@@ -289,16 +295,11 @@ impl Coordinator {
         let watermarks = self.reported_watermarks();
         self.progress.end_told = ended;
         let checkpoint = self.durable.as_ref().is_some_and(|d| d.is_due(ended));
-        self.announce(now_ms, watermarks, None, checkpoint)
+        self.announce(now_ms, watermarks, Until::default(), checkpoint)
     }
 
-    fn announce(
-        &mut self,
-        now_ms: i64,
-        watermarks: Vec<Watermark>,
-        until: Option<Vec<Vec<u64>>>,
-        checkpoint: bool,
-    ) -> Arc<EpochInfo> {
+    fn announce(&mut self, now_ms: i64, watermarks: Vec<Watermark>, until: Until, checkpoint: bool) -> Arc<EpochInfo> {
+        let Until { ends: until, replayed } = until;
         let before = std::mem::replace(&mut self.progress.watermarks, watermarks.clone());
         let splits = match &until {
             Some(until) => until.iter().map(Vec::len).collect(),
@@ -315,6 +316,7 @@ impl Coordinator {
             splits,
             read_time: self.progress.read_time,
             until,
+            replayed,
             checkpoint,
         });
         self.progress.opened += 1;
@@ -342,7 +344,8 @@ impl Coordinator {
                 // A recovery is over soon; a replay for its own sake may make checkpoints of its own.
                 let own = self.replay.as_ref().is_some_and(|r| !r.then_live);
                 let checkpoint = own && self.durable.as_ref().is_some_and(|d| d.is_due(false));
-                Step::Open(self.announce(entry.now_ms, entry.watermarks, Some(entry.ends), checkpoint))
+                let until = Until { ends: Some(entry.ends), replayed: true };
+                Step::Open(self.announce(entry.now_ms, entry.watermarks, until, checkpoint))
             }
             _ if behind > 0 => Step::Wait(None),
             None if self.replay.as_ref().is_some_and(|r| r.then_live) => {
@@ -359,12 +362,13 @@ impl Coordinator {
         while let Some(info) = self.progress.unlogged.front().filter(|info| info.epoch.0 < read).cloned() {
             self.progress.unlogged.pop_front();
             let (entry, splits) = self.entry_of(&info);
+            self.progress.ends.clone_from(&entry.ends);
             if let Some(log) = &self.record {
                 log.push(entry.clone());
             }
             if let Some(durable) = &mut self.durable {
                 // What is replayed is in the log already.
-                if info.until.is_none() {
+                if !info.replayed {
                     durable.store.append(info.epoch, entry);
                 }
                 let cut = Cut {
@@ -374,6 +378,7 @@ impl Coordinator {
                     watermarks: info.watermarks.clone(),
                     splits,
                     ended: self.progress.end_told && self.progress.opened == info.epoch.0 + 1,
+                    drained: self.progress.drained,
                 };
                 durable.note(&info, cut);
             }
@@ -407,24 +412,38 @@ impl Coordinator {
 
     /// What a durable job does besides: looks after its store, and brings the checkpoint on that is being made.
     fn keep(&mut self) -> Result<()> {
-        match &mut self.durable {
-            Some(durable) => durable.step(&self.completion),
-            None => Ok(()),
+        let Some(durable) = &mut self.durable else { return Ok(()) };
+        durable.step(&self.completion)?;
+        if self.replay.is_none() && durable.asked().stop.is_some() && !self.board.stopping() {
+            self.board.request_stop();
         }
+        Ok(())
     }
 
     /// The end: of a durable job only when a last checkpoint stands.
     fn finish(&mut self) -> Step {
         let Some(durable) = &mut self.durable else { return Step::Finish };
-        if durable.published(Epoch(self.progress.opened)) {
+        let asked = durable.asked();
+        let drain = asked.stop == Some(Stop::Drained) && !self.progress.end_told;
+        if durable.published(Epoch(self.progress.opened)) && !asked.checkpoint && !drain {
             return Step::Finish;
         }
         if durable.is_busy() {
             return Step::Wait(None);
         }
         // The user has asked to stop: one more epoch, which ends in a checkpoint.
-        let (now_ms, watermarks) = (self.clock.now_ms(), self.reported_watermarks());
-        Step::Open(self.announce(now_ms, watermarks, None, true))
+        let now_ms = self.clock.now_ms();
+        if drain {
+            // It reads nothing: behind this watermark every row would be late.
+            (self.progress.end_told, self.progress.drained) = (true, true);
+            let until = Until { ends: Some(self.progress.ends.clone()), replayed: false };
+            return Step::Open(self.announce(now_ms, vec![Watermark::END; self.board.sources.len()], until, true));
+        }
+        let until = match self.progress.end_told {
+            true => Until { ends: Some(self.progress.ends.clone()), replayed: false },
+            false => Until::default(),
+        };
+        Step::Open(self.announce(now_ms, self.reported_watermarks(), until, true))
     }
 
     /// Learns from an epoch that is complete. Those opened before the last shortening tell nothing about its effect.

@@ -23,8 +23,10 @@ pub struct EpochInfo {
     pub splits: Vec<usize>,
     /// How long a worker reads for it at most, when neither rows nor a replay decide.
     pub read_time: Duration,
-    /// In a replay, where each split of each source stops.
+    /// Where each split of each source stops, when that is known before.
     pub until: Option<Vec<Vec<u64>>>,
+    /// It is in the log already.
+    pub replayed: bool,
     /// The epoch ends in a checkpoint: operators give their state after it, sinks commit it.
     pub checkpoint: bool,
 }
@@ -41,6 +43,7 @@ impl EpochInfo {
             splits: vec![],
             read_time: Duration::ZERO,
             until: None,
+            replayed: false,
             checkpoint: false,
         }
     }

@@ -14,6 +14,9 @@ pub(crate) enum Kind {
     Log,
     State,
     Manifest,
+    Savepoint,
+    Request,
+    Answer,
 }
 
 /// The version of all formats. A reader takes this one only.
@@ -26,6 +29,9 @@ impl Kind {
             Kind::Log => "log",
             Kind::State => "state",
             Kind::Manifest => "manifest",
+            Kind::Savepoint => "savepoint",
+            Kind::Request => "request",
+            Kind::Answer => "answer",
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::layout;
 use crate::manifest::Manifest;
 use crate::objects::Objects;
 use crate::recover::{log_from, read_checkpoint, read_job, read_segment, recover_before};
+use crate::savepoint;
 
 /// What a state directory holds.
 #[derive(Clone, Debug)]
@@ -107,21 +108,40 @@ impl Inspection {
                 .hint("When no job runs on the directory, --force removes it."));
         }
         objects.remove(&layout::manifest(epoch))?;
-        let kept = self.checkpoints.iter().filter(|(other, _)| *other != epoch);
-        let (mut named, mut known, mut newest) = (vec![], true, epoch);
-        for (other, manifest) in kept {
-            newest = newest.max(*other);
+        let newest = self.checkpoints.iter().map(|(other, _)| *other).max().unwrap_or(epoch);
+        self.remove_unnamed(objects, Some(epoch), newest)
+    }
+
+    /// Removes a savepoint and the state files that nothing else names. Gives their number.
+    ///
+    /// # Errors
+    /// When there is no such savepoint, or the store does not answer.
+    pub fn remove_savepoint(&self, objects: &Objects, name: &str) -> Result<usize> {
+        let path = layout::savepoint(name);
+        if !objects.exists(&path)? {
+            savepoint::savepoint(objects, name)?;
+        }
+        objects.remove(&path)?;
+        // What is newer than the newest checkpoint is being written by a run.
+        let newest = self.checkpoints.iter().map(|(epoch, _)| *epoch).max();
+        newest.map_or(Ok(0), |newest| self.remove_unnamed(objects, None, newest))
+    }
+
+    /// Removes the state files of checkpoints up to `newest` that neither a savepoint nor a checkpoint other than `gone`
+    /// names.
+    fn remove_unnamed(&self, objects: &Objects, gone: Option<u64>, newest: u64) -> Result<usize> {
+        let mut named = savepoint::named(objects)?;
+        for (_, manifest) in self.checkpoints.iter().filter(|(epoch, _)| Some(*epoch) != gone) {
             match manifest {
                 Ok(manifest) => named.extend(manifest.state.iter().map(|file| Path::from(file.path.as_str()))),
-                Err(_) => known = false,
+                // While a manifest cannot be read, what it names is not known: then none go.
+                Err(_) => return Ok(0),
             }
         }
         let mut removed = 0;
         for (path, _) in objects.list(layout::STATE)? {
             let Some((_, made_at)) = layout::place_of(&path) else { continue };
-            // Those after the newest checkpoint are being written by a run. While a manifest cannot be read, what it
-            // names is not known: then none go.
-            if known && made_at <= newest && !named.contains(&path) {
+            if made_at <= newest && !named.contains(&path) {
                 objects.remove(&path)?;
                 removed += 1;
             }

@@ -7,17 +7,21 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use object_store::path::Path;
-use sloth_types::journal::{Checkpoint, Recovered};
+use sloth_types::clock::Mono;
+use sloth_types::journal::{Asked, Checkpoint, Recovered};
 use sloth_types::source::Waker;
 use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result};
 
 use crate::manifest::{Manifest, StateFile};
 use crate::objects::Objects;
 use crate::recover::Claim;
-use crate::{frame, layout, log, state};
+use crate::request::{self, Heard};
+use crate::{frame, layout, log, savepoint, state};
 
 /// How often a run without work looks whether another one has taken over.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often it is looked whether somebody asks for something.
+const LISTEN_EVERY: Duration = Duration::from_millis(250);
 
 /// Keeps the log and the checkpoints of one run.
 pub struct Keeper {
@@ -33,6 +37,7 @@ struct Shared {
     generation: u64,
     durable: AtomicU64,
     published: AtomicU64,
+    heard: Heard,
     failure: Mutex<Option<Error>>,
     waker: Mutex<Waker>,
 }
@@ -55,6 +60,7 @@ impl Keeper {
             generation,
             durable: AtomicU64::new(first.0 + recovered.log.len() as u64),
             published: AtomicU64::new(if recovered.checkpoint.is_some() { first.0 } else { 0 }),
+            heard: Heard::default(),
             failure: Mutex::default(),
             waker: Mutex::new(Waker::noop()),
         });
@@ -116,6 +122,14 @@ impl JobStore for Keeper {
 
     fn published(&self) -> Epoch {
         Epoch(self.shared.published.load(Ordering::SeqCst))
+    }
+
+    fn asked(&self) -> Asked {
+        self.shared.heard.asked()
+    }
+
+    fn answer_with(&self, epoch: Epoch) {
+        self.shared.heard.answer_with(epoch);
     }
 
     fn failure(&self) -> Option<Error> {
@@ -182,23 +196,53 @@ impl Shared {
         let mut uploaded: Option<Manifest> = None;
         // The newest manifest: what changes continue.
         let mut newest: Option<Manifest> = None;
-        while let Ok(work) = work.recv() {
+        let mut listened = Mono::now();
+        if let Err(error) = request::forget_answers(&self.objects) {
+            tracing::warn!("old answers could not be removed: {error}");
+        }
+        loop {
+            let work = work.recv_timeout(LISTEN_EVERY);
+            if listened.elapsed() >= LISTEN_EVERY {
+                self.listen();
+                listened = Mono::now();
+            }
             let done = match work {
-                Work::Upload(checkpoint) => {
-                    self.upload(&checkpoint, newest.as_ref()).map(|manifest| uploaded = Some(manifest))
-                }
-                Work::Publish(epoch) => match uploaded.take().filter(|m| m.epoch == epoch.0) {
-                    Some(manifest) => {
-                        let published = self.publish(&manifest, retained);
-                        newest = Some(manifest);
-                        published
-                    }
-                    None => Err(Error::internal(format!("checkpoint {epoch} is published without an upload"))),
-                },
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(work) => self.work(work, &mut uploaded, &mut newest, retained),
             };
             if let Err(error) = done {
                 return self.fail(error.context("a checkpoint"));
             }
+        }
+    }
+
+    fn work(
+        &self,
+        work: Work,
+        uploaded: &mut Option<Manifest>,
+        newest: &mut Option<Manifest>,
+        retained: usize,
+    ) -> Result<()> {
+        match work {
+            Work::Upload(checkpoint) => *uploaded = Some(self.upload(&checkpoint, newest.as_ref())?),
+            Work::Publish(epoch) => {
+                let Some(manifest) = uploaded.take().filter(|m| m.epoch == epoch.0) else {
+                    return Err(Error::internal(format!("checkpoint {epoch} is published without an upload")));
+                };
+                self.publish(&manifest, retained)?;
+                *newest = Some(manifest);
+            }
+        }
+        Ok(())
+    }
+
+    /// Hears what is asked for. That it cannot be heard is no reason to end.
+    fn listen(&self) {
+        match self.heard.listen(&self.objects) {
+            Ok(true) => self.wake(),
+            Ok(false) => {}
+            Err(error) => tracing::warn!("requests cannot be looked for: {error}"),
         }
     }
 
@@ -235,6 +279,10 @@ impl Shared {
         if !self.objects.create(&layout::manifest(manifest.epoch), manifest.encode()?)? {
             return Err(fenced());
         }
+        // Before the coordinator knows: the last checkpoint of a job that was asked to stop is answered, too.
+        if let Err(error) = self.heard.answer(&self.objects, manifest) {
+            tracing::warn!("a request could not be answered: {error}");
+        }
         self.published.store(manifest.epoch, Ordering::SeqCst);
         self.wake();
         // What is superfluous costs room and nothing else: the job does not end over it.
@@ -251,7 +299,7 @@ impl Shared {
         for (path, _) in old {
             self.objects.remove(path)?;
         }
-        let mut named: Vec<Path> = vec![];
+        let mut named: Vec<Path> = savepoint::named(&self.objects)?;
         for (path, _) in kept {
             let manifest = Manifest::decode(&self.objects.read(path)?, path.as_ref())?;
             named.extend(manifest.state.iter().map(|file| Path::from(file.path.as_str())));

@@ -10,6 +10,12 @@ pub(crate) const LOG: &str = "log";
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
 /// Prefix of state files.
 pub(crate) const STATE: &str = "state";
+/// Prefix of savepoints.
+pub(crate) const SAVEPOINTS: &str = "savepoints";
+/// Prefix of what a running job is asked for.
+pub(crate) const REQUESTS: &str = "requests";
+/// Prefix of what it has answered.
+pub(crate) const ANSWERS: &str = "answers";
 
 /// The segment with this number. Digits are padded, so that names sort as numbers do.
 pub(crate) fn segment(number: u64) -> Path {
@@ -26,10 +32,30 @@ pub(crate) fn state(generation: u64, epoch: u64, number: usize) -> Path {
     Path::from(format!("{STATE}/{generation:010}/{epoch:020}/{number:05}.state"))
 }
 
+/// The savepoint of this name.
+pub(crate) fn savepoint(name: &str) -> Path {
+    Path::from(format!("{SAVEPOINTS}/{name}.json"))
+}
+
+/// A request.
+pub(crate) fn request(id: &str) -> Path {
+    Path::from(format!("{REQUESTS}/{id}.json"))
+}
+
+/// The answer to a request.
+pub(crate) fn answer(id: &str) -> Path {
+    Path::from(format!("{ANSWERS}/{id}.json"))
+}
+
+/// The name in an object's name that ends in `.json`.
+pub(crate) fn name_of(path: &Path) -> Option<String> {
+    path.filename()?.strip_suffix(".json").map(str::to_owned)
+}
+
 /// True for the objects of a job that has begun.
 pub(crate) fn is_ours(path: &Path) -> bool {
     let top = path.parts().next();
-    top.is_some_and(|top| [LOG, CHECKPOINTS, STATE].contains(&top.as_ref()))
+    top.is_some_and(|top| [LOG, CHECKPOINTS, STATE, SAVEPOINTS].contains(&top.as_ref()))
 }
 
 /// The generation and the epoch in the name of a state file.

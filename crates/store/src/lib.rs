@@ -5,6 +5,8 @@
 //!  log/00000000000000000007                  a segment of the epoch log; created once, never changed
 //!  state/<generation>/<epoch>/<n>.state      the state of one operator on one worker
 //!  checkpoints/<epoch>.json                  a manifest: a checkpoint exists if and only if its manifest does
+//!  savepoints/<name>.json                    a manifest with a name, kept until somebody removes it
+//!  requests/…, answers/…                     what a running job is asked for from outside
 //! ```
 //!
 //! All safety rests on one thing: an object is created only if there is none of its name. A new run claims the job by
@@ -20,6 +22,8 @@ mod log;
 mod manifest;
 mod objects;
 mod recover;
+mod request;
+mod savepoint;
 mod state;
 
 #[cfg(test)]
@@ -30,4 +34,6 @@ pub use keeper::Keeper;
 pub use manifest::{Manifest, Split, StateFile};
 pub use objects::Objects;
 pub use recover::{Claim, claim, has_begun, is_superseded};
+pub use request::{Answer, Asking, Request};
+pub use savepoint::{Savepoint, check_name, free_name, name_newest, savepoint, savepoints};
 pub use state::{decode as decode_state, encode as encode_state};

@@ -21,6 +21,9 @@ pub struct Manifest {
     pub now: i64,
     /// The input had ended.
     pub ended: bool,
+    /// It had not, but everything that waited for the watermark was given out: nothing can come after it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drained: bool,
     /// The watermark of each source (ms).
     pub watermarks: Vec<i64>,
     /// The splits of each source.
@@ -69,6 +72,7 @@ impl Manifest {
             workers: cut.workers,
             now: cut.now_ms,
             ended: cut.ended,
+            drained: cut.drained,
             watermarks: cut.watermarks.iter().map(|w| w.0).collect(),
             splits: cut.splits.iter().map(|source| source.iter().map(split).collect()).collect(),
             state,
@@ -89,6 +93,7 @@ impl Manifest {
             watermarks: self.watermarks.iter().map(|w| Watermark(*w)).collect(),
             splits: self.splits.iter().map(|source| source.iter().map(split).collect()).collect(),
             ended: self.ended,
+            drained: self.drained,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
-use sloth_types::journal::{Checkpoint, Recovered};
+use sloth_types::journal::{Checkpoint, OperatorState, Recovered};
 use sloth_types::rng::Rng;
 use sloth_types::{Clock, EpochEntry, Error, Result};
 
@@ -155,6 +155,11 @@ pub(crate) fn read_checkpoint(objects: &Objects, path: &Path) -> Result<Checkpoi
     if layout::number_of(path) != Some(manifest.epoch) {
         return Err(Error::data(format!("'{path}' is damaged: it is the manifest of epoch {}", manifest.epoch)));
     }
+    Ok(Checkpoint { cut: manifest.cut(), state: read_state(objects, &manifest)? })
+}
+
+/// The state that a manifest names, every byte of it checked.
+pub(crate) fn read_state(objects: &Objects, manifest: &Manifest) -> Result<Vec<OperatorState>> {
     let mut parts = vec![];
     for file in &manifest.state {
         let object = objects.read(&Path::from(file.path.as_str()))?;
@@ -164,7 +169,7 @@ pub(crate) fn read_checkpoint(objects: &Objects, path: &Path) -> Result<Checkpoi
         }
         parts.push(state::decode(&object, &file.path)?);
     }
-    Ok(Checkpoint { cut: manifest.cut(), state: parts })
+    Ok(parts)
 }
 
 /// The entries of all epochs from `first` on.

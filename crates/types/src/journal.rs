@@ -101,6 +101,8 @@ pub struct Cut {
     pub splits: Vec<Vec<SplitCut>>,
     /// The input had ended, and every window has fired.
     pub ended: bool,
+    /// Every window has fired although the input had not ended, because somebody wanted it so.
+    pub drained: bool,
 }
 
 /// A checkpoint: all that is needed to go on after its cut.
@@ -149,6 +151,24 @@ impl Recovered {
     }
 }
 
+/// What somebody outside has asked a running job for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// A checkpoint, at once.
+    pub checkpoint: bool,
+    /// To stop.
+    pub stop: Option<Stop>,
+}
+
+/// How a job stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Windows stay open: it can go on.
+    AsItIs,
+    /// As if the input had ended: everything that waits for the watermark comes out.
+    Drained,
+}
+
 /// Where a running job keeps its epoch log and its checkpoints. Nothing here blocks; what is asked for happens on a
 /// thread of the store, in the order of the calls.
 pub trait JobStore: Send + Sync {
@@ -176,6 +196,16 @@ pub trait JobStore: Send + Sync {
 
     /// The cut of the newest published checkpoint.
     fn published(&self) -> Epoch;
+
+    /// What somebody outside asks for. Tells who is called by [`JobStore::watch`] when it changes.
+    fn asked(&self) -> Asked {
+        Asked::default()
+    }
+
+    /// The checkpoint before `epoch` was begun after all that [`JobStore::asked`] has told so far: it is the answer.
+    fn answer_with(&self, epoch: Epoch) {
+        let _ = epoch;
+    }
 
     /// Why nothing more is kept, when something has gone wrong: the job must end then.
     fn failure(&self) -> Option<crate::error::Error>;

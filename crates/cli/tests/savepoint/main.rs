@@ -1,0 +1,119 @@
+//! Savepoints, stopping with and without draining, and changes of the script, with the real binary: what its tables hold must
+//! be what an undisturbed run writes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod keeping;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// A directory of one test, removed when the test has passed.
+pub(crate) struct Place(pub(crate) PathBuf);
+
+impl Place {
+    pub(crate) fn new(name: &str) -> Place {
+        let path = std::env::temp_dir().join(format!("sloth-savepoint-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Place(path)
+    }
+
+    /// Writes a script whose `${DIR}` is the directory `files` here.
+    pub(crate) fn script(&self, name: &str, files: &str, sql: &str) -> PathBuf {
+        let path = self.0.join(format!("{name}.sql"));
+        std::fs::write(&path, sql.replace("${DIR}", self.0.join(files).to_str().unwrap())).unwrap();
+        path
+    }
+
+    pub(crate) fn state(&self) -> String {
+        self.0.join("state").to_str().unwrap().to_owned()
+    }
+
+    /// The rows that a table's files tell of: inserts less deletions, with their numbers.
+    pub(crate) fn rows(&self, files: &str, table: &str) -> BTreeMap<String, i64> {
+        let mut rows: BTreeMap<String, i64> = BTreeMap::new();
+        for entry in std::fs::read_dir(self.0.join(files).join(table)).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if !path.file_name().unwrap().to_str().unwrap().starts_with("part-") {
+                continue;
+            }
+            for line in std::fs::read_to_string(&path).unwrap().lines() {
+                match serde_json::from_str::<Value>(line) {
+                    Ok(change @ Value::Object(_)) => {
+                        for (image, weight) in [("before", -1), ("after", 1)] {
+                            if !change[image].is_null() {
+                                *rows.entry(change[image].to_string()).or_default() += weight;
+                            }
+                        }
+                    }
+                    _ => *rows.entry(line.to_owned()).or_default() += 1,
+                }
+            }
+        }
+        rows.retain(|_, weight| *weight != 0);
+        rows
+    }
+
+    pub(crate) fn log(&self, script: &Path) -> String {
+        std::fs::read_to_string(script.with_extension("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// `sloth run` of a script.
+pub(crate) fn start(script: &Path, more: &[&str]) -> Child {
+    let log = std::fs::File::options().create(true).append(true).open(script.with_extension("log")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sloth"));
+    command.arg("run").arg(script).args(more).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    command.env_remove("RUST_LOG").spawn().unwrap()
+}
+
+/// Runs a script to its end.
+pub(crate) fn finish(script: &Path, more: &[&str]) {
+    let status = start(script, more).wait().unwrap();
+    assert!(status.success(), "{}", std::fs::read_to_string(script.with_extension("log")).unwrap());
+}
+
+pub(crate) fn sloth(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sloth")).args(args).env_remove("RUST_LOG").output().unwrap()
+}
+
+/// What a command prints; it must succeed.
+pub(crate) fn says(args: &[&str]) -> String {
+    let output = sloth(args);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// A command must fail with exit code 1 and these words.
+pub(crate) fn fails(args: &[&str], with: &str) {
+    let output = sloth(args);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{args:?}: {errors}");
+    assert!(errors.contains(with), "{with:?} is not in:\n{errors}");
+}
+
+pub(crate) fn pause(ms: u64) {
+    std::thread::sleep(Duration::from_millis(ms));
+}
+
+/// Fails with the first differences.
+pub(crate) fn assert_same(what: &str, found: &BTreeMap<String, i64>, expected: &BTreeMap<String, i64>) {
+    let missing: Vec<_> = expected.iter().filter(|(row, n)| found.get(*row) != Some(n)).take(3).collect();
+    let wrong: Vec<_> = found.iter().filter(|(row, n)| expected.get(*row) != Some(n)).take(3).collect();
+    assert!(missing.is_empty() && wrong.is_empty(), "{what}: missing {missing:?}, wrong {wrong:?}");
+    assert!(!found.is_empty(), "{what} is empty");
+}
