@@ -45,8 +45,8 @@ struct Facts {
     watermark_advanced: bool,
     /// The last epoch carried the end-of-input watermarks.
     end_told: bool,
-    /// Somebody waits for a checkpoint that can be begun.
-    checkpoint_asked: bool,
+    /// Somebody waits for an epoch: for a checkpoint that can be begun, or a resumed job's sinks, to show their rows again.
+    asked: bool,
     /// Time since the last epoch was opened.
     since_last: Duration,
     /// Time until something becomes due by the clock (a paced split, an idle time-out, a processing-time window).
@@ -85,7 +85,7 @@ fn decide(facts: &Facts, settings: &JobSettings) -> Decision {
         return if facts.read >= facts.opened { Decision::Open } else { Decision::Wait(None) };
     }
     let due = facts.due_in.is_some_and(|d| d.is_zero());
-    if facts.ready || facts.watermark_advanced || due || facts.checkpoint_asked {
+    if facts.ready || facts.watermark_advanced || due || facts.asked {
         // Under light load epochs keep a distance, so that they gather some rows. Under full load there are rows enough.
         let wait = settings.epoch_min_interval.saturating_sub(facts.since_last);
         let now = facts.opened == 0 || facts.cut || wait.is_zero();
@@ -222,7 +222,8 @@ impl Coordinator {
             stopping: self.board.stopping(),
             watermark_advanced: false,
             end_told: self.progress.end_told,
-            checkpoint_asked: self.durable.as_ref().is_some_and(|d| !d.is_busy() && d.asked().checkpoint),
+            asked: self.durable.as_ref().is_some_and(|d| !d.is_busy() && d.asked().checkpoint)
+                || (self.progress.first > 0 && self.progress.opened == self.progress.first),
             since_last: self.progress.last_open.elapsed(),
             due_in: self.clock_driven.then(|| CLOCK_INTERVAL.saturating_sub(self.progress.last_open.elapsed())),
         };

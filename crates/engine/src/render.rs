@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sloth_plan::{JobPlan, NodeId, NodeKind, OverEmission, WindowSource};
-use sloth_types::{ChangelogMode, Error, Result};
+use sloth_types::{ChangelogMode, Error, Guarantee, Result};
 use timely::dataflow::Scope;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::core::Concatenate;
@@ -34,7 +34,7 @@ use crate::operators::session::{SessionOperator, SessionParts};
 use crate::operators::session_changes::SessionChangesOperator;
 use crate::operators::session_updates::SessionUpdatesOperator;
 use crate::operators::set_operation::SetOperator;
-use crate::operators::sink::{Exact, SinkOperator};
+use crate::operators::sink::{Exact, Held, SinkOperator};
 use crate::operators::stages;
 use crate::operators::window::{WindowAggregateOperator, WindowParts};
 use crate::operators::window_assign::{Panes, assign, late_rows};
@@ -287,8 +287,15 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                     false => None,
                 };
 
+                let held = match sink.guarantee {
+                    Some(Guarantee::Shown(rows)) if floor.context.durable.is_some() && ordered => {
+                        Some(Held::new(&node.schema, exact.is_some(), rows)?)
+                    }
+                    _ => None,
+                };
                 let operator = SinkOperator {
                     writer: writers.remove(&(ordinal, worker.0)),
+                    held,
                     sink: ordinal,
                     ordered,
                     by_content: sink.by_content,

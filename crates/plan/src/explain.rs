@@ -242,6 +242,7 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
             Guarantee::ExactlyOnce => "after a crash: each row once, in a job with a state directory".to_owned(),
             Guarantee::AtLeastOnce(why) => format!("after a crash: the last rows perhaps again ({why})"),
             Guarantee::WithTheJob => "after a crash: only what is made from then on".to_owned(),
+            Guarantee::Shown(_) => "after a crash: all its rows again, in a job with a state directory".to_owned(),
         });
     }
     lines

@@ -45,8 +45,11 @@ pub enum Guarantee {
     ExactlyOnce,
     /// Each row, and after a crash the last ones perhaps again; the text says why.
     AtLeastOnce(&'static str),
-    /// The sink lives and dies with the job: it shows what the job holds.
+    /// The sink lives and dies with the job, and what it was given dies, too.
     WithTheJob,
+    /// The sink lives and dies with the job, and shows the rows it was given: a resumed job gives it all of them again, of
+    /// a result that only grows the newest, so many.
+    Shown(usize),
 }
 
 /// What a writer is opened with.

@@ -89,10 +89,17 @@ fn damage(file: &Path) {
     std::fs::write(file, bytes).unwrap();
 }
 
-fn newest(directory: &Path) -> std::path::PathBuf {
-    let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|e| e.unwrap().path()).collect();
+/// The files of a directory, oldest first, without those that are being written.
+fn files_of(directory: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let mut files: Vec<_> = entries.map(|e| e.unwrap().path()).filter(|p| !p.to_string_lossy().contains('#')).collect();
     files.sort();
-    files.pop().unwrap()
+    files
+}
+
+fn newest_but(directory: &Path, number: usize) -> std::path::PathBuf {
+    let mut files = files_of(directory);
+    files.remove(files.len() - 1 - number)
 }
 
 #[test]
@@ -101,29 +108,22 @@ fn damaged_files_are_noticed_and_the_checkpoint_before_is_used() {
     let script = place.script("job", JOB);
     let mut job = start(&script, Some(&place.state()), 2);
     let checkpoints = place.state().join("checkpoints");
-    let count = || std::fs::read_dir(&checkpoints).map_or(0, Iterator::count);
-    while count() < 3 && job.try_wait().unwrap().is_none() {
+    while files_of(&checkpoints).len() < 3 && job.try_wait().unwrap().is_none() {
         pause(20);
     }
     job.kill().unwrap();
     job.wait().unwrap();
-    damage(&newest(&checkpoints));
-    // A state file of the one before is cut short: the third is used.
-    let manifest = std::fs::read_to_string(newest_but(&checkpoints, 1)).unwrap();
-    let path = manifest.split("\"path\": \"").nth(1).unwrap().split('"').next().unwrap();
-    let state = place.state().join(path);
+    damage(&newest_but(&checkpoints, 0));
+    // A state file of the one before, which the third does not have in common with it, is cut short: the third is used.
+    let [second, third] = [1, 2].map(|number| std::fs::read_to_string(newest_but(&checkpoints, number)).unwrap());
+    let mut paths = second.split("\"path\": \"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let state = place.state().join(paths.find(|path| !third.contains(path)).unwrap());
     let bytes = std::fs::read(&state).unwrap();
     std::fs::write(&state, &bytes[..bytes.len() - 7]).unwrap();
     finish(&script, Some(&place.state()));
     let log = std::fs::read_to_string(script.with_extension("log")).unwrap();
     assert_eq!(log.matches("a checkpoint cannot be used").count(), 2, "{log}");
     assert_equals_undisturbed(&place);
-}
-
-fn newest_but(directory: &Path, number: usize) -> std::path::PathBuf {
-    let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|e| e.unwrap().path()).collect();
-    files.sort();
-    files.remove(files.len() - 1 - number)
 }
 
 #[test]

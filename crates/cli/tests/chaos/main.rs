@@ -12,6 +12,7 @@ mod files;
 mod ingest;
 mod kafka;
 mod postgres;
+mod screen;
 mod servers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +57,11 @@ impl Drop for Place {
 
 /// `sloth run` of a script, with a state directory if given.
 pub(crate) fn start(script: &Path, state: Option<&Path>, parallelism: usize) -> Child {
+    command(script, state, parallelism).spawn().unwrap()
+}
+
+/// As [`start`], for more arguments.
+pub(crate) fn command(script: &Path, state: Option<&Path>, parallelism: usize) -> Command {
     let binary = std::env::var_os("SLOTH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_sloth").into());
     let mut command = Command::new(binary);
     command.arg("run").arg(script).args(["--parallelism", &parallelism.to_string()]);
@@ -63,7 +69,8 @@ pub(crate) fn start(script: &Path, state: Option<&Path>, parallelism: usize) -> 
         command.arg("--state").arg(state);
     }
     let log = std::fs::File::options().create(true).append(true).open(script.with_extension("log")).unwrap();
-    command.stdout(Stdio::null()).stderr(log).env_remove("RUST_LOG").spawn().unwrap()
+    command.stdout(Stdio::null()).stderr(log).env_remove("RUST_LOG");
+    command
 }
 
 /// Runs a script to its end.

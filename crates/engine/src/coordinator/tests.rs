@@ -13,7 +13,7 @@ fn facts() -> Facts {
         stopping: false,
         watermark_advanced: false,
         end_told: false,
-        checkpoint_asked: false,
+        asked: false,
         since_last: Duration::from_secs(1),
         due_in: None,
     }

@@ -9,6 +9,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::row::{RowConverter, SortField};
 use sloth_types::{ChangeBatch, ChangelogMode, Result};
 
+pub(crate) use self::held::Held;
 use super::Operator;
 use super::delta::{Consolidator, gathered};
 use super::stages::weights;
@@ -18,6 +19,8 @@ use crate::io::writer::Writer;
 use crate::message::Batch;
 use crate::state::keys::{KeyEncoder, KeyTable, RowSet};
 use crate::state::snapshot::Section;
+
+mod held;
 
 /// Writes one table.
 pub(crate) struct SinkOperator {
@@ -32,6 +35,8 @@ pub(crate) struct SinkOperator {
     /// Makes an epoch's changes exact, where rows may be taken back.
     pub(crate) exact: Option<Exact>,
     pub(crate) waiting: Vec<Batch>,
+    /// What the sink shows, where a resumed job shows it again.
+    pub(crate) held: Option<Held>,
     pub(crate) context: Arc<JobContext>,
 }
 
@@ -62,9 +67,13 @@ impl Exact {
         Ok(Exact { consolidator: Consolidator::new(schema)?, schema: Arc::clone(schema), key, upsert })
     }
 
-    /// All changes of an epoch in the canonical order: by key, deletes before inserts, then by content.
-    fn run(&mut self, batches: &[Batch]) -> Result<Option<ChangeBatch>> {
-        let Some(delta) = self.consolidator.run(batches)? else { return Ok(None) };
+    /// All changes of an epoch, a net change a row.
+    fn net(&mut self, batches: &[Batch]) -> Result<Option<Batch>> {
+        self.consolidator.run(batches)
+    }
+
+    /// Such changes in the canonical order: by key, deletes before inserts, then by content.
+    fn arranged(&mut self, delta: Batch) -> Result<ChangeBatch> {
         let diffs = delta.diffs.clone().unwrap_or_else(|| Int64Array::from(vec![1; delta.rows.num_rows()]));
         let (rows, diffs, slots) = match &mut self.key {
             Some((columns, encoder)) => {
@@ -86,7 +95,7 @@ impl Exact {
         let updates = (!self.upsert && self.key.is_some()).then(|| pairs(&order, &slots, &diffs));
         let rows = take_record_batch(&rows, &order)?;
         let diffs = weights(&take(&diffs, &order, None)?);
-        Ok(Some(ChangeBatch { rows, diffs: delta.diffs.map(|_| diffs), updates }))
+        Ok(ChangeBatch { rows, diffs: delta.diffs.map(|_| diffs), updates })
     }
 }
 
@@ -185,19 +194,24 @@ impl Operator for SinkOperator {
 
     fn on_epoch_end(&mut self, epoch: &EpochInfo, _: &mut Vec<Batch>) -> Result<()> {
         let mut waiting = std::mem::take(&mut self.waiting);
+        let mut shown = self.held.as_mut().map(Held::take_restored).unwrap_or_default();
         if let Some(exact) = &mut self.exact {
-            if let Some(batch) = exact.run(&waiting)? {
+            waiting.append(&mut shown);
+            if let Some(delta) = exact.net(&waiting)? {
+                self.held.iter_mut().try_for_each(|held| held.add(&delta))?;
+                let batch = exact.arranged(delta)?;
                 self.write(epoch, batch)?;
             }
-        } else if self.by_content {
-            if let Some(batch) = by_content(&waiting)? {
-                self.write(epoch, ChangeBatch::changes(batch.rows, batch.diffs))?;
-            }
+            waiting.clear();
+        }
+        if self.by_content {
+            waiting = by_content(&waiting)?.into_iter().collect();
         } else {
             waiting.sort_by_key(|b| b.place);
-            for batch in waiting {
-                self.write(epoch, ChangeBatch::changes(batch.rows, batch.diffs))?;
-            }
+        }
+        for batch in shown.into_iter().chain(waiting) {
+            self.held.iter_mut().try_for_each(|held| held.add(&batch))?;
+            self.write(epoch, ChangeBatch::changes(batch.rows, batch.diffs))?;
         }
         match &mut self.writer {
             Some(writer) => writer.end_epoch(epoch.epoch, epoch.checkpoint),
@@ -207,11 +221,15 @@ impl Operator for SinkOperator {
 
     /// Between epochs nothing waits here; what the writer has is its own.
     fn save(&mut self) -> Result<Vec<Section>> {
-        Ok(vec![])
+        self.held.as_mut().map_or(Ok(vec![]), Held::save)
     }
 
-    fn restore(&mut self, _: Vec<Section>) -> Result<()> {
-        Ok(())
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        self.held.as_mut().map_or(Ok(None), Held::save_changes)
+    }
+
+    fn restore(&mut self, state: Vec<Section>) -> Result<()> {
+        self.held.as_mut().map_or(Ok(()), |held| held.restore(state))
     }
 
     fn on_end(&mut self) -> Result<()> {

@@ -156,8 +156,9 @@ impl Connector for ScreenHub {
             rows_max: bound("screen.rows", ROWS_DEFAULT)?,
             keys_max: bound("screen.max-keys", KEYS_DEFAULT)?,
         };
+        let rows_max = declared.rows_max;
         let slot = lock(&self.shared.inbox).declare(declared);
-        Ok(Arc::new(ScreenSink::new(Arc::clone(&self.shared), slot)))
+        Ok(Arc::new(ScreenSink::new(Arc::clone(&self.shared), slot, rows_max)))
     }
 }
 

@@ -11,11 +11,13 @@ use super::{Shared, lock};
 pub(crate) struct ScreenSink {
     shared: Arc<Shared>,
     slot: usize,
+    /// How many rows an append table shows.
+    rows_max: usize,
 }
 
 impl ScreenSink {
-    pub(crate) fn new(shared: Arc<Shared>, slot: usize) -> Self {
-        ScreenSink { shared, slot }
+    pub(crate) fn new(shared: Arc<Shared>, slot: usize, rows_max: usize) -> Self {
+        ScreenSink { shared, slot, rows_max }
     }
 }
 
@@ -26,7 +28,7 @@ impl Sink for ScreenSink {
     }
 
     fn guarantee(&self) -> Guarantee {
-        Guarantee::WithTheJob
+        Guarantee::Shown(self.rows_max)
     }
 
     fn open(&self, open: OpenSink) -> Result<Box<dyn SinkWriter>> {
