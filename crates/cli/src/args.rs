@@ -69,6 +69,10 @@ pub(crate) struct Run {
     /// a stop, the same command resumes the job where it was. SET 'state.checkpoints.dir' in the script does the same.
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+    /// Stand by while another process runs the job on this state directory: follow its log with warm state, write nothing,
+    /// and take over when it is gone. The first process to come runs the job. One that has lost the job stands by again.
+    #[arg(long)]
+    pub(crate) standby: bool,
     /// Serve the big screen, /metrics and /healthz here. Without it they are served on 127.0.0.1:8080 (or the next free
     /// port) when the script writes to a table WITH ('connector' = 'screen').
     #[arg(long, value_name = "ADDR")]

@@ -151,21 +151,21 @@ pub(crate) fn run(args: &Run) -> Shown<()> {
     };
     let Some(prepared) = prepare(&text, false).map_err(|e| text.show(&e))? else { return Ok(()) };
     let interrupts = Interrupts::listen();
-    supervise(&prepared, &text, args.http, &screen, &interrupts).map_err(|e| text.show(&e))
+    supervise(&prepared, &text, args, &screen, &interrupts).map_err(|e| text.show(&e))
 }
 
 /// Runs a job to its end, and starts it again when an outside system has failed it.
 fn supervise(
     prepared: &Prepared,
     text: &Text,
-    http: Option<SocketAddr>,
+    args: &Run,
     screen: &Screen<'_>,
     interrupts: &Interrupts,
 ) -> sloth_types::Result<()> {
     let settings = &prepared.plan.settings;
-    let mut charge = Charge::of(settings)?;
+    let mut charge = Charge::of(settings, args.standby)?;
     let mut supervisor = charge.is_some().then(|| Supervisor::new(settings.restart));
-    let mut http = http;
+    let mut http = args.http;
     // The very first start is somebody's who looks on, and wants to know at once what is wrong with it.
     let mut begun = charge.as_ref().map_or(Ok(false), Charge::has_begun)?;
     loop {
@@ -182,6 +182,9 @@ fn supervise(
             }
         };
         match (result, &mut supervisor) {
+            (Err(error), _) if !interrupts.requested() && charge.as_ref().is_some_and(Charge::yields) => {
+                tracing::info!("standing by from now on: {error}");
+            }
             (Err(error), Some(supervisor)) => supervisor.wait(error, interrupts)?,
             (result, _) => return result,
         }
@@ -232,7 +235,7 @@ impl Running {
 pub(crate) fn start(text: &Text, http: Option<SocketAddr>, screen: &Screen<'_>) -> Shown<Option<Running>> {
     let started = || -> sloth_types::Result<Option<Running>> {
         let Some(prepared) = prepare(text, false)? else { return Ok(None) };
-        try_start(&prepared, text, http, screen, Charge::of(&prepared.plan.settings)?.as_mut()).map(Some)
+        try_start(&prepared, text, http, screen, Charge::of(&prepared.plan.settings, false)?.as_mut()).map(Some)
     };
     started().map_err(|e| text.show(&e))
 }

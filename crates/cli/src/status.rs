@@ -90,8 +90,9 @@ fn line(figures: &JobFigures, before: Totals, now: Totals, time: Duration) -> St
     let seconds = time.as_secs_f64().max(0.001);
     let rate = |now: u64, before: u64| short((now.saturating_sub(before)) as f64 / seconds);
     let bad: u64 = figures.sources.iter().map(|s| s.bad_rows.get()).sum();
+    let standing_by = if figures.standing_by.get() > 0 { "standing by · " } else { "" };
     format!(
-        "in {}/s · out {}/s · {} · {} epochs/s · late {} · bad {bad} · state {} rows, {}B",
+        "{standing_by}in {}/s · out {}/s · {} · {} epochs/s · late {} · bad {bad} · state {} rows, {}B",
         rate(now.rows_in, before.rows_in),
         rate(now.rows_out, before.rows_out),
         watermark(figures),

@@ -49,6 +49,11 @@ impl Durability {
         self.store.asked()
     }
 
+    /// The next checkpoint is due a whole interval from now.
+    pub(crate) fn postpone(&mut self) {
+        self.last = Mono::now();
+    }
+
     /// An epoch that ends in a checkpoint has been opened.
     pub(crate) fn begin(&mut self, epoch: Epoch) {
         self.making = Some(Making { epoch, cut: None, uploaded: false, publishing: false });

@@ -21,7 +21,7 @@ use crate::completion::Completion;
 use crate::epoch::{EpochInfo, EpochLog};
 use crate::failure::Failure;
 use crate::io::board::{Board, SplitState};
-use crate::job::Replay;
+use crate::replay::{Next, Replaying};
 use read_time::read_time;
 
 /// What the coordinator knows when it is called.
@@ -111,7 +111,7 @@ pub(crate) struct Coordinator {
     pub(crate) bounded: bool,
     pub(crate) record: Option<EpochLog>,
     pub(crate) durable: Option<Durability>,
-    pub(crate) replay: Option<Replay>,
+    pub(crate) replay: Option<Replaying>,
     pub(crate) progress: Progress,
 }
 
@@ -334,26 +334,30 @@ impl Coordinator {
 
     /// Replays the log, each epoch with its recorded clock, watermarks and end offsets.
     fn step_replay(&mut self) -> Step {
-        let Progress { opened, first, .. } = self.progress;
+        let opened = self.progress.opened;
         let behind = opened.saturating_sub(self.completion.epochs()) as usize;
         if behind >= self.settings.epochs_in_flight_max || opened.saturating_sub(self.board.epochs_read()) > 1 {
             return Step::Wait(None);
         }
-        let entry = self.replay.as_ref().and_then(|r| r.recovered.log.get((opened - first) as usize)).cloned();
-        match entry {
-            Some(entry) if !self.board.stopping() => {
+        let Some(replay) = &mut self.replay else { return self.step() };
+        match replay.next(self.board.stopping()) {
+            Next::Epoch(entry) => {
                 // A recovery is over soon; a replay for its own sake may make checkpoints of its own.
-                let own = self.replay.as_ref().is_some_and(|r| !r.then_live);
-                let checkpoint = own && self.durable.as_ref().is_some_and(|d| d.is_due(false));
+                let checkpoint = replay.is_all() && self.durable.as_ref().is_some_and(|d| d.is_due(false));
                 let until = Until { ends: Some(entry.ends), replayed: true };
                 Step::Open(self.announce(entry.now_ms, entry.watermarks, until, checkpoint))
             }
+            Next::NotYet => Step::Wait(None),
             _ if behind > 0 => Step::Wait(None),
-            None if self.replay.as_ref().is_some_and(|r| r.then_live) => {
+            Next::Live => {
+                // Who takes over has what is urgent to do before a checkpoint.
+                let took_over = replay.follows();
+                self.durable.iter_mut().filter(|_| took_over).for_each(Durability::postpone);
+                self.figures.standing_by.set(0);
                 self.replay = None;
                 self.step()
             }
-            _ => Step::Finish,
+            Next::End => Step::Finish,
         }
     }
 
@@ -415,7 +419,9 @@ impl Coordinator {
     fn keep(&mut self) -> Result<()> {
         let Some(durable) = &mut self.durable else { return Ok(()) };
         durable.step(&self.completion)?;
-        if self.replay.is_none() && durable.asked().stop.is_some() && !self.board.stopping() {
+        // A recovery comes to its end first; who only follows has nothing to finish.
+        let may_stop = self.replay.is_none() || !durable.store.in_charge();
+        if may_stop && durable.asked().stop.is_some() && !self.board.stopping() {
             self.board.request_stop();
         }
         Ok(())

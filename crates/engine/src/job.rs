@@ -1,32 +1,27 @@
 //! A running job: opens the connectors, starts the workers, watches over them, ends.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sloth_plan::{Every, JobPlan, NodeKind, SinkNode, SourceNode, SourceOrigin};
-use sloth_types::journal::Recovered;
 use sloth_types::metrics::{JobFigures, SinkFigures, SourceFigures};
-use sloth_types::sink::DurableSink;
-use sloth_types::source::OpenSplit;
-use sloth_types::{
-    Clock, ConnectorRegistry, EpochEntry, EpochListener, Error, JobStore, Offset, OpenSink, Result, Sink, Source,
-    SplitId, Waker, Watermark,
-};
+use sloth_types::{Clock, ConnectorRegistry, EpochListener, Error, JobStore, Result, Sink, Waker};
 
 use crate::checkpoint::Durability;
 use crate::completion::Completion;
 use crate::context::JobContext;
 use crate::coordinator::{Coordinator, Progress};
+use crate::discovery::open_sources;
 use crate::durable::{Durable, Restored};
 use crate::epoch::EpochLog;
 use crate::failure::Failure;
-use crate::io::board::{Board, Split};
-use crate::io::rows::RowsSource;
+use crate::io::board::Board;
 use crate::io::writer::{Writer, WriterThread};
 use crate::render::{OpenWriters, Rendering, render};
+use crate::replay::{Followed, Replay, Replaying};
+use crate::sinks::{OpenedSink, open_sinks};
 
 /// How to start a job beyond what its plan says.
 #[derive(Clone)]
@@ -41,23 +36,6 @@ pub struct JobOptions {
     pub replay: Option<Replay>,
     /// Keeps the epoch log and checkpoints, so that the job can be resumed.
     pub store: Option<Arc<dyn JobStore>>,
-}
-
-/// What a job goes on from.
-#[derive(Clone, Debug, Default)]
-pub struct Replay {
-    /// Where the earlier run stood, and the epochs it had logged after that: they are made again, the same.
-    pub recovered: Recovered,
-    /// Cut new epochs after the logged ones; otherwise the job ends there.
-    pub then_live: bool,
-}
-
-impl Replay {
-    /// The epochs of a log from the beginning, and no more.
-    pub fn of_log(log: &[EpochEntry]) -> Self {
-        let recovered = Recovered { checkpoint: None, log: log.to_vec() };
-        Replay { recovered, then_live: false }
-    }
 }
 
 impl Default for JobOptions {
@@ -78,8 +56,6 @@ pub struct Job {
 
 /// How often a worker that has nothing to do looks whether the job has failed elsewhere.
 const FAILURE_CHECK: Duration = Duration::from_millis(100);
-/// How often sources that discover splits are asked.
-const DISCOVERY_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Job {
     /// Opens all tables and starts the workers.
@@ -99,6 +75,8 @@ impl Job {
         let sources = source_nodes(&plan);
         let board = Board::new(sources.len(), settings.parallelism, first);
         let figures = Arc::new(figures_of(&plan));
+        let following = options.store.as_ref().is_some_and(|store| !store.in_charge());
+        figures.standing_by.set(following.into());
         let (sinks, blocking_writers) = open_sinks(&plan, tables, settings.parallelism, options.store.as_ref())?;
         let completion = Completion::new(first, blocking_writers);
         let shared = options.store.clone().map(Durable::new);
@@ -122,7 +100,8 @@ impl Job {
                 board.upgrade().into_iter().for_each(|board| board.ring());
             }));
         }
-        let (discovering, bounded) = open_sources(&sources, connectors, &context, &options.clock, &recovered)?;
+        let opened = open_sources(&sources, connectors, &context, &options.clock, &recovered, following)?;
+        let followed = following.then(Arc::<Followed>::default);
         let coordinator = Coordinator {
             board: Arc::clone(&board),
             clock: options.clock.clone(),
@@ -132,16 +111,16 @@ impl Job {
             listeners: options.listeners.clone(),
             idle_timeouts: sources.iter().map(|s| s.idle_timeout.unwrap_or(settings.idle_timeout)).collect(),
             clock_driven: plan.nodes.iter().any(by_clock),
-            bounded,
+            bounded: opened.bounded,
             record: options.record,
             durable: shared.map(|shared| Durability::new(shared, settings.checkpoint_interval)),
-            replay: options.replay,
+            replay: options.replay.map(|replay| Replaying::new(replay, followed.clone())),
             progress: Progress::new(sources.len(), &settings, &cut),
             settings,
         };
         let lookups = crate::lookups::open(&plan, connectors)?;
         let over = Arc::new(AtomicBool::new(false));
-        let discovery = start_discovery(discovering, &context, &options.clock, &over)?;
+        let discovery = opened.watch(followed, &context, &over)?;
         let logged = coordinator.record.is_some() || coordinator.durable.is_some();
         let mut job = Job { context, listeners: options.listeners, workers: None, writers: vec![], discovery, over };
         let (ordered, writers) = job.start_writers(sinks)?;
@@ -171,7 +150,7 @@ impl Job {
                     slot += 1;
                     writer
                 } else {
-                    Writer::Inline(writer)
+                    Writer::Inline(writer.now()?)
                 };
                 writers.insert((ordinal, number), writer);
             }
@@ -336,158 +315,8 @@ fn settle_sinks(plan: &mut JobPlan, connectors: &ConnectorRegistry) -> Result<Ve
     Ok(sinks)
 }
 
-struct OpenedSink {
-    table: String,
-    ordered: bool,
-    blocking: bool,
-    writers: Vec<Box<dyn sloth_types::SinkWriter>>,
-}
-
-fn open_sinks(
-    plan: &JobPlan,
-    tables: Vec<Arc<dyn Sink>>,
-    parallelism: usize,
-    store: Option<&Arc<dyn JobStore>>,
-) -> Result<(Vec<OpenedSink>, usize)> {
-    let mut named_before: HashMap<&str, usize> = HashMap::new();
-    let mut sinks = vec![];
-    let mut blocking = 0;
-    let nodes = plan.nodes.iter().filter_map(|n| if let NodeKind::Sink(s) = &n.kind { Some((n, s)) } else { None });
-    for ((node, node_sink), sink) in nodes.zip(tables) {
-        let table = &node_sink.table;
-        let named = |e: Error| name_table(e, &table.name);
-        let count = if sink.ordered() { 1 } else { parallelism };
-        let place = named_before.entry(&table.name).or_default();
-        let job = store.map(|store| (format!("{}-{}-{place}", store.job(), table.name), store.generation()));
-        *place += 1;
-        let open = |writer| OpenSink {
-            schema: Arc::clone(&node.schema),
-            mode: node_sink.mode.clone(),
-            writer,
-            durable: job.clone().map(|(name, generation)| DurableSink { name: format!("{name}-{writer}"), generation }),
-        };
-        let writers = (0..count).map(|number| sink.open(open(number))).collect::<Result<Vec<_>>>().map_err(named)?;
-        if sink.blocking() {
-            blocking += count;
-        }
-        sinks.push(OpenedSink {
-            table: table.name.clone(),
-            ordered: sink.ordered(),
-            blocking: sink.blocking(),
-            writers,
-        });
-    }
-    Ok((sinks, blocking))
-}
-
 /// Puts the table before a connector's message, unless it is named there.
-fn name_table(error: Error, table: &str) -> Error {
+pub(crate) fn name_table(error: Error, table: &str) -> Error {
     let prefix = format!("table '{table}'");
     if error.message().starts_with(&prefix) { error } else { error.context(prefix) }
-}
-
-/// A source that may find new splits.
-struct Discovering {
-    ordinal: usize,
-    source: Arc<dyn Source>,
-    node: SourceNode,
-    known: Vec<SplitId>,
-    /// Splits of an earlier run: where to go on, and what their rows have promised.
-    resumed: Vec<(SplitId, Offset, Watermark)>,
-}
-
-/// Opens all sources; gives those that may find more splits, and whether all of them end.
-fn open_sources(
-    sources: &[&SourceNode],
-    connectors: &ConnectorRegistry,
-    context: &Arc<JobContext>,
-    clock: &Clock,
-    recovered: &Recovered,
-) -> Result<(Vec<Discovering>, bool)> {
-    let mut discovering = vec![];
-    let mut bounded = true;
-    for (ordinal, node) in sources.iter().enumerate() {
-        let source: Arc<dyn Source> = match &node.origin {
-            SourceOrigin::Table(spec) => connectors.of(spec)?.source(spec).map_err(|e| name_table(e, &spec.name))?,
-            SourceOrigin::Rows(rows) => RowsSource::shared(rows.clone()),
-        };
-        let mut entry =
-            Discovering { ordinal, source, node: (*node).clone(), known: vec![], resumed: recovered.splits(ordinal) };
-        let name = match &node.origin {
-            SourceOrigin::Table(spec) => spec.name.clone(),
-            SourceOrigin::Rows(_) => "VALUES".to_owned(),
-        };
-        open_new_splits(&mut entry, context, clock).map_err(|e| name_table(e, &name))?;
-        bounded &= entry.source.bounded();
-        if entry.source.discovers() {
-            if let Some(board) = context.board.sources.get(ordinal) {
-                board.discovering.store(true, Ordering::SeqCst);
-            }
-            discovering.push(entry);
-        }
-    }
-    Ok((discovering, bounded))
-}
-
-fn open_new_splits(entry: &mut Discovering, context: &Arc<JobContext>, clock: &Clock) -> Result<()> {
-    let set_opening = |opening| {
-        if let Some(board) = context.board.sources.get(entry.ordinal) {
-            board.opening.store(opening, Ordering::SeqCst);
-        }
-    };
-    // Those of an earlier run first: they keep their numbers.
-    let resumed = entry.resumed.drain(..).map(|(id, from, promised)| (id, Some(from), promised));
-    let now = entry.source.splits()?.into_iter().map(|id| (id, None, Watermark::NONE));
-    for (id, from, promised) in resumed.chain(now).collect::<Vec<_>>() {
-        if entry.known.contains(&id) {
-            continue;
-        }
-        // It stays set when the split does not open; the next look tries again.
-        set_opening(true);
-        let (woken, waker) = context.board.new_waker();
-        let reader = entry.source.open(OpenSplit {
-            split: id.clone(),
-            from,
-            schema: Arc::clone(&entry.node.read_schema),
-            waker,
-            clock: clock.clone(),
-        })?;
-        let split = Split::new(id.clone(), reader.offset(), promised, woken);
-        context.board.add_split(entry.ordinal, Arc::new(split), reader);
-        entry.known.push(id);
-    }
-    set_opening(false);
-    if let Some(figures) = context.figures.sources.get(entry.ordinal) {
-        figures.splits.set(entry.known.len() as u64);
-    }
-    Ok(())
-}
-
-/// Asks sources for new splits now and then, on a thread of its own because the asking may wait.
-fn start_discovery(
-    mut discovering: Vec<Discovering>,
-    context: &Arc<JobContext>,
-    clock: &Clock,
-    over: &Arc<AtomicBool>,
-) -> Result<Option<JoinHandle<()>>> {
-    if discovering.is_empty() {
-        return Ok(None);
-    }
-    let (context, clock, over) = (Arc::clone(context), clock.clone(), Arc::clone(over));
-    let run = move || {
-        while !over.load(Ordering::SeqCst) && !context.failure.is_set() {
-            std::thread::park_timeout(DISCOVERY_INTERVAL);
-            for entry in &mut discovering {
-                let before = entry.known.len();
-                if let Err(error) = open_new_splits(entry, &context, &clock) {
-                    tracing::warn!("looking for new splits: {error}");
-                }
-                if entry.known.len() > before {
-                    context.board.ring();
-                }
-            }
-        }
-    };
-    let thread = std::thread::Builder::new().name("split discovery".to_owned()).spawn(run);
-    thread.map(Some).map_err(|e| Error::unavailable(format!("cannot start a thread: {e}")))
 }

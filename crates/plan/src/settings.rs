@@ -34,6 +34,8 @@ pub struct JobSettings {
     pub checkpoints_retained: usize,
     /// Distance of checkpoints in a job that can be resumed.
     pub checkpoint_interval: Duration,
+    /// A run that has been silent for so long counts as gone for one that stands by.
+    pub heartbeat_timeout: Duration,
     /// After this time without rows a caught-up split no longer holds the watermark back; zero for never.
     pub idle_timeout: Duration,
 }
@@ -116,6 +118,7 @@ impl Default for JobSettings {
             state_dir: None,
             checkpoints_retained: 3,
             checkpoint_interval: Duration::from_secs(10),
+            heartbeat_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(5),
         }
     }
@@ -188,6 +191,7 @@ impl JobSettings {
             checkpoint_interval: options
                 .duration("execution.checkpointing.interval")?
                 .unwrap_or(default.checkpoint_interval),
+            heartbeat_timeout: options.duration("heartbeat.timeout")?.unwrap_or(default.heartbeat_timeout),
             idle_timeout: options.duration("table.exec.source.idle-timeout")?.unwrap_or(default.idle_timeout),
         })
     }

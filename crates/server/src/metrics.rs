@@ -86,6 +86,8 @@ impl Metrics {
         let figures = &self.figures;
         counter(out, "sloth_late_rows", "Rows that came behind the watermark", figures.late_rows.get())?;
         counter(out, "sloth_epochs", "Epochs completed", figures.epochs.get())?;
+        let standing_by = figures.standing_by.get() as f64;
+        gauge(out, "sloth_standing_by", "1 while another process runs the job and this one follows", standing_by)?;
         gauge(out, "sloth_state_rows", "Groups and windows held in state", figures.state_rows.get() as f64)?;
         gauge(out, "sloth_state_bytes", "Estimated bytes of state", figures.state_bytes.get() as f64)?;
         let epoch_s = figures.epoch_now_ms.load(Ordering::Relaxed) as f64 / 1000.0;

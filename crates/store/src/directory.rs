@@ -6,9 +6,16 @@
 //!
 //! The order matters when the power fails: a name never stands for bytes that are not on the disk.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::layout;
+
+/// How often a lock is tried that somebody else has for a moment.
+const LOCK_TRIES: usize = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The directory of a job's objects.
 #[derive(Debug)]
@@ -38,6 +45,42 @@ impl Directory {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             synced => synced.map(|()| path.exists()),
         }
+    }
+
+    /// Takes the lock of a run, which the system gives back when the process ends, however it ends. `None` when somebody
+    /// else has it who claims the same number: only one of the two will get it.
+    pub(crate) fn lock(&self, generation: u64) -> Result<Option<File>> {
+        let path = self.0.join(layout::lock(generation));
+        path.parent().map_or(Ok(()), make_directories)?;
+        let file = File::create(path)?;
+        for _ in 0..LOCK_TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(file)),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The lock of another run, to wait for; `None` when that run has none here.
+    pub(crate) fn lock_of(&self, generation: u64) -> Option<File> {
+        File::open(self.0.join(layout::lock(generation))).ok()
+    }
+
+    /// Removes the locks of runs before this one.
+    pub(crate) fn remove_locks(&self, before: u64) {
+        for entry in fs::read_dir(self.0.join(layout::LOCKS)).into_iter().flatten().flatten() {
+            let number = entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok());
+            if number.is_some_and(|number| number < before) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// Writes a file anew; nobody relies on it after a crash.
+    pub(crate) fn overwrite(&self, name: &str, text: &str) -> Result<()> {
+        fs::write(self.0.join(name), text)
     }
 
     /// Removes what was staged and is not there under a name of its own.

@@ -1,5 +1,6 @@
 //! The store of a running job: two threads, one for the log and one for checkpoints, so that an upload holds no epoch back.
 
+use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,8 +19,8 @@ use crate::recover::Claim;
 use crate::request::{self, Heard};
 use crate::{frame, layout, log, savepoint, state};
 
-/// How often a run without work looks whether another one has taken over.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often a run without work shows that it lives, and looks whether another one has taken over.
+const BEAT_EVERY: Duration = Duration::from_millis(500);
 /// How often it is looked whether somebody asks for something.
 const LISTEN_EVERY: Duration = Duration::from_millis(250);
 
@@ -30,6 +31,21 @@ pub struct Keeper {
     log: Mutex<Option<Sender<(Epoch, EpochEntry)>>>,
     checkpoints: Mutex<Option<Sender<Work>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Given back at the end: who stands by takes over then.
+    lock: Mutex<Option<File>>,
+}
+
+/// A run that begins to keep what its job does.
+pub(crate) struct Beginning {
+    pub(crate) objects: Objects,
+    pub(crate) job: Arc<str>,
+    pub(crate) generation: u64,
+    /// The next segment of the log.
+    pub(crate) segment: u64,
+    pub(crate) lock: Option<File>,
+    /// Epochs below these are in the log, and in the newest checkpoint.
+    pub(crate) durable: u64,
+    pub(crate) published: u64,
 }
 
 struct Shared {
@@ -53,13 +69,23 @@ impl Keeper {
     /// # Errors
     /// When the system gives no threads.
     pub fn start(claim: Claim, retained: usize) -> Result<(Arc<Keeper>, Recovered)> {
-        let Claim { objects, job, generation, segment, recovered, .. } = claim;
+        let Claim { objects, job, generation, segment, lock, recovered, .. } = claim;
         let first = recovered.first_epoch();
+        let durable = first.0 + recovered.log.len() as u64;
+        let published = if recovered.checkpoint.is_some() { first.0 } else { 0 };
+        let job = job.into();
+        let beginning = Beginning { objects, job, generation, segment, lock, durable, published };
+        Ok((Keeper::begin(beginning, retained)?, recovered))
+    }
+
+    /// As [`Keeper::start`].
+    pub(crate) fn begin(beginning: Beginning, retained: usize) -> Result<Arc<Keeper>> {
+        let Beginning { objects, job, generation, segment, lock, durable, published } = beginning;
         let shared = Arc::new(Shared {
             objects,
             generation,
-            durable: AtomicU64::new(first.0 + recovered.log.len() as u64),
-            published: AtomicU64::new(if recovered.checkpoint.is_some() { first.0 } else { 0 }),
+            durable: AtomicU64::new(durable),
+            published: AtomicU64::new(published),
             heard: Heard::default(),
             failure: Mutex::default(),
             waker: Mutex::new(Waker::noop()),
@@ -76,13 +102,14 @@ impl Keeper {
             spawn("checkpoints", Box::new(move || uploader.keep_checkpoints(&work, retained.max(1))))?,
         ];
         let keeper = Keeper {
-            job: job.into(),
+            job,
             shared,
             log: Mutex::new(Some(log_sender)),
             checkpoints: Mutex::new(Some(work_sender)),
             threads: Mutex::new(threads),
+            lock: Mutex::new(lock),
         };
-        Ok((Arc::new(keeper), recovered))
+        Ok(Arc::new(keeper))
     }
 
     fn send(&self, work: Work) {
@@ -144,6 +171,7 @@ impl JobStore for Keeper {
                 return Err(Error::internal("a thread of the state store has panicked"));
             }
         }
+        lock(&self.lock).take();
         self.failure().map_or(Ok(()), Err)
     }
 }
@@ -161,19 +189,26 @@ impl Shared {
 
     /// Writes entries as they come; those that come while a segment is written share the next one.
     fn write_log(&self, entries: &Receiver<(Epoch, EpochEntry)>, mut segment: u64) {
+        let mut beats = 0;
         loop {
-            let first = match entries.recv_timeout(LOOK_EVERY) {
+            let first = match entries.recv_timeout(BEAT_EVERY) {
                 Ok(first) => first,
-                // A run that has nothing to log notices all the same that it is no longer in charge.
-                Err(RecvTimeoutError::Timeout) => match self.objects.exists(&layout::segment(segment)) {
-                    Ok(false) => continue,
-                    Ok(true) => return self.fail(fenced()),
-                    Err(error) => {
-                        tracing::warn!("the epoch log cannot be looked at: {error}");
-                        continue;
+                // A run that has nothing to log shows that it lives, and notices when it is no longer in charge.
+                Err(RecvTimeoutError::Timeout) => {
+                    beats += 1;
+                    let text = format!("run {}: {beats} of segment {segment}\n", self.generation);
+                    match self.objects.exists(&layout::segment(segment)) {
+                        Ok(true) => return self.fail(fenced()),
+                        Ok(false) => {
+                            if let Err(error) = self.objects.beat(text) {
+                                tracing::warn!("the sign of life cannot be written: {error}");
+                            }
+                        }
+                        Err(error) => tracing::warn!("the epoch log cannot be looked at: {error}"),
                     }
-                },
-                Err(RecvTimeoutError::Disconnected) => return,
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return self.note_stop(segment),
             };
             let mut group = vec![first];
             group.extend(entries.try_iter());
@@ -189,6 +224,18 @@ impl Shared {
                 Ok(false) => return self.fail(fenced()),
                 Err(error) => return self.fail(error.context("the epoch log")),
             }
+        }
+    }
+
+    /// Tells those who stand by when the job ends because it was asked to.
+    fn note_stop(&self, segment: u64) {
+        if self.heard.asked().stop.is_none() || lock(&self.failure).is_some() {
+            return;
+        }
+        let noted = log::encode_stop(segment, self.generation)
+            .and_then(|object| self.objects.create(&layout::segment(segment), object));
+        if let Err(error) = noted {
+            tracing::warn!("the stop could not be noted, a process that stands by may take over: {error}");
         }
     }
 

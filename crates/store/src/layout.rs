@@ -17,6 +17,16 @@ pub(crate) const REQUESTS: &str = "requests";
 /// Prefix of what it has answered.
 pub(crate) const ANSWERS: &str = "answers";
 
+/// Prefix of the locks of runs; not objects, but files where there is a directory.
+pub(crate) const LOCKS: &str = "lock";
+/// What a run writes again and again while it has nothing to log; the only object that changes.
+pub(crate) const ALIVE: &str = "alive";
+
+/// The lock that a run holds for as long as it lives.
+pub(crate) fn lock(generation: u64) -> String {
+    format!("{LOCKS}/{generation:010}")
+}
+
 /// The segment with this number. Digits are padded, so that names sort as numbers do.
 pub(crate) fn segment(number: u64) -> Path {
     Path::from(format!("{LOG}/{number:020}"))

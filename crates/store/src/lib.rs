@@ -14,6 +14,7 @@
 //! it can log no more epochs, hence commit no more. The formats are drawn in `docs/format.md`.
 
 mod directory;
+mod follow;
 mod frame;
 mod inspect;
 mod keeper;
@@ -29,6 +30,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use follow::{Follower, Patience, stand_by};
 pub use inspect::{Inspection, inspect};
 pub use keeper::Keeper;
 pub use manifest::{Manifest, Split, StateFile};

@@ -15,6 +15,9 @@ use crate::layout;
 struct Head {
     segment: u64,
     generation: u64,
+    /// Somebody has asked the job to stop, and it did: who stands by stops, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    stopped: bool,
 }
 
 /// The line of an epoch.
@@ -39,13 +42,14 @@ struct Opened {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
     pub(crate) generation: u64,
+    pub(crate) stopped: bool,
     pub(crate) entries: Vec<(Epoch, EpochEntry)>,
 }
 
 /// A segment as an object.
 pub(crate) fn encode(segment: u64, generation: u64, entries: &[(Epoch, EpochEntry)]) -> Result<Bytes> {
     let mut out = vec![];
-    push(&mut out, &Head { segment, generation })?;
+    push(&mut out, &Head { segment, generation, stopped: false })?;
     for (epoch, entry) in entries {
         let opened =
             entry.opened.iter().map(|o| Opened { source: o.source, split: o.split.to_string(), from: o.from.0 });
@@ -58,6 +62,13 @@ pub(crate) fn encode(segment: u64, generation: u64, entries: &[(Epoch, EpochEntr
         };
         push(&mut out, &line)?;
     }
+    Ok(frame::wrap(Kind::Log, &out))
+}
+
+/// The last segment of a run that has been asked to stop.
+pub(crate) fn encode_stop(segment: u64, generation: u64) -> Result<Bytes> {
+    let mut out = vec![];
+    push(&mut out, &Head { segment, generation, stopped: true })?;
     Ok(frame::wrap(Kind::Log, &out))
 }
 
@@ -96,5 +107,5 @@ pub(crate) fn decode(object: &Bytes, path: &Path) -> Result<Segment> {
         };
         entries.push((Epoch(line.epoch), entry));
     }
-    Ok(Segment { generation: head.generation, entries })
+    Ok(Segment { generation: head.generation, stopped: head.stopped, entries })
 }

@@ -10,6 +10,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload}
 use sloth_types::{Error, Result};
 
 use crate::directory::Directory;
+use crate::layout;
 
 /// The objects of one job.
 #[derive(Clone)]
@@ -58,6 +59,33 @@ impl Objects {
             Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(error) => Err(failed("written", path, &error)),
+        }
+    }
+
+    /// Reads an object that may not be there.
+    pub(crate) fn find(&self, path: &Path) -> Result<Option<Bytes>> {
+        let read = async { self.store.get(path).await?.bytes().await };
+        match self.runtime.block_on(read) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed("read", path, &error)),
+        }
+    }
+
+    /// The directory, where objects are files.
+    pub(crate) fn local(&self) -> Option<&Directory> {
+        self.directory.as_deref()
+    }
+
+    /// Tells whoever looks that the run in charge lives: `text` must be another one each time.
+    pub(crate) fn beat(&self, text: String) -> Result<()> {
+        let path = Path::from(layout::ALIVE);
+        match &self.directory {
+            Some(directory) => Ok(directory.overwrite(layout::ALIVE, &text)?),
+            None => match self.runtime.block_on(self.store.put(&path, PutPayload::from(text))) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(failed("written", &path, &error)),
+            },
         }
     }
 

@@ -1,5 +1,7 @@
 //! The start of a run: claims the job, so that older runs can write no more, and reads what they left.
 
+use std::fs::File;
+
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use sloth_types::journal::{Checkpoint, OperatorState, Recovered};
@@ -27,6 +29,8 @@ pub struct Claim {
     pub generation: u64,
     /// The next segment of the log.
     pub(crate) segment: u64,
+    /// Held for as long as the run lives.
+    pub(crate) lock: Option<File>,
     /// What earlier runs have left.
     pub recovered: Recovered,
     /// Checkpoints that could not be used, newest first, and why.
@@ -54,15 +58,26 @@ pub fn claim(objects: &Objects, plan: &str) -> Result<Claim> {
             }
         };
         let next = last.map_or(0, |n| n + 1);
+        let lock = lock_of_run(objects, generation)?;
         if objects.create(&layout::segment(next), log::encode(next, generation, &[])?)? {
             objects.tidy();
+            objects.local().into_iter().for_each(|directory| directory.remove_locks(generation));
             let (recovered, damaged) = recover(objects)?;
             let (objects, job) = (objects.clone(), job.name);
-            return Ok(Claim { objects, job, generation, segment: next + 1, recovered, damaged });
+            return Ok(Claim { objects, job, generation, segment: next + 1, lock, recovered, damaged });
         }
     }
     Err(Error::unavailable("the job could not be claimed: other runs claim it all the time")
         .hint("Only one process should run a job. Is a supervisor starting several?"))
+}
+
+/// Takes the lock of a run that is about to claim the job. Whoever stands by waits for it.
+pub(crate) fn lock_of_run(objects: &Objects, generation: u64) -> Result<Option<File>> {
+    let Some(directory) = objects.local() else { return Ok(None) };
+    directory.lock(generation).map_err(|e| {
+        Error::unavailable(format!("the lock of run {generation} cannot be taken: {e}"))
+            .hint("The state directory must be on a disk that you may write to.")
+    })
 }
 
 /// True when some run has logged an epoch here, and the log still has it.
@@ -89,7 +104,7 @@ pub fn is_superseded(objects: &Objects, generation: u64) -> Result<bool> {
 }
 
 /// The job's identity, made at the first start.
-fn job_of(objects: &Objects, plan: &str) -> Result<Job> {
+pub(crate) fn job_of(objects: &Objects, plan: &str) -> Result<Job> {
     let path = Path::from(layout::JOB);
     let all = objects.list("")?;
     if all.iter().all(|(p, _)| *p != path) {

@@ -175,8 +175,20 @@ pub trait JobStore: Send + Sync {
     /// Tells who is to be called when [`JobStore::durable`], [`JobStore::published`] or [`JobStore::failure`] change.
     fn watch(&self, waker: Waker);
 
-    /// Number of this run; grows with every run of the job. A run with a smaller number can write no more.
+    /// Number of this run; grows with every run of the job. A run with a smaller number can write no more. Zero while
+    /// another run is in charge.
     fn generation(&self) -> u64;
+
+    /// False while another run is in charge, and this one follows its log to take over when it is gone. Once true it stays
+    /// so, and nothing but this run has been logged since the entries that [`JobStore::followed`] gives.
+    fn in_charge(&self) -> bool {
+        true
+    }
+
+    /// What the run in charge has logged since the last call (at first since the job was recovered), epoch by epoch.
+    fn followed(&self) -> Vec<EpochEntry> {
+        vec![]
+    }
 
     /// Name of the job, the same in all its runs and different from that of every other job.
     fn job(&self) -> Arc<str>;

@@ -66,6 +66,8 @@ pub struct JobFigures {
     pub state_bytes: Figure,
     /// Wall clock of the last completed epoch (ms).
     pub epoch_now_ms: AtomicI64,
+    /// 1 while another run is in charge and this one stands by.
+    pub standing_by: Figure,
 }
 
 impl SourceFigures {

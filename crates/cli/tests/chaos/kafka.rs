@@ -9,7 +9,7 @@ use crate::servers::OwnServer;
 use crate::{Place, assert_same, dice, finish, pause, rows_of, signal, start};
 
 /// Address of the broker; `None` (with a word to the reader) when the tests run without one.
-fn broker() -> Option<String> {
+pub(crate) fn broker() -> Option<String> {
     let address = std::env::var("SLOTH_KAFKA").ok();
     if address.is_none() {
         println!("skipped: SLOTH_KAFKA is not set; start a broker with scripts/kafka start");
@@ -17,13 +17,13 @@ fn broker() -> Option<String> {
     address
 }
 
-struct Topics {
+pub(crate) struct Topics {
     broker: String,
     stamp: String,
 }
 
 impl Topics {
-    fn new(broker: String, names: &[&str]) -> Topics {
+    pub(crate) fn new(broker: String, names: &[&str]) -> Topics {
         let stamp = format!("{}-{}", Clock::System.now_ms(), std::process::id());
         for name in names {
             sloth_connectors::kafka::ensure_topic(&broker, &format!("chaos-{name}-{stamp}"), 3).unwrap();
@@ -31,12 +31,12 @@ impl Topics {
         Topics { broker, stamp }
     }
 
-    fn fill(&self, sql: &str) -> String {
+    pub(crate) fn fill(&self, sql: &str) -> String {
         sql.replace("${KAFKA}", &self.broker).replace("${STAMP}", &self.stamp)
     }
 
     /// Waits until readers of committed records see what an undisturbed run writes: for a minute.
-    fn assert_whole(&self, place: &Place) {
+    pub(crate) fn assert_whole(&self, place: &Place) {
         let expected = place.script("expected", EXPECTED);
         finish(&expected, None);
         let expected = |table: &str| rows_of(&place.0.join("expected").join(table));
@@ -57,7 +57,7 @@ impl Topics {
     }
 }
 
-const FEED: &str = "
+pub(crate) const FEED: &str = "
 CREATE TABLE generated (n BIGINT, k BIGINT) WITH (
   'connector' = 'datagen', 'rows-per-second' = '20000', 'number-of-rows' = '150000', 'fields.n.kind' = 'sequence',
   'fields.n.start' = '1', 'fields.n.end' = '150000', 'fields.k.min' = '1', 'fields.k.max' = '50'
@@ -68,7 +68,7 @@ CREATE TABLE input (n BIGINT, k BIGINT) WITH (
 INSERT INTO input SELECT n, k FROM generated;
 ";
 
-const JOB: &str = "
+pub(crate) const JOB: &str = "
 SET 'execution.checkpointing.interval' = '500 ms';
 CREATE TABLE input (n BIGINT, k BIGINT) WITH (
   'connector' = 'kafka', 'topic' = 'chaos-in-${STAMP}', 'properties.bootstrap.servers' = '${KAFKA}', 'format' = 'json',

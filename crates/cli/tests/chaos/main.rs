@@ -14,6 +14,7 @@ mod kafka;
 mod postgres;
 mod screen;
 mod servers;
+mod standby;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

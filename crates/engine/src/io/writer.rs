@@ -1,8 +1,9 @@
 //! Feeds a sink writer, on the worker itself or, when the sink may wait, on a thread of its own.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,6 +23,25 @@ pub(crate) enum Work {
     Close,
 }
 
+/// A writer that is open, or that is opened when this run is in charge.
+pub(crate) enum Opening {
+    Now(Box<dyn SinkWriter>),
+    Later(Box<dyn FnOnce() -> Result<Box<dyn SinkWriter>> + Send>),
+}
+
+impl Opening {
+    /// The open writer.
+    ///
+    /// # Errors
+    /// When it is opened only now and cannot be.
+    pub(crate) fn now(self) -> Result<Box<dyn SinkWriter>> {
+        match self {
+            Opening::Now(writer) => Ok(writer),
+            Opening::Later(open) => open(),
+        }
+    }
+}
+
 /// Where a sink operator writes to.
 pub(crate) enum Writer {
     /// Called directly.
@@ -39,7 +59,7 @@ impl Writer {
     /// # Errors
     /// When the system gives no thread.
     pub(crate) fn threaded(
-        writer: Box<dyn SinkWriter>,
+        writer: Opening,
         table: &str,
         slot: usize,
         context: &Arc<JobContext>,
@@ -81,9 +101,19 @@ fn send(sender: &SyncSender<Work>, work: Work) -> Result<()> {
     sender.send(work).map_err(|_| Error::internal("the sink's thread has ended"))
 }
 
-fn write_all(writer: Box<dyn SinkWriter>, work: &Receiver<Work>, slot: usize, context: &JobContext) {
-    let mut thread = WriterWork { writer, slot, context, committed: None, open: None };
-    if let Err(error) = thread.run(work) {
+fn write_all(writer: Opening, work: &Receiver<Work>, slot: usize, context: &JobContext) {
+    let run = || -> Result<()> {
+        let mut thread = WriterWork { slot, context, waiting: VecDeque::new(), committed: None, open: None };
+        let mut writer = match writer {
+            Opening::Now(writer) => writer,
+            Opening::Later(open) => match thread.stand_by(work) {
+                Standby::InCharge => open()?,
+                Standby::Over => return Ok(()),
+            },
+        };
+        thread.run(writer.as_mut(), work)
+    };
+    if let Err(error) = run() {
         context.failure.fail(error);
     }
 }
@@ -97,11 +127,21 @@ fn log_is_short(epoch: Epoch, end: Epoch) -> Error {
 /// Rows wait so long at most for their commit while more keep coming: what is gathered is committed at once.
 const COMMIT_AFTER: Duration = Duration::from_millis(20);
 
+/// How often a writer that stands by looks whether its run is in charge.
+const STANDBY_LOOK: Duration = Duration::from_millis(5);
+
+/// How the time of a writer that stands by has ended.
+enum Standby {
+    InCharge,
+    Over,
+}
+
 /// What a writer's thread works on.
 struct WriterWork<'a> {
-    writer: Box<dyn SinkWriter>,
     slot: usize,
     context: &'a JobContext,
+    /// What has come while another run was in charge, and may not have come through there.
+    waiting: VecDeque<Work>,
     /// The last epoch that the outside had before this run: replayed rows up to it are not written again.
     committed: Option<Epoch>,
     /// The last epoch handed over and not yet committed, and when the first of these was.
@@ -109,43 +149,67 @@ struct WriterWork<'a> {
 }
 
 impl WriterWork<'_> {
-    fn run(&mut self, work: &Receiver<Work>) -> Result<()> {
+    /// Keeps what comes until this run is in charge. A checkpoint of the run in charge stands only when its sinks have
+    /// committed what it contains, so that need not be kept.
+    fn stand_by(&mut self, work: &Receiver<Work>) -> Standby {
+        let Some(durable) = &self.context.durable else { return Standby::InCharge };
+        while !durable.store.in_charge() {
+            match work.recv_timeout(STANDBY_LOOK) {
+                Ok(Work::Close) | Err(RecvTimeoutError::Disconnected) => return Standby::Over,
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(work) => {
+                    if let Work::EndEpoch(epoch, _) = &work {
+                        self.tell(|progress| &progress.handed, *epoch);
+                    }
+                    self.waiting.push_back(work);
+                }
+            }
+            let kept_from = durable.store.published();
+            while let Some(Work::Write(epoch, _) | Work::EndEpoch(epoch, _)) = self.waiting.front()
+                && *epoch < kept_from
+            {
+                self.waiting.pop_front();
+            }
+        }
+        Standby::InCharge
+    }
+
+    /// The next piece of work; `None` when it does not come at once and must not be waited for.
+    fn next(&mut self, work: &Receiver<Work>, wait: bool) -> std::result::Result<Work, TryRecvError> {
+        match self.waiting.pop_front() {
+            Some(work) => Ok(work),
+            None if wait => work.recv().map_err(|_| TryRecvError::Disconnected),
+            None => work.try_recv(),
+        }
+    }
+
+    fn run(&mut self, writer: &mut dyn SinkWriter, work: &Receiver<Work>) -> Result<()> {
         if let Some(durable) = &self.context.durable {
-            self.committed = self.writer.committed()?;
+            self.committed = writer.committed()?;
             // Rows become visible after their epoch is in the log, never before.
             if let Some(epoch) = self.committed.filter(|epoch| *epoch >= durable.store.durable()) {
                 return Err(log_is_short(epoch, durable.store.durable()));
             }
         }
         loop {
-            let next = match self.open {
-                None => work.recv().ok(),
-                Some(_) => match work.try_recv() {
-                    Ok(next) => Some(next),
-                    Err(TryRecvError::Empty) => {
-                        self.commit(false)?;
-                        continue;
-                    }
-                    Err(TryRecvError::Disconnected) => None,
-                },
-            };
-            match next {
-                Some(Work::Write(epoch, batch)) if self.committed < Some(epoch) => self.writer.write(epoch, &batch)?,
-                Some(Work::Write(..)) => {}
-                Some(Work::EndEpoch(epoch, checkpoint)) => self.end_epoch(epoch, checkpoint)?,
-                Some(Work::Close) => {
-                    self.commit(true)?;
-                    return self.writer.close();
+            match self.next(work, self.open.is_none()) {
+                Ok(Work::Write(epoch, batch)) if self.committed < Some(epoch) => writer.write(epoch, &batch)?,
+                Ok(Work::Write(..)) => {}
+                Ok(Work::EndEpoch(epoch, checkpoint)) => self.end_epoch(writer, epoch, checkpoint)?,
+                Ok(Work::Close) => {
+                    self.commit(writer, true)?;
+                    return writer.close();
                 }
+                Err(TryRecvError::Empty) => self.commit(writer, false)?,
                 // The job has failed: what is not committed is made again by the next run.
-                None => return Ok(()),
+                Err(TryRecvError::Disconnected) => return Ok(()),
             }
         }
     }
 
-    fn end_epoch(&mut self, epoch: Epoch, checkpoint: bool) -> Result<()> {
+    fn end_epoch(&mut self, writer: &mut dyn SinkWriter, epoch: Epoch, checkpoint: bool) -> Result<()> {
         if self.committed < Some(epoch) {
-            self.writer.end_epoch(epoch)?;
+            writer.end_epoch(epoch)?;
         }
         self.tell(|progress| &progress.handed, epoch);
         if self.context.durable.is_none() || self.committed >= Some(epoch) {
@@ -154,14 +218,14 @@ impl WriterWork<'_> {
         }
         let since = self.open.map_or_else(Mono::now, |(_, since)| since);
         self.open = Some((epoch, since));
-        if checkpoint || since.elapsed() >= COMMIT_AFTER { self.commit(checkpoint) } else { Ok(()) }
+        if checkpoint || since.elapsed() >= COMMIT_AFTER { self.commit(writer, checkpoint) } else { Ok(()) }
     }
 
     /// Commits what has been handed over, as soon as its epochs are in the log for good.
-    fn commit(&mut self, now: bool) -> Result<()> {
+    fn commit(&mut self, writer: &mut dyn SinkWriter, now: bool) -> Result<()> {
         let (Some((epoch, _)), Some(durable)) = (self.open.take(), &self.context.durable) else { return Ok(()) };
         durable.wait_for(epoch)?;
-        self.writer.commit(epoch, now)?;
+        writer.commit(epoch, now)?;
         if now {
             self.tell(|progress| &progress.committed, epoch);
         }
@@ -170,7 +234,7 @@ impl WriterWork<'_> {
 
     fn tell(&self, which: impl Fn(&WriterProgress) -> &AtomicU64, epoch: Epoch) {
         if let Some(progress) = self.context.completion.writers.get(self.slot) {
-            which(progress).store(epoch.0 + 1, Ordering::SeqCst);
+            which(progress).fetch_max(epoch.0 + 1, Ordering::SeqCst);
         }
         self.context.board.ring();
     }
