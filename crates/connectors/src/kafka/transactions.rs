@@ -21,6 +21,9 @@ use super::properties::Connection;
 /// Pause before a group is asked for again whose coordinator is not ready.
 const SETTLING: Duration = Duration::from_millis(50);
 
+/// How long the client is waited for before it is asked anew.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
 /// The transactions of one writer.
 pub(super) struct Transactions {
     topic: String,
@@ -46,7 +49,7 @@ impl Transactions {
         let doing = format!("write topic '{topic}' in transactions");
         let context = Context::default();
         let failed = |e: KafkaError| context.explain(&doing, &connection.servers, &e);
-        producer.init_transactions(connection.timeout).map_err(failed)?;
+        take_over(producer, connection.timeout).map_err(failed)?;
         let mut config = connection.consumer()?;
         config.set("group.id", id);
         let consumer: BaseConsumer =
@@ -137,5 +140,18 @@ impl Transactions {
                 );
         }
         explain(&format!("commit a transaction of topic '{}'", self.topic), &self.servers, code, &error.to_string())
+    }
+}
+
+/// Takes the transactional id over. While Kafka aborts what the producer before has left open it answers "not yet", and
+/// librdkafka (as of 2.12) would wait half a second before it asks again, as when it does not know the coordinator: unless
+/// it is called anew.
+fn take_over(producer: &ThreadedProducer<Deliveries>, timeout: Duration) -> std::result::Result<(), KafkaError> {
+    let begun = Mono::now();
+    loop {
+        match producer.init_transactions(ASK_AGAIN_AFTER) {
+            Err(KafkaError::Transaction(e)) if e.is_retriable() && begun.elapsed() < timeout => {}
+            done => return done,
+        }
     }
 }
