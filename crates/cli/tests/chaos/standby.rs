@@ -104,6 +104,26 @@ fn a_stop_of_the_one_in_charge_hands_the_job_over_and_a_stop_of_the_other_ends_n
     assert_equals_undisturbed(&place);
 }
 
+#[test]
+fn a_job_that_is_asked_to_stop_is_not_taken_over() {
+    let place = Place::new("asked");
+    let script = place.script("job", JOB);
+    let mut one = stand_by(&script, &place.state(), "one");
+    pause(700);
+    let mut other = stand_by(&script, &place.state(), "other");
+    wait_for(&script, "other", "standing by: following job", 1);
+    let asked =
+        std::process::Command::new(env!("CARGO_BIN_EXE_sloth")).arg("stop").arg(place.state()).output().unwrap();
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+    assert!(one.wait().unwrap().success());
+    assert!(other.wait().unwrap().success());
+    let said = std::fs::read_to_string(log_of(&script, "other")).unwrap();
+    assert!(said.contains("the job was asked to stop") && !said.contains("taking over"), "{said}");
+    // Somebody starts it again: there is nobody to wait for.
+    assert!(stand_by(&script, &place.state(), "again").wait().unwrap().success());
+    assert_equals_undisturbed(&place);
+}
+
 /// Shows rows of the topic as they become visible.
 const WATCH: &str = "
 CREATE TABLE picked (n BIGINT, k BIGINT) WITH (
