@@ -40,7 +40,8 @@ pub(crate) fn open_sinks(
         let place = named_before.entry(&table.name).or_default();
         let job = store.map(|store| (format!("{}-{}-{place}", store.job(), table.name), Arc::clone(store)));
         *place += 1;
-        let later = sink.guarantee() != Guarantee::WithTheJob && store.is_some_and(|store| !store.in_charge());
+        let own = matches!(sink.guarantee(), Guarantee::WithTheJob | Guarantee::Shown(_));
+        let later = !own && store.is_some_and(|store| !store.in_charge());
         let open = |writer| {
             let (sink, job, schema) = (Arc::clone(&sink), job.clone(), Arc::clone(&node.schema));
             let (mode, table) = (node_sink.mode.clone(), table.name.clone());

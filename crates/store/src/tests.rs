@@ -29,7 +29,7 @@ fn begin(directory: &Path) -> (Arc<Keeper>, Recovered) {
     Keeper::start(claim(&objects(directory), PLAN).unwrap(), 2).unwrap()
 }
 
-fn entry(epoch: u64) -> EpochEntry {
+pub(crate) fn entry(epoch: u64) -> EpochEntry {
     EpochEntry {
         now_ms: 1000 + epoch as i64,
         watermarks: vec![Watermark(epoch as i64)],
@@ -38,14 +38,14 @@ fn entry(epoch: u64) -> EpochEntry {
     }
 }
 
-fn state(value: i64) -> OperatorState {
+pub(crate) fn state(value: i64) -> OperatorState {
     let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
     let rows = RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(vec![value; 20]))]).unwrap();
     let sections = vec![Section::new("rows", Owner::Key(vec![0]), vec![rows])];
     OperatorState { operator: 7, name: "count".into(), worker: 0, continues: false, sections }
 }
 
-fn wait(what: &str, mut until: impl FnMut() -> bool) {
+pub(crate) fn wait(what: &str, mut until: impl FnMut() -> bool) {
     let begun = Mono::now();
     while !until() {
         assert!(begun.elapsed() < Duration::from_secs(20), "{what} has not come");
@@ -54,12 +54,12 @@ fn wait(what: &str, mut until: impl FnMut() -> bool) {
 }
 
 /// Logs an epoch in a segment of its own.
-fn log(keeper: &Keeper, epoch: u64) {
+pub(crate) fn log(keeper: &Keeper, epoch: u64) {
     keeper.append(Epoch(epoch), entry(epoch));
     wait("the log", || keeper.durable() > Epoch(epoch) || keeper.failure().is_some());
 }
 
-fn checkpoint(keeper: &Keeper, epoch: u64) {
+pub(crate) fn checkpoint(keeper: &Keeper, epoch: u64) {
     let cut = Cut { epoch: Epoch(epoch), workers: 1, ..Cut::default() };
     keeper.upload(Checkpoint { cut, state: vec![state(epoch as i64)] });
     keeper.publish(Epoch(epoch));
