@@ -1,9 +1,11 @@
 //! Key hashing and the way from a key to its virtual node and worker. Ours and versioned, because checkpoints will
 //! depend on it: it must never change under a running installation.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type};
 use arrow::row::{RowConverter, SortField};
 
 /// Number of virtual nodes that keys are spread over. State moves between workers in whole virtual nodes.
@@ -132,6 +134,27 @@ fn without_dictionary(column: &ArrayRef) -> ArrayRef {
     match column.data_type() {
         // Taking values by their codes cannot fail.
         DataType::Dictionary(_, values) => cast(column, values).unwrap_or_else(|_| ArrayRef::clone(column)),
+        _ => unsigned_zeros(column),
+    }
+}
+
+/// A column of doubles with 0 in the place of -0, which are the same key.
+pub(crate) fn unsigned_zeros(column: &ArrayRef) -> ArrayRef {
+    match column.data_type() {
+        DataType::Float64 => {
+            let values = column.as_primitive::<Float64Type>();
+            match values.values().iter().any(|v| v.to_bits() == (-0.0_f64).to_bits()) {
+                true => Arc::new(values.unary::<_, Float64Type>(|v| v + 0.0)),
+                false => ArrayRef::clone(column),
+            }
+        }
+        DataType::Float32 => {
+            let values = column.as_primitive::<Float32Type>();
+            match values.values().iter().any(|v| v.to_bits() == (-0.0_f32).to_bits()) {
+                true => Arc::new(values.unary::<_, Float32Type>(|v| v + 0.0)),
+                false => ArrayRef::clone(column),
+            }
+        }
         _ => ArrayRef::clone(column),
     }
 }

@@ -337,6 +337,21 @@ pub(super) static FUNCTIONS: &[Function] = &[
         |args| round(args, Mode::Ceil)
     ),
     math_function!(
+        &["sqrt"],
+        "SQRT(number)",
+        "The square root; of a negative number NaN.",
+        Immutable,
+        |types| super::args::coerce("n", types),
+        |_| DataType::Float64,
+        |args| {
+            let values = column(args, 0)?;
+            let values = values.as_primitive::<Float64Type>();
+            Ok(array(numbers::<Float64Type>(args.number_rows, |row| {
+                values.is_valid(row).then(|| values.value(row).sqrt())
+            })))
+        }
+    ),
+    math_function!(
         &["rand"],
         "RAND([seed])",
         "A random DOUBLE in [0, 1). Not the same in a replay at another parallelism.",

@@ -7,6 +7,7 @@ mod civil;
 mod clock;
 mod coding;
 mod collect;
+mod comparisons;
 mod datetime;
 mod define;
 mod json;

@@ -17,6 +17,8 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::prelude::SessionContext;
 
+use super::comparisons;
+
 /// The rule. It holds the functions that it writes.
 #[derive(Debug)]
 pub(crate) struct FlinkSemantics {
@@ -46,7 +48,18 @@ impl FlinkSemantics {
                     None => Transformed::no(expr),
                 })
             }
-            _ => Ok(Transformed::no(expr)),
+            // The smallest whole number has no opposite: as in every other operation, it wraps.
+            Expr::Negative(value) => Ok(match value.get_type(schema)? {
+                t if t.is_signed_integer() && !matches!(value.as_ref(), Expr::Literal(..)) => {
+                    let zero = Box::new(Expr::Literal(ScalarValue::new_zero(&t)?, None));
+                    Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(zero, Operator::Minus, value.clone())))
+                }
+                _ => Transformed::no(expr),
+            }),
+            _ => Ok(match comparisons::without_sign_of_zero(&expr, schema)? {
+                Some(new) => Transformed::yes(new),
+                None => Transformed::no(expr),
+            }),
         })
     }
 
@@ -118,7 +131,8 @@ fn row_cast(value: &Expr, from: &Fields, to: &Fields) -> Expr {
     })
 }
 
-/// Decimal division, rewritten before operands are widened to a common type, which would widen the quotient too.
+/// Decimal division, rewritten before operands are widened to a common type, which would widen the quotient too; and
+/// comparisons of times that are apart by an interval, which would have to be a number of months, days and the rest.
 #[derive(Debug)]
 pub(crate) struct DecimalDivision {
     function: Arc<ScalarUDF>,
@@ -136,6 +150,9 @@ impl FunctionRewrite for DecimalDivision {
         "decimal_division"
     }
     fn rewrite(&self, expr: Expr, schema: &DFSchema, _: &ConfigOptions) -> Result<Transformed<Expr>> {
+        if let Some(compared) = comparisons::of_times(&expr, schema) {
+            return Ok(Transformed::yes(compared));
+        }
         let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide, right }) = &expr else {
             return Ok(Transformed::no(expr));
         };

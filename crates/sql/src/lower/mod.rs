@@ -101,10 +101,10 @@ struct Lowering<'s> {
 
 impl Lowering<'_> {
     fn lower_query(&mut self, query: &Query) -> Result<()> {
-        let relation = self.relation(&query.plan)?;
-        let relation = self.materialize(relation)?;
+        let relation = self.relation(&query.plan).and_then(|relation| self.materialize(relation))?;
         self.check_emission(query, &relation)?;
         self.check_hints(query)?;
+        self.refuse_intervals(&relation)?;
         let table = match &query.sink {
             Some(table) => strip_own_options(&table.spec),
             None => TableSpec {

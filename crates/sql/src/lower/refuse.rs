@@ -1,9 +1,11 @@
 //! What cannot be maintained exactly yet is refused, with the place in the text and what to write instead.
 
+use arrow::datatypes::DataType;
 use datafusion::logical_expr::LogicalPlan;
-use sloth_types::Error;
+use sloth_types::{Error, Result};
 
 use super::Lowering;
+use super::relation::Relation;
 
 impl Lowering<'_> {
     /// The error for a plan node that has no streaming form yet.
@@ -23,6 +25,19 @@ impl Lowering<'_> {
             _ => ("this query cannot be kept up to date yet", "SELECT", "It comes with exact incremental SQL."),
         };
         self.refuse_text(what, word, hint)
+    }
+
+    /// Intervals are computed with, but no table has them.
+    pub(super) fn refuse_intervals(&self, relation: &Relation) -> Result<()> {
+        let odd = |t: &DataType| matches!(t, DataType::Duration(_) | DataType::Interval(_));
+        if !relation.schema.fields().iter().any(|f| odd(f.data_type())) {
+            return Ok(());
+        }
+        Err(self.refuse_text(
+            "a result cannot hold an interval",
+            "SELECT",
+            "Write TIMESTAMPDIFF(SECOND, earlier, later) for the difference of two times.",
+        ))
     }
 
     /// A refusal that points at a word of the current statement.

@@ -36,6 +36,7 @@ pub(super) fn rewrite(expr: &mut Expr, places: &Places<'_>) -> Result<()> {
         Expr::TypedString(typed) => typed_string(typed),
         Expr::Like { .. } | Expr::ILike { .. } | Expr::SimilarTo { .. } => like::rewrite(expr, places)?,
         Expr::Cast { data_type, .. } => fitted(data_type).map(|(name, length)| call(name, vec![expr.clone(), length])),
+        Expr::BinaryOp { left, op: BinaryOperator::Overlaps, right } => Some(overlaps(left, right)?),
         Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
             let length = overlay_for.iter().map(|e| (**e).clone());
             let parts = [(**expr).clone(), (**overlay_what).clone(), (**overlay_from).clone()];
@@ -47,6 +48,30 @@ pub(super) fn rewrite(expr: &mut Expr, places: &Places<'_>) -> Result<()> {
         *expr = new;
     }
     Ok(())
+}
+
+/// `(a, b) OVERLAPS (c, d)`: the ends may come in any order, and a second one may be a length.
+fn overlaps(left: &Expr, right: &Expr) -> Result<Expr> {
+    let usage = "Write (from, to) OVERLAPS (from, to), or an interval in the place of `to`.";
+    let ends = |period: &Expr| match period {
+        Expr::Tuple(ends) => match ends.as_slice() {
+            [from, to @ Expr::Interval(_)] => {
+                Ok([from.clone(), binary(from.clone(), BinaryOperator::Plus, to.clone())])
+            }
+            [from, to] => Ok([from.clone(), to.clone()]),
+            _ => Err(Error::invalid("OVERLAPS compares two periods").hint(usage)),
+        },
+        _ => Err(Error::invalid("OVERLAPS compares two periods").hint(usage)),
+    };
+    let (left, right) = (ends(left)?, ends(right)?);
+    let (first, last) = (|of: &[Expr; 2]| call("least", of.to_vec()), |of: &[Expr; 2]| call("greatest", of.to_vec()));
+    let one = binary(last(&left), BinaryOperator::GtEq, first(&right));
+    let other = binary(last(&right), BinaryOperator::GtEq, first(&left));
+    Ok(Expr::Nested(Box::new(binary(one, BinaryOperator::And, other))))
+}
+
+fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
 }
 
 fn is_no_unit(unit: &DateTimeField) -> bool {

@@ -12,7 +12,7 @@ use arrow::row::{RowConverter, Rows, SortField};
 use sloth_types::{Error, Result};
 
 use super::{KeyTable, Keys};
-use crate::hash::{Words, words_of};
+use crate::hash::{Words, unsigned_zeros, words_of};
 
 /// Keys of one batch.
 pub(crate) enum EncodedKeys {
@@ -162,11 +162,11 @@ impl KeyEncoder {
     }
 }
 
-/// The column without a dictionary.
+/// The column without a dictionary, and without a sign of zero.
 fn plain(column: &ArrayRef) -> Result<ArrayRef> {
     match column.data_type() {
         DataType::Dictionary(_, values) => Ok(cast(column, values)?),
-        _ => Ok(ArrayRef::clone(column)),
+        _ => Ok(unsigned_zeros(column)),
     }
 }
 
