@@ -333,3 +333,50 @@ EXPLAIN SELECT shop, SESSION_END(ts, INTERVAL '1' MINUTE) AS e, COUNT(*) AS n FR
 --|           watermark: ts - 60000 ms, the minimum over splits that are not idle
 --|           bad records: counted and skipped
 --|           changelog: append-only
+
+-- Joins and rankings are held back as well.
+SELECT o.id, c.amount FROM orders o LEFT JOIN changes c ON o.id = c.id EMIT EVERY INTERVAL '1' SECOND;
+--| +I[1, 100]
+--| +I[2, null]
+--| +I[3, 4]
+--| +I[4, 8]
+--| +I[5, null]
+--| +I[6, null]
+
+SELECT shop, id, amount FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY shop ORDER BY amount DESC) AS n FROM changes) WHERE n <= 1 EMIT EVERY INTERVAL '1' SECOND;
+--| +I[a, 1, 100]
+--| +I[b, 4, 8]
+
+SELECT a.shop, a.total, b.n FROM (SELECT shop, SUM(amount) AS total FROM changes GROUP BY shop) a JOIN (SELECT shop, COUNT(*) AS n FROM orders GROUP BY shop) b ON a.shop = b.shop EMIT EVERY INTERVAL '1' SECOND;
+--| +I[a, 104, 4]
+--| +I[b, 8, 2]
+
+EXPLAIN SELECT o.id, c.amount FROM orders o LEFT JOIN changes c ON o.id = c.id EMIT EVERY INTERVAL '1' SECOND;
+--| Sink result (print) #7
+--|     changelog: retract
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
+--|   Throttle #6
+--|       emits what has changed every 1 s
+--|       state: the changes since it last did
+--|       changelog: retract
+--|     Map #5
+--|         project: id = id@0, id = id@1, amount = amount@2
+--|         project: id = id@0, amount = amount@2
+--|         changelog: retract
+--|       Join Left #4
+--|           on: (id) = (id)
+--|           exchange: by hash of id and of id
+--|           state: the rows of both sides, kept for ever (warning: grows with the input)
+--|           changelog: retract
+--|         Source orders (inline) #0
+--|             reads: id, ts
+--|             project: id = id@0
+--|             watermark: ts - 60000 ms, the minimum over splits that are not idle
+--|             bad records: counted and skipped
+--|             changelog: append-only
+--|         Source changes (inline) #2
+--|             reads: id, amount, ts
+--|             project: id = id@0, amount = amount@1
+--|             watermark: ts - 60000 ms, the minimum over splits that are not idle
+--|             bad records: counted and skipped
+--|             changelog: retract

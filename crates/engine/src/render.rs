@@ -36,6 +36,7 @@ use crate::operators::session_updates::SessionUpdatesOperator;
 use crate::operators::set_operation::SetOperator;
 use crate::operators::sink::{Exact, Held, SinkOperator};
 use crate::operators::stages;
+use crate::operators::throttle::ThrottleOperator;
 use crate::operators::window::{WindowAggregateOperator, WindowParts};
 use crate::operators::window_assign::{Panes, assign, late_rows};
 use crate::operators::window_updates::WindowUpdatesOperator;
@@ -275,6 +276,12 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 let mut open = rendering.lookups.lock().unwrap_or_else(PoisonError::into_inner);
                 let connection = open.remove(&(id, worker.0));
                 joins::lookup_join(&floor, node, lookup, first()?, input_schema()?, connection)?
+            }
+            NodeKind::Throttle(every) => {
+                let (schema, context) = (Arc::clone(&node.schema), Arc::clone(&floor.context));
+                let operator = ThrottleOperator::new(schema, *every, domain(false, false), context)?;
+                let all: Vec<usize> = (0..node.schema.fields().len()).collect();
+                stateful(&floor, first()?, "throttle", pact::by_key(vec![all], vec![]), operator)
             }
             NodeKind::SingleRow => joins::single_row(&floor, first()?),
             NodeKind::Sink(sink) => {

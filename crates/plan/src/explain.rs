@@ -90,6 +90,7 @@ fn headline(node: &Node, input: Option<&Node>) -> String {
         },
         NodeKind::LookupJoin(lookup) => format!("LookupJoin {:?} with {}", lookup.join.kind, lookup.table_name()),
         NodeKind::SingleRow => "SingleRow".to_owned(),
+        NodeKind::Throttle(_) => "Throttle".to_owned(),
         NodeKind::LateRows(w, 0) => format!("LateRows behind {}", w.window),
         NodeKind::LateRows(w, ms) => format!("LateRows behind {} and {} more", w.window, crate::window::Millis(*ms)),
         NodeKind::BadRecords => "BadRecords".to_owned(),
@@ -234,6 +235,10 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
         }
         NodeKind::Sink(_) => lines.extend(node.inputs.first().and_then(|input| lookup_lines::sink_line(plan, *input))),
         NodeKind::SingleRow => lines.push("state: one row".to_owned()),
+        NodeKind::Throttle(every) => {
+            lines.push(format!("emits what has changed {every}"));
+            lines.push("state: the changes since it last did".to_owned());
+        }
         _ => {}
     }
     lines.push(format!("changelog: {}", mode(node)));

@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::physical_plan::PhysicalExpr;
 use sloth_types::{ChangelogMode, Guarantee, TableSpec};
 
+use crate::emission::Every;
 use crate::grouping::{GroupAggregate, SessionAggregate, WindowAggregate};
 use crate::over::Over;
 use crate::rank::Rank;
@@ -85,6 +86,8 @@ pub enum NodeKind {
     TemporalJoin(Box<TemporalJoin>),
     /// Joins each row with the rows that a table outside has for its key.
     LookupJoin(Box<crate::lookup::LookupJoin>),
+    /// Holds its input's changes back, and gives what is left of them at some epochs' ends.
+    Throttle(Every),
     /// Passes its input on, and fails when that has more than one row at an epoch's end.
     SingleRow,
     /// Passes only the rows that are late for every window they belong to, and by more than the lateness (in

@@ -25,6 +25,7 @@ pub(crate) mod single_row;
 pub(crate) mod sink;
 pub(crate) mod stages;
 pub(crate) mod temporal_join;
+pub(crate) mod throttle;
 pub(crate) mod touched;
 pub(crate) mod unnest;
 pub(crate) mod window;

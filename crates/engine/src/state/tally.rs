@@ -48,6 +48,11 @@ impl Tally {
         self.counts.get(slot as usize).copied().unwrap_or_default()
     }
 
+    /// The slots that hold a row.
+    pub(crate) fn live(&self) -> Vec<u32> {
+        self.rows.live()
+    }
+
     /// Highest slot plus one.
     pub(crate) fn slots(&self) -> usize {
         self.rows.slots()

@@ -55,6 +55,8 @@ pub(super) fn text(node: &Node, inputs: &[&Known], schemas: &[&Schema]) -> Strin
             format!("materialize {:?}{} of {whole}", made.key, flag(made.by_content, " by content"))
         }
         NodeKind::SingleRow => format!("single row of {whole}"),
+        // How often is a matter of taste.
+        NodeKind::Throttle(_) => format!("held changes of {whole}"),
         NodeKind::Sink(written) => format!("{} of {}", sink(written), input.text()),
         // These have no state of their own, and a source is described elsewhere.
         NodeKind::Source(_)
@@ -68,7 +70,10 @@ pub(super) fn text(node: &Node, inputs: &[&Known], schemas: &[&Schema]) -> Strin
 
 /// The first columns of its output are those of its first input, unchanged.
 pub(super) fn passes(kind: &NodeKind) -> bool {
-    matches!(kind, NodeKind::Over(_) | NodeKind::Rank(_) | NodeKind::SingleRow | NodeKind::LookupJoin(_))
+    matches!(
+        kind,
+        NodeKind::Over(_) | NodeKind::Rank(_) | NodeKind::SingleRow | NodeKind::Throttle(_) | NodeKind::LookupJoin(_)
+    )
 }
 
 fn emission(emission: &Emission) -> String {

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use sloth_plan::{NodeId, NodeKind};
-use sloth_types::{Error, Result};
+use sloth_plan::{Every, Node, NodeId, NodeKind};
+use sloth_types::{ChangelogMode, Error, Result};
 
 use super::Lowering;
 use super::relation::{Relation, Role};
@@ -35,6 +35,35 @@ impl Lowering<'_> {
             );
         }
         Ok(())
+    }
+
+    /// Holds a query's changes back where its last step does not do so itself.
+    pub(super) fn throttled(&mut self, relation: Relation) -> Relation {
+        let every = self.emission.updates;
+        if !relation.changes() || every == Every::Epoch || self.holds_back(relation.node) {
+            return relation;
+        }
+        let node = self.plan.add(Node {
+            kind: NodeKind::Throttle(every),
+            inputs: vec![relation.node],
+            schema: self.schema_of(relation.node),
+            mode: ChangelogMode::Retract,
+            key: relation.key.clone(),
+            sources: relation.sources.clone(),
+        });
+        Relation { node, exclusive: false, exchanged: true, lineage: None, ..relation }
+    }
+
+    /// True for an aggregation that speaks now and then only, and for what is computed of its rows alone.
+    fn holds_back(&self, node: NodeId) -> bool {
+        let Some(node) = self.plan.nodes.get(node) else { return false };
+        match &node.kind {
+            NodeKind::GroupAggregate(group) => group.every != Every::Epoch,
+            NodeKind::WindowAggregate(window) => window.emission.by_clock(),
+            NodeKind::SessionAggregate(session) => session.emission.by_clock(),
+            NodeKind::Map(_) => node.inputs.iter().all(|input| self.holds_back(*input)),
+            _ => false,
+        }
     }
 
     /// The columns that tell the windows of a key apart as well as this column of a window's bounds does.

@@ -104,18 +104,11 @@ impl Lowering<'_> {
         let relation = self.relation(&query.plan).and_then(|relation| self.materialize(relation))?;
         self.check_emission(query, &relation)?;
         self.check_hints(query)?;
+        let relation = self.throttled(relation);
         self.refuse_intervals(&relation)?;
         let table = match &query.sink {
             Some(table) => strip_own_options(&table.spec),
-            None => TableSpec {
-                name: RESULT_TABLE.to_owned(),
-                schema: Arc::new(relation.arrow_schema()),
-                metadata: vec![],
-                primary_key: vec![],
-                options: Options::new([("connector".to_owned(), "print".to_owned())]),
-                time_zone: self.session.time_zone().to_owned(),
-                partition_by: vec![],
-            },
+            None => relation.shown(self.session.time_zone()),
         };
         let relation = match &query.sink {
             Some(sink) => {

@@ -7,10 +7,10 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::logical_expr::Expr;
 use sloth_plan::{NodeId, WindowSpec};
-use sloth_types::{ChangelogMode, Result};
+use sloth_types::{ChangelogMode, Options, Result, TableSpec};
 
-use super::internal;
 use super::route::Lineage;
+use super::{RESULT_TABLE, internal};
 
 /// What a column means for time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +123,19 @@ impl Relation {
             .map(|((qualifier, field), _)| (qualifier.cloned(), Arc::clone(field)))
             .collect();
         DFSchema::new_with_metadata(fields, std::collections::HashMap::new()).map_err(internal)
+    }
+
+    /// The table that shows it.
+    pub(super) fn shown(&self, time_zone: &str) -> TableSpec {
+        TableSpec {
+            name: RESULT_TABLE.to_owned(),
+            schema: Arc::new(self.arrow_schema()),
+            metadata: vec![],
+            primary_key: vec![],
+            options: Options::new([("connector".to_owned(), "print".to_owned())]),
+            time_zone: time_zone.to_owned(),
+            partition_by: vec![],
+        }
     }
 
     /// Names and types for a table made of this relation.
