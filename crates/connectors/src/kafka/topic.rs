@@ -1,9 +1,5 @@
 //! Creates a topic where there is none: for demos, where nobody has prepared the broker.
 
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake};
-use std::thread::Thread;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -28,32 +24,12 @@ pub fn ensure_topic(servers: &str, name: &str, partitions: i32) -> Result<()> {
         ClientConfig::new().set("bootstrap.servers", servers).create().map_err(|e| failed(&e))?;
     let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT));
-    for result in wait(admin.create_topics([&topic], &options)).map_err(|e| failed(&e))? {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|e| failed(&e))?;
+    for result in runtime.block_on(admin.create_topics([&topic], &options)).map_err(|e| failed(&e))? {
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((_, code)) => return Err(failed(&code)),
         }
     }
     Ok(())
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// Waits for a future on this thread: all that the admin client needs of an async runtime.
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    let waker = Arc::new(Unpark(std::thread::current())).into();
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => std::thread::park_timeout(Duration::from_millis(100)),
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
+use arrow::array::{ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use arrow::compute::{max, min};
 use arrow::datatypes as t;
 use arrow::datatypes::{ArrowNativeTypeOp, DataType, TimeUnit};
@@ -97,13 +97,7 @@ impl<T: ArrowPrimitiveType> Accumulator for Extreme<T> {
     }
 
     fn merge(&mut self, states: &[ArrayRef], target: Target<'_>) -> Result<()> {
-        let input = Input {
-            args: vec![ArrayRef::clone(&states[0])],
-            valid: states[0].nulls().cloned(),
-            rows: states[0].len(),
-            weights: None,
-        };
-        self.update(&input, target)
+        self.update(&Input::of_state(&states[0]), target)
     }
 
     fn state_types(&self) -> Vec<DataType> {

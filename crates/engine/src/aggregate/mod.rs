@@ -42,6 +42,11 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// A column of partial results; those that are NULL do not count.
+    pub(crate) fn of_state(state: &ArrayRef) -> Input {
+        Input { args: vec![ArrayRef::clone(state)], valid: state.nulls().cloned(), rows: state.len(), weights: None }
+    }
+
     /// A part of the rows.
     pub(crate) fn slice(&self, offset: usize, len: usize) -> Input {
         Input {

@@ -121,8 +121,7 @@ impl Accumulator for IntegerSum {
     }
 
     fn merge(&mut self, states: &[ArrayRef], target: Target<'_>) -> Result<()> {
-        let input = Input { args: vec![], valid: states[0].nulls().cloned(), rows: states[0].len(), weights: None };
-        self.add::<Int64Type>(&states[0], &input, target);
+        self.add::<Int64Type>(&states[0], &Input::of_state(&states[0]), target);
         Ok(())
     }
 
@@ -192,13 +191,7 @@ impl Accumulator for DecimalSum {
     }
 
     fn merge(&mut self, states: &[ArrayRef], target: Target<'_>) -> Result<()> {
-        let input = Input {
-            args: vec![ArrayRef::clone(&states[0])],
-            valid: states[0].nulls().cloned(),
-            rows: states[0].len(),
-            weights: None,
-        };
-        self.update(&input, target)
+        self.update(&Input::of_state(&states[0]), target)
     }
 
     fn state_types(&self) -> Vec<DataType> {

@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field};
 use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::type_coercion::binary::type_union_resolution;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, Volatility};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
 use super::args::{Long, array, column, has, is_text, strings};
 use super::define::Function;
@@ -319,132 +319,118 @@ fn join_types(types: &[DataType]) -> Option<Vec<DataType>> {
     })
 }
 
-macro_rules! array_function {
-    ($names:expr, $usage:expr, $about:expr, $coerce:expr, $returns:expr, $invoke:expr) => {
-        Function {
-            names: $names,
-            usage: $usage,
-            about: $about,
-            volatility: Volatility::Immutable,
-            coerce: $coerce,
-            returns: $returns,
-            invoke: $invoke,
-        }
-    };
-}
-
 pub(super) static FUNCTIONS: &[Function] = &[
-    array_function!(
+    Function::pure(
         &["array_append"],
         "ARRAY_APPEND(array, element)",
         "The array with an element behind it.",
         |types| coerce("le", types),
         first,
-        |args| combine(args, concatenated)
+        |args| combine(args, concatenated),
     ),
-    array_function!(
+    Function::pure(
         &["array_prepend"],
         "ARRAY_PREPEND(array, element)",
         "The array with an element before it.",
         |types| coerce("le", types),
         first,
-        |args| combine(args, prepended)
+        |args| combine(args, prepended),
     ),
-    array_function!(
+    Function::pure(
         &["array_concat"],
         "ARRAY_CONCAT(array, …)",
         "Arrays one after the other.",
         |types| coerce("lL", types),
         first,
-        |args| combine(args, concatenated)
+        |args| combine(args, concatenated),
     ),
-    array_function!(
+    Function::pure(
         &["array_union"],
         "ARRAY_UNION(array, array)",
         "The elements of both, each once.",
         |types| coerce("ll", types),
         first,
-        |args| combine(args, union)
+        |args| combine(args, union),
     ),
-    array_function!(
+    Function::pure(
         &["array_distinct"],
         "ARRAY_DISTINCT(array)",
         "Each element once, in the order of their first places.",
         |types| coerce("l", types),
         first,
-        |args| combine(args, union)
+        |args| combine(args, union),
     ),
-    array_function!(
+    Function::pure(
         &["array_except"],
         "ARRAY_EXCEPT(array, array)",
         "The first array's elements that are not in the second, each once.",
         |types| coerce("ll", types),
         first,
-        |args| combine(args, |all, parts, out| among(all, parts, out, false))
+        |args| combine(args, |all, parts, out| among(all, parts, out, false)),
     ),
-    array_function!(
+    Function::pure(
         &["array_intersect"],
         "ARRAY_INTERSECT(array, array)",
         "The first array's elements that are in the second too, each once.",
         |types| coerce("ll", types),
         first,
-        |args| combine(args, |all, parts, out| among(all, parts, out, true))
+        |args| combine(args, |all, parts, out| among(all, parts, out, true)),
     ),
-    array_function!(
+    Function::pure(
         &["array_remove"],
         "ARRAY_REMOVE(array, element)",
         "The array without the elements that are equal to the given one.",
         |types| coerce("le", types),
         first,
-        |args| combine(args, removed)
+        |args| combine(args, removed),
     ),
-    array_function!(
+    Function::pure(
         &["array_contains"],
         "ARRAY_CONTAINS(array, element)",
         "True when the array has the element; a NULL element can be looked for too.",
         |types| coerce("le", types),
         |_| DataType::Boolean,
-        contains
+        contains,
     ),
-    array_function!(
+    Function::pure(
         &["array_position"],
         "ARRAY_POSITION(array, element)",
         "The element's first place, counting from 1; 0 when it is not there.",
         |types| coerce("le", types),
         |_| DataType::Int32,
-        position
+        position,
     ),
-    array_function!(
+    Function::pure(
         &["array_slice"],
         "ARRAY_SLICE(array, from [, to])",
         "The elements from one place to another, counting from 1; negative places count from the end.",
         |types| coerce("liI", types),
         first,
-        slice
+        slice,
     ),
-    array_function!(
+    Function::pure(
         &["array_sort"],
         "ARRAY_SORT(array [, ascending [, nulls_first]])",
         "The array in order; NULL is the smallest unless `nulls_first` says otherwise.",
         |types| coerce("lBB", types),
         first,
-        sort
+        sort,
     ),
-    array_function!(
+    Function::pure(
         &["array_join"],
         "ARRAY_JOIN(array, delimiter [, null_text])",
         "The elements as one text; NULL elements are left out, or shown as `null_text`.",
         join_types,
         |_| DataType::Utf8,
-        join
+        join,
     ),
-    array_function!(
+    Function::pure(
         &["element"],
         "ELEMENT(array)",
         "The only element; NULL when there is none, an error when there are several.",
         |types| coerce("l", types),
         |types| types.first().and_then(element_of).cloned().unwrap_or(DataType::Null),
-        element
+        element,
     ),
 ];
 

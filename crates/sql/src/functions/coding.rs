@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, BinaryBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, Volatility};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 use sha1::{Digest, Sha1};
 
 use super::args::{Text, coerce, column, strings};
@@ -187,46 +187,32 @@ fn sha1(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     })
 }
 
-macro_rules! coding_function {
-    ($names:expr, $usage:expr, $about:expr, $coerce:expr, $returns:expr, $invoke:expr) => {
-        Function {
-            names: $names,
-            usage: $usage,
-            about: $about,
-            volatility: Volatility::Immutable,
-            coerce: $coerce,
-            returns: |_| $returns,
-            invoke: $invoke,
-        }
-    };
-}
-
 pub(super) static FUNCTIONS: &[Function] = &[
-    coding_function!(
+    Function::pure(
         &["url_encode"],
         "URL_ENCODE(text)",
         "The text as part of a URL (form encoding).",
         |types| coerce("s", types),
-        DataType::Utf8,
-        url_encode
+        |_| DataType::Utf8,
+        url_encode,
     ),
-    coding_function!(
+    Function::pure(
         &["url_decode"],
         "URL_DECODE(text)",
         "The text of a part of a URL; NULL when it is not well-formed.",
         |types| coerce("s", types),
-        DataType::Utf8,
-        url_decode
+        |_| DataType::Utf8,
+        url_decode,
     ),
-    coding_function!(
+    Function::pure(
         &["$encode"],
         "ENCODE(text, 'UTF-8' | 'UTF-16' | 'UTF-16BE' | 'UTF-16LE' | 'ISO-8859-1' | 'US-ASCII')",
         "The text as BYTES of a character set.",
         |types| coerce("ss", types),
-        DataType::Binary,
-        encode
+        |_| DataType::Binary,
+        encode,
     ),
-    coding_function!(
+    Function::pure(
         &["$decode"],
         "DECODE(bytes, 'UTF-8' | …)",
         "BYTES of a character set as text.",
@@ -237,23 +223,23 @@ pub(super) static FUNCTIONS: &[Function] = &[
             ] => super::args::is_text(set).then(|| vec![DataType::Binary, DataType::Utf8]),
             _ => None,
         },
-        DataType::Utf8,
-        decode
+        |_| DataType::Utf8,
+        decode,
     ),
-    coding_function!(
+    Function::pure(
         &["unhex"],
         "UNHEX(text)",
         "BYTES of hexadecimal digits; NULL when there is another character.",
         |types| coerce("s", types),
-        DataType::Binary,
-        unhex
+        |_| DataType::Binary,
+        unhex,
     ),
-    coding_function!(
+    Function::pure(
         &["sha1"],
         "SHA1(text)",
         "The SHA-1 hash as hexadecimal digits.",
         |types| coerce("s", types),
-        DataType::Utf8,
-        sha1
+        |_| DataType::Utf8,
+        sha1,
     ),
 ];

@@ -314,36 +314,22 @@ fn to_timestamp_type(t: &DataType) -> DataType {
     if *t == DataType::Date32 { timestamp3() } else { t.clone() }
 }
 
-macro_rules! time_function {
-    ($names:expr, $usage:expr, $about:expr, $pattern:expr, $returns:expr, $invoke:expr) => {
-        Function {
-            names: $names,
-            usage: $usage,
-            about: $about,
-            volatility: Volatility::Immutable,
-            coerce: |types| coerce($pattern, types),
-            returns: $returns,
-            invoke: $invoke,
-        }
-    };
-}
-
 pub(super) static FUNCTIONS: &[Function] = &[
-    time_function!(
+    Function::pure(
         &["date_format"],
         "DATE_FORMAT(time, 'yyyy-MM-dd')",
         "A time as text by Java's date pattern.",
-        "ts",
+        |types| coerce("ts", types),
         |_| DataType::Utf8,
-        date_format
+        date_format,
     ),
-    time_function!(
+    Function::pure(
         &["to_timestamp"],
         "TO_TIMESTAMP(text [, 'yyyy-MM-dd HH:mm:ss'])",
         "Reads a TIMESTAMP(3); NULL when the text does not match.",
-        "sS",
+        |types| coerce("sS", types),
         |_| timestamp3(),
-        to_timestamp
+        to_timestamp,
     ),
     Function {
         names: &["to_timestamp_ltz"],
@@ -354,29 +340,29 @@ pub(super) static FUNCTIONS: &[Function] = &[
         returns: |_| instant3(),
         invoke: to_timestamp_ltz,
     },
-    time_function!(
+    Function::pure(
         &["to_date"],
         "TO_DATE(text [, 'yyyy-MM-dd'])",
         "Reads a DATE; NULL when the text does not match.",
-        "sS",
+        |types| coerce("sS", types),
         |_| DataType::Date32,
-        to_date
+        to_date,
     ),
-    time_function!(
+    Function::pure(
         &["from_unixtime"],
         "FROM_UNIXTIME(seconds [, pattern])",
         "Epoch seconds as text in the session's time zone.",
-        "iS",
+        |types| coerce("iS", types),
         |_| DataType::Utf8,
-        from_unixtime
+        from_unixtime,
     ),
-    time_function!(
+    Function::pure(
         &["unix_timestamp"],
         "UNIX_TIMESTAMP([text [, pattern]])",
         "Epoch seconds of a local time, or of now.",
-        "sS",
+        |types| coerce("sS", types),
         |_| DataType::Int64,
-        unix_timestamp
+        unix_timestamp,
     ),
     Function {
         names: &["$now_seconds"],
@@ -387,45 +373,45 @@ pub(super) static FUNCTIONS: &[Function] = &[
         returns: |_| DataType::Int64,
         invoke: |_| Ok(ColumnarValue::Scalar(ScalarValue::Int64(Some(epoch_now_ms().div_euclid(1_000))))),
     },
-    time_function!(
+    Function::pure(
         &["$timestampdiff"],
         "TIMESTAMPDIFF(unit, from, to)",
         "Whole units between two times.",
-        "stt",
+        |types| coerce("stt", types),
         |_| DataType::Int32,
-        timestampdiff
+        timestampdiff,
     ),
-    time_function!(
+    Function::pure(
         &["$timestampadd"],
         "TIMESTAMPADD(unit, count, time)",
         "A time moved on by a number of units.",
-        "sit",
+        |types| coerce("sit", types),
         with_unit,
-        timestampadd
+        timestampadd,
     ),
-    time_function!(
+    Function::pure(
         &["$timestampadd_time"],
         "TIMESTAMPADD(unit, count, time)",
         "A time moved on by a number of units shorter than a day.",
-        "sit",
+        |types| coerce("sit", types),
         |types| to_timestamp_type(&with_unit(types)),
-        timestampadd
+        timestampadd,
     ),
-    time_function!(
+    Function::pure(
         &["$floor_to"],
         "FLOOR(time TO unit)",
         "The start of the unit that holds the time.",
-        "ts",
+        |types| coerce("ts", types),
         |types| types.first().cloned().unwrap_or(DataType::Null),
-        |args| round_to(args, Unit::floor)
+        |args| round_to(args, Unit::floor),
     ),
-    time_function!(
+    Function::pure(
         &["$ceil_to"],
         "CEIL(time TO unit)",
         "The next start of a unit.",
-        "ts",
+        |types| coerce("ts", types),
         |types| types.first().cloned().unwrap_or(DataType::Null),
-        |args| round_to(args, Unit::ceil)
+        |args| round_to(args, Unit::ceil),
     ),
     Function {
         names: &["$extract"],
@@ -439,12 +425,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
         returns: |_| DataType::Int64,
         invoke: extract,
     },
-    time_function!(
+    Function::pure(
         &["convert_tz"],
         "CONVERT_TZ(text, from_zone, to_zone)",
         "A local time in another zone, as text.",
-        "sss",
+        |types| coerce("sss", types),
         |_| DataType::Utf8,
-        convert_tz
+        convert_tz,
     ),
 ];

@@ -29,6 +29,20 @@ pub(crate) struct Function {
     pub(crate) invoke: fn(&ScalarFunctionArgs) -> Result<ColumnarValue>,
 }
 
+impl Function {
+    /// A function whose calls with equal arguments give equal results.
+    pub(super) const fn pure(
+        names: &'static [&'static str],
+        usage: &'static str,
+        about: &'static str,
+        coerce: fn(&[DataType]) -> Option<Vec<DataType>>,
+        returns: fn(&[DataType]) -> DataType,
+        invoke: fn(&ScalarFunctionArgs) -> Result<ColumnarValue>,
+    ) -> Self {
+        Function { names, usage, about, volatility: Volatility::Immutable, coerce, returns, invoke }
+    }
+}
+
 pub(crate) fn register(context: &SessionContext, function: &'static Function) {
     context.register_udf(ScalarUDF::from(Registered::new(function)));
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, Volatility};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 use serde_json::Value;
 
 use super::args::{Text, booleans, coerce, has, strings};
@@ -264,20 +264,6 @@ fn json_quote(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     })
 }
 
-macro_rules! json_function {
-    ($names:expr, $usage:expr, $about:expr, $pattern:expr, $returns:expr, $invoke:expr) => {
-        Function {
-            names: $names,
-            usage: $usage,
-            about: $about,
-            volatility: Volatility::Immutable,
-            coerce: $pattern,
-            returns: |_| $returns,
-            invoke: $invoke,
-        }
-    };
-}
-
 /// A default may be of any scalar type: it is read as text and cast with the result.
 fn value_types(types: &[DataType]) -> Option<Vec<DataType>> {
     match types.len() {
@@ -288,45 +274,45 @@ fn value_types(types: &[DataType]) -> Option<Vec<DataType>> {
 }
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    json_function!(
+    Function::pure(
         &["json_value", "$json_value"],
         "JSON_VALUE(json, '$.path' [RETURNING type] [NULL | ERROR | DEFAULT value ON EMPTY] [… ON ERROR])",
         "A scalar out of a JSON text, as STRING unless RETURNING says otherwise.",
         value_types,
-        DataType::Utf8,
-        json_value
+        |_| DataType::Utf8,
+        json_value,
     ),
-    json_function!(
+    Function::pure(
         &["json_query", "$json_query"],
         "JSON_QUERY(json, '$.path' [WITH WRAPPER] [… ON EMPTY] [… ON ERROR])",
         "An array or object out of a JSON text.",
         |types| coerce("ssSSS", types),
-        DataType::Utf8,
-        json_query
+        |_| DataType::Utf8,
+        json_query,
     ),
-    json_function!(
+    Function::pure(
         &["json_exists", "$json_exists"],
         "JSON_EXISTS(json, '$.path' [TRUE | FALSE | UNKNOWN | ERROR ON ERROR])",
         "True when the path picks something.",
         |types| coerce("ssS", types),
-        DataType::Boolean,
-        json_exists
+        |_| DataType::Boolean,
+        json_exists,
     ),
-    json_function!(
+    Function::pure(
         &["$is_json"],
         "text IS JSON [VALUE | OBJECT | ARRAY | SCALAR]",
         "True when the text is JSON.",
         |types| coerce("ss", types),
-        DataType::Boolean,
-        is_json
+        |_| DataType::Boolean,
+        is_json,
     ),
-    json_function!(
+    Function::pure(
         &["json_quote"],
         "JSON_QUOTE(text)",
         "The text as a JSON string.",
         |types| coerce("s", types),
-        DataType::Utf8,
-        json_quote
+        |_| DataType::Utf8,
+        json_quote,
     ),
 ];
 

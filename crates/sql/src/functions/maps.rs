@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::type_coercion::binary::type_union_resolution;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, Volatility};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 use regex::Regex;
 
 use super::args::{Text, coerce, column};
@@ -190,20 +190,6 @@ fn str_to_map(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     maps.finish(&keys, &values, args.return_field.data_type())
 }
 
-macro_rules! map_function {
-    ($names:expr, $usage:expr, $about:expr, $coerce:expr, $returns:expr, $invoke:expr) => {
-        Function {
-            names: $names,
-            usage: $usage,
-            about: $about,
-            volatility: Volatility::Immutable,
-            coerce: $coerce,
-            returns: $returns,
-            invoke: $invoke,
-        }
-    };
-}
-
 fn list_types(types: &[DataType]) -> Option<Vec<DataType>> {
     let list = |t: &DataType| match t {
         DataType::List(f) | DataType::LargeList(f) | DataType::FixedSizeList(f, _) => {
@@ -215,7 +201,7 @@ fn list_types(types: &[DataType]) -> Option<Vec<DataType>> {
 }
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    map_function!(
+    Function::pure(
         &["map_from_arrays"],
         "MAP_FROM_ARRAYS(keys, values)",
         "A map of two arrays of one length.",
@@ -224,22 +210,22 @@ pub(super) static FUNCTIONS: &[Function] = &[
             [DataType::List(k), DataType::List(v)] => map_of(k.data_type(), v.data_type()),
             _ => DataType::Null,
         },
-        from_arrays
+        from_arrays,
     ),
-    map_function!(
+    Function::pure(
         &["map_union"],
         "MAP_UNION(map, map, …)",
         "The entries of all maps; of equal keys the last wins.",
         union_types,
         |types| types.first().cloned().unwrap_or(DataType::Null),
-        union
+        union,
     ),
-    map_function!(
+    Function::pure(
         &["str_to_map"],
         "STR_TO_MAP(text [, ',' [, '=']])",
         "A map from `k=v,k=v`; the delimiters are regular expressions.",
         |types| coerce("sSS", types),
         |_| map_of(&DataType::Utf8, &DataType::Utf8),
-        str_to_map
+        str_to_map,
     ),
 ];

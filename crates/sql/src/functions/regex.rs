@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use arrow::array::{ListBuilder, PrimitiveArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, Volatility};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 use regex::{NoExpand, Regex};
 
 use super::args::{Long, Text, array, booleans, borrowed, coerce, has, numbers, strings};
@@ -125,75 +125,61 @@ fn replace(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     })
 }
 
-macro_rules! regex_function {
-    ($names:expr, $usage:expr, $about:expr, $pattern:expr, $returns:expr, $invoke:expr) => {
-        Function {
-            names: $names,
-            usage: $usage,
-            about: $about,
-            volatility: Volatility::Immutable,
-            coerce: |types| coerce($pattern, types),
-            returns: $returns,
-            invoke: $invoke,
-        }
-    };
-}
-
 pub(super) static FUNCTIONS: &[Function] = &[
-    regex_function!(
+    Function::pure(
         &["regexp_extract"],
         "REGEXP_EXTRACT(text, regex [, group])",
         "The first match, or a group of it; NULL when nothing matches.",
-        "ssI",
+        |types| coerce("ssI", types),
         |_| DataType::Utf8,
-        extract
+        extract,
     ),
-    regex_function!(
+    Function::pure(
         &["regexp_substr"],
         "REGEXP_SUBSTR(text, regex)",
         "The first match; NULL when nothing matches.",
-        "ss",
+        |types| coerce("ss", types),
         |_| DataType::Utf8,
-        extract
+        extract,
     ),
-    regex_function!(
+    Function::pure(
         &["regexp_extract_all"],
         "REGEXP_EXTRACT_ALL(text, regex [, group])",
         "A group (default 1) of every match, as an array.",
-        "ssI",
+        |types| coerce("ssI", types),
         |_| DataType::List(std::sync::Arc::new(Field::new("item", DataType::Utf8, true))),
-        extract_all
+        extract_all,
     ),
-    regex_function!(
+    Function::pure(
         &["regexp"],
         "REGEXP(text, regex)",
         "True when a part of the text matches.",
-        "ss",
+        |types| coerce("ss", types),
         |_| DataType::Boolean,
-        matches
+        matches,
     ),
-    regex_function!(
+    Function::pure(
         &["regexp_count"],
         "REGEXP_COUNT(text, regex)",
         "Number of matches.",
-        "ss",
+        |types| coerce("ss", types),
         |_| DataType::Int32,
-        count
+        count,
     ),
-    regex_function!(
+    Function::pure(
         &["regexp_instr"],
         "REGEXP_INSTR(text, regex)",
         "Where the first match starts, counting from 1; 0 when nothing matches.",
-        "ss",
+        |types| coerce("ss", types),
         |_| DataType::Int32,
-        instr
+        instr,
     ),
-    regex_function!(
+    Function::pure(
         &["regexp_replace"],
         "REGEXP_REPLACE(text, regex, replacement)",
         "Every match replaced; the replacement stands for itself, `$1` is no group.",
-        "sss",
+        |types| coerce("sss", types),
         |_| DataType::Utf8,
-        replace
+        replace,
     ),
 ];

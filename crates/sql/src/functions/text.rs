@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, ListBuilder, PrimitiveArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
 use datafusion::common::{Result, ScalarValue};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, Volatility};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
 use super::args::{Long, Text, array, booleans, borrowed, coerce, column, has, is_text, numbers, strings};
 use super::define::Function;
@@ -232,86 +232,72 @@ fn string_type(_: &[DataType]) -> DataType {
     DataType::Utf8
 }
 
-macro_rules! text_function {
-    ($names:expr, $usage:expr, $about:expr, $coerce:expr, $returns:expr, $invoke:expr) => {
-        Function {
-            names: $names,
-            usage: $usage,
-            about: $about,
-            volatility: Volatility::Immutable,
-            coerce: $coerce,
-            returns: $returns,
-            invoke: $invoke,
-        }
-    };
-}
-
 pub(super) static FUNCTIONS: &[Function] = &[
-    text_function!(
+    Function::pure(
         &["concat"],
         "CONCAT(a, b, …)",
         "The strings one after the other; NULL when one is NULL.",
         texts,
         string_type,
-        concat
+        concat,
     ),
-    text_function!(
+    Function::pure(
         &["split_index"],
         "SPLIT_INDEX(text, separator, index)",
         "The part at `index`, counting from 0; NULL when there is none.",
         |types| coerce("ssi", types),
         string_type,
-        split_index
+        split_index,
     ),
-    text_function!(
+    Function::pure(
         &["substr", "substring"],
         "SUBSTRING(text, from [, length])",
         "A part of a string; a negative `from` counts from the end.",
         |types| coerce("siI", types),
         string_type,
-        substr
+        substr,
     ),
-    text_function!(
+    Function::pure(
         &["locate"],
         "LOCATE(part, text [, from])",
         "Position of the first occurrence, counting from 1; 0 when there is none.",
         |types| coerce("ssI", types),
         |_| DataType::Int32,
-        locate
+        locate,
     ),
-    text_function!(
+    Function::pure(
         &["hash_code"],
         "HASH_CODE(text)",
         "Java's hash of a string.",
         |types| coerce("s", types),
         |_| DataType::Int32,
-        hash_code
+        hash_code,
     ),
-    text_function!(
+    Function::pure(
         &["count_char"],
         "COUNT_CHAR(text, char)",
         "How often a character occurs; the UDF of the public Nexmark queries.",
         |types| coerce("ss", types),
         |_| DataType::Int64,
-        count_char
+        count_char,
     ),
-    text_function!(
+    Function::pure(
         &["parse_url"],
         "PARSE_URL(url, 'HOST' [, key])",
         "A part of a URL, or a parameter of its query.",
         |types| coerce("ssS", types),
         string_type,
-        parse_url
+        parse_url,
     ),
-    text_function!(
+    Function::pure(
         &["split"],
         "SPLIT(text, delimiter)",
         "An array of the parts.",
         |types| coerce("ss", types),
         |_| DataType::List(Arc::new(Field::new("item", DataType::Utf8, true))),
-        split
+        split,
     ),
-    text_function!(
+    Function::pure(
         &["hex"],
         "HEX(number, text or bytes)",
         "Upper-case hexadecimal digits.",
@@ -320,38 +306,38 @@ pub(super) static FUNCTIONS: &[Function] = &[
             _ => coerce("i", types).or_else(|| coerce("s", types)),
         },
         string_type,
-        hex
+        hex,
     ),
-    text_function!(
+    Function::pure(
         &["typeof"],
         "TYPEOF(value)",
         "The SQL type of an expression.",
         |types| (types.len() == 1).then(|| types.to_vec()),
         string_type,
-        typeof_
+        typeof_,
     ),
-    text_function!(
+    Function::pure(
         &["is_alpha"],
         "IS_ALPHA(text)",
         "True when there are letters only.",
         |types| coerce("s", types),
         |_| DataType::Boolean,
-        |args| check(args, |t| !t.is_empty() && t.chars().all(char::is_alphabetic))
+        |args| check(args, |t| !t.is_empty() && t.chars().all(char::is_alphabetic)),
     ),
-    text_function!(
+    Function::pure(
         &["is_digit"],
         "IS_DIGIT(text)",
         "True when there are digits only.",
         texts_or_numbers,
         |_| DataType::Boolean,
-        |args| check(args, |t| !t.is_empty() && t.chars().all(char::is_numeric))
+        |args| check(args, |t| !t.is_empty() && t.chars().all(char::is_numeric)),
     ),
-    text_function!(
+    Function::pure(
         &["is_decimal"],
         "IS_DECIMAL(text)",
         "True when the text is a number.",
         texts_or_numbers,
         |_| DataType::Boolean,
-        |args| check(args, |t| t.parse::<f64>().is_ok_and(f64::is_finite))
+        |args| check(args, |t| t.parse::<f64>().is_ok_and(f64::is_finite)),
     ),
 ];

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, TimestampMillisecondArray};
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow::datatypes::DataType;
 use datafusion::logical_expr::Operator as Op;
 use datafusion::physical_expr::expressions::{BinaryExpr, CastExpr, Column, Literal};
 use datafusion::physical_plan::PhysicalExpr;
@@ -12,34 +11,10 @@ use sloth_plan::JoinKind;
 use sloth_types::rng::Rng;
 
 use super::*;
+use crate::operators::join::tests::timed::{batch_of, output, schema};
 use crate::operators::join::tests::{Answer, KINDS, Row, absorb, epoch, join_of, random_row};
 use crate::operators::restart::Restarting;
 use crate::pact::Route;
-
-fn schema() -> SchemaRef {
-    let stamp = DataType::Timestamp(TimeUnit::Millisecond, None);
-    let field = |name, data_type| Field::new(name, data_type, true);
-    Arc::new(Schema::new(vec![field("k", DataType::Int64), field("s", DataType::Utf8), field("v", stamp)]))
-}
-
-fn batch_of(rows: &[Row]) -> RecordBatch {
-    let plain = crate::operators::join::tests::batch_of(rows);
-    let times: TimestampMillisecondArray = rows.iter().map(|r| r[2]).collect();
-    let mut columns = plain.columns().to_vec();
-    columns[2] = Arc::new(times) as ArrayRef;
-    RecordBatch::try_new(schema(), columns).unwrap()
-}
-
-fn output(kind: JoinKind) -> SchemaRef {
-    let mut fields: Vec<Field> = schema().fields().iter().map(|f| f.as_ref().clone()).collect();
-    if kind.pairs() {
-        fields.extend(schema().fields().iter().map(|f| f.as_ref().clone()));
-    }
-    if kind == JoinKind::LeftMark {
-        fields.push(Field::new("mark", DataType::Boolean, true));
-    }
-    Arc::new(Schema::new(fields))
-}
 
 /// left.v - right.v between the bounds.
 fn residual(lower: i64, upper: i64) -> Arc<dyn PhysicalExpr> {

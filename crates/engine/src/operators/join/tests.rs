@@ -244,3 +244,35 @@ fn every_kind_equals_the_naive_join_after_every_epoch() {
         }
     }
 }
+
+/// The same with the value as a time.
+pub(crate) mod timed {
+    use arrow::array::TimestampMillisecondArray;
+    use arrow::datatypes::TimeUnit;
+
+    use super::*;
+
+    pub(crate) fn schema() -> SchemaRef {
+        let stamp = DataType::Timestamp(TimeUnit::Millisecond, None);
+        let field = |name, data_type| Field::new(name, data_type, true);
+        Arc::new(Schema::new(vec![field("k", DataType::Int64), field("s", DataType::Utf8), field("v", stamp)]))
+    }
+
+    pub(crate) fn batch_of(rows: &[Row]) -> RecordBatch {
+        let times: TimestampMillisecondArray = rows.iter().map(|r| r[2]).collect();
+        let mut columns = super::batch_of(rows).columns().to_vec();
+        columns[2] = Arc::new(times) as ArrayRef;
+        RecordBatch::try_new(schema(), columns).unwrap()
+    }
+
+    pub(crate) fn output(kind: JoinKind) -> SchemaRef {
+        let mut fields: Vec<Field> = schema().fields().iter().map(|f| f.as_ref().clone()).collect();
+        if kind.pairs() {
+            fields.extend(schema().fields().iter().map(|f| f.as_ref().clone()));
+        }
+        if kind == JoinKind::LeftMark {
+            fields.push(Field::new("mark", DataType::Boolean, true));
+        }
+        Arc::new(Schema::new(fields))
+    }
+}

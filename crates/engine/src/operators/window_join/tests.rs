@@ -1,41 +1,13 @@
 //! Window joins against the naive join of what was in time.
 
-use arrow::array::{ArrayRef, TimestampMillisecondArray};
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
-use arrow::record_batch::RecordBatch;
-use sloth_plan::{JoinKind, WindowJoin};
+use sloth_plan::WindowJoin;
 use sloth_types::rng::Rng;
 
 use super::*;
+use crate::operators::join::tests::timed::{batch_of, output, schema};
 use crate::operators::join::tests::{Answer, Bag, KINDS, Row, absorb, epoch, join_of, naive, random_row};
 use crate::operators::restart::Restarting;
 use crate::pact::Route;
-
-/// The value column as a window's end.
-fn schema() -> SchemaRef {
-    let stamp = DataType::Timestamp(TimeUnit::Millisecond, None);
-    let field = |name, data_type| Field::new(name, data_type, true);
-    Arc::new(Schema::new(vec![field("k", DataType::Int64), field("s", DataType::Utf8), field("v", stamp)]))
-}
-
-fn batch_of(rows: &[Row]) -> RecordBatch {
-    let plain = crate::operators::join::tests::batch_of(rows);
-    let ends: TimestampMillisecondArray = rows.iter().map(|r| r[2]).collect();
-    let mut columns = plain.columns().to_vec();
-    columns[2] = Arc::new(ends) as ArrayRef;
-    RecordBatch::try_new(schema(), columns).unwrap()
-}
-
-fn output(kind: JoinKind) -> SchemaRef {
-    let mut fields: Vec<Field> = schema().fields().iter().map(|f| f.as_ref().clone()).collect();
-    if kind.pairs() {
-        fields.extend(schema().fields().iter().map(|f| f.as_ref().clone()));
-    }
-    if kind == JoinKind::LeftMark {
-        fields.push(Field::new("mark", DataType::Boolean, true));
-    }
-    Arc::new(Schema::new(fields))
-}
 
 /// The naive model writes times as numbers.
 fn as_numbers(answer: Answer) -> Answer {
