@@ -66,10 +66,17 @@ impl Side {
     fn note(&mut self, rows: &RecordBatch, slots: &[u32], matched: impl Iterator<Item = bool>) -> Result<()> {
         self.matched.resize(self.arrangement.slots(), false);
         let times = millis(rows.column(self.time.0))?;
-        for ((slot, matched), time) in slots.iter().zip(matched).zip(times.values()) {
+        for (slot, matched) in slots.iter().zip(matched) {
             self.matched[*slot as usize] = matched;
+        }
+        // Rows of one time mostly come one after the other.
+        let mut rest = slots;
+        for times in times.values().chunk_by(|a, b| a == b) {
+            let (here, behind) = rest.split_at(times.len().min(rest.len()));
+            rest = behind;
+            let time = times.first().copied().unwrap_or(0);
             let until = (time - self.time.1).saturating_add(self.reach_ms);
-            self.expires.entry(until).or_default().push(*slot);
+            self.expires.entry(until).or_default().extend_from_slice(here);
         }
         Ok(())
     }

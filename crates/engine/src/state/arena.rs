@@ -6,13 +6,28 @@
 const CHUNK_BYTES_MAX: usize = 1 << 20;
 const CHUNK_BYTES_MIN: usize = 1 << 10;
 
-/// Byte strings in one arena; a removed string leaves a hole until the arena is rebuilt.
+/// Byte strings in one arena; a removed string leaves a hole until its whole chunk is dead or the arena is rebuilt.
 #[derive(Default)]
 pub(crate) struct Arena {
-    chunks: Vec<Vec<u8>>,
+    chunks: Chunks,
     places: Vec<Place>,
+}
+
+#[derive(Default)]
+struct Chunks {
+    chunks: Vec<Chunk>,
+    /// The one that is written to, and those that are empty.
+    current: usize,
+    empty: Vec<usize>,
     /// Bytes in all chunks, those of removed strings among them.
     used: usize,
+    dead: usize,
+}
+
+#[derive(Default)]
+struct Chunk {
+    bytes: Vec<u8>,
+    /// Bytes of removed strings.
     dead: usize,
 }
 
@@ -28,17 +43,15 @@ impl Arena {
     #[inline]
     pub(crate) fn get(&self, slot: u32) -> &[u8] {
         let place = self.places.get(slot as usize).copied().unwrap_or_default();
-        bytes_at(&self.chunks, place)
+        self.chunks.get(place)
     }
 
     pub(crate) fn set(&mut self, slot: u32, bytes: &[u8]) {
-        let place = append(&mut self.chunks, self.used, bytes);
-        self.used += bytes.len();
+        let place = self.chunks.append(bytes);
         match self.places.get_mut(slot as usize) {
             Some(old) => {
-                self.dead += old.len as usize;
-                *old = place;
-                self.settle();
+                let old = std::mem::replace(old, place);
+                self.bury(old);
             }
             None => {
                 self.places.resize(slot as usize, Place::default());
@@ -49,70 +62,121 @@ impl Arena {
 
     pub(crate) fn clear(&mut self, slot: u32) {
         if let Some(place) = self.places.get_mut(slot as usize) {
-            self.dead += place.len as usize;
-            *place = Place::default();
-            self.settle();
+            let old = std::mem::take(place);
+            self.bury(old);
         }
     }
 
-    /// Leaves out what is dead, once that is more than what lives.
-    fn settle(&mut self) {
-        if self.dead <= 4096 || self.dead * 2 <= self.used {
+    /// The string of a place is dead. Leaves out what is dead, once that is more than what lives.
+    #[inline]
+    fn bury(&mut self, place: Place) {
+        self.chunks.bury(place);
+        let Chunks { used, dead, .. } = self.chunks;
+        if dead <= 4096 || dead * 2 <= used {
             return;
         }
-        let chunks = std::mem::take(&mut self.chunks);
-        self.used = 0;
+        let old = std::mem::take(&mut self.chunks);
         for place in &mut self.places {
-            let bytes = bytes_at(&chunks, *place);
-            *place = append(&mut self.chunks, self.used, bytes);
-            self.used += bytes.len();
+            *place = self.chunks.append(old.get(*place));
         }
-        self.dead = 0;
     }
 
     /// Takes all strings out and keeps the room.
     pub(crate) fn empty(&mut self) {
-        // One chunk that holds as much as all have held.
-        match self.chunks.as_mut_slice() {
-            [only] => only.clear(),
-            _ => self.chunks = vec![Vec::with_capacity(self.used.min(u32::MAX as usize))],
-        }
+        self.chunks.empty();
         self.places.clear();
-        (self.used, self.dead) = (0, 0);
     }
 
     /// Estimated bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let chunks: usize = match self.chunks.split_last() {
-            Some((last, full)) => full.iter().map(Vec::len).sum::<usize>() + last.capacity(),
-            None => 0,
+        let Chunks { chunks, current, .. } = &self.chunks;
+        let room = |(number, chunk): (usize, &Chunk)| {
+            if number == *current { chunk.bytes.capacity() } else { chunk.bytes.len() }
         };
-        chunks + self.places.capacity() * size_of::<Place>()
+        chunks.iter().enumerate().map(room).sum::<usize>() + self.places.capacity() * size_of::<Place>()
     }
 }
 
-#[inline]
-fn bytes_at(chunks: &[Vec<u8>], place: Place) -> &[u8] {
-    let (start, len) = (place.start as usize, place.len as usize);
-    chunks.get(place.chunk as usize).and_then(|chunk| chunk.get(start..start + len)).unwrap_or_default()
-}
+impl Chunks {
+    #[inline]
+    fn get(&self, place: Place) -> &[u8] {
+        let (start, len) = (place.start as usize, place.len as usize);
+        let chunk = self.chunks.get(place.chunk as usize);
+        chunk.and_then(|chunk| chunk.bytes.get(start..start + len)).unwrap_or_default()
+    }
 
-/// Puts a string behind the last one, in a new chunk when the last is full. Chunks grow with the arena.
-#[inline]
-fn append(chunks: &mut Vec<Vec<u8>>, used: usize, bytes: &[u8]) -> Place {
-    if bytes.is_empty() {
-        return Place::default();
+    /// Puts a string behind the last one, in a new chunk when the last is full. Chunks grow with the arena.
+    #[inline]
+    fn append(&mut self, bytes: &[u8]) -> Place {
+        if bytes.is_empty() {
+            return Place::default();
+        }
+        let room = self.chunks.get(self.current).map_or(0, |chunk| chunk.bytes.capacity() - chunk.bytes.len());
+        if room < bytes.len() {
+            self.begin(bytes.len());
+        }
+        self.used += bytes.len();
+        let Some(chunk) = self.chunks.get_mut(self.current) else { return Place::default() };
+        let start = chunk.bytes.len();
+        chunk.bytes.extend_from_slice(bytes);
+        Place { chunk: self.current as u32, start: start as u32, len: bytes.len() as u32 }
     }
-    let fits = chunks.last().is_some_and(|chunk| chunk.capacity() - chunk.len() >= bytes.len());
-    if !fits {
-        let room = used.clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX).max(bytes.len());
-        chunks.push(Vec::with_capacity(room));
+
+    #[cold]
+    fn begin(&mut self, len: usize) {
+        let bytes = Vec::with_capacity(self.used.clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX).max(len));
+        let full = self.current;
+        let chunk = Chunk { bytes, dead: 0 };
+        match self.empty.pop().and_then(|number| Some((number, self.chunks.get_mut(number)?))) {
+            Some((number, place)) => (self.current, *place) = (number, chunk),
+            None => {
+                self.current = self.chunks.len();
+                self.chunks.push(chunk);
+            }
+        }
+        if full != self.current {
+            self.release(full);
+        }
     }
-    let number = chunks.len().saturating_sub(1);
-    let Some(chunk) = chunks.last_mut() else { return Place::default() };
-    let start = chunk.len();
-    chunk.extend_from_slice(bytes);
-    Place { chunk: number as u32, start: start as u32, len: bytes.len() as u32 }
+
+    /// What goes in the order in which it came frees chunk after chunk.
+    #[inline]
+    fn bury(&mut self, place: Place) {
+        let (number, len) = (place.chunk as usize, place.len as usize);
+        let Some(chunk) = self.chunks.get_mut(number).filter(|_| len > 0) else { return };
+        chunk.dead += len;
+        self.dead += len;
+        if chunk.dead == chunk.bytes.len() && number != self.current {
+            self.release(number);
+        }
+    }
+
+    /// Frees a chunk if nothing in it lives.
+    #[cold]
+    fn release(&mut self, number: usize) {
+        let dead = |chunk: &&mut Chunk| chunk.bytes.capacity() > 0 && chunk.dead == chunk.bytes.len();
+        let Some(chunk) = self.chunks.get_mut(number).filter(dead) else { return };
+        self.used -= chunk.dead;
+        self.dead -= chunk.dead;
+        *chunk = Chunk::default();
+        self.empty.push(number);
+    }
+
+    fn empty(&mut self) {
+        // One chunk that holds as much as all have held.
+        match self.chunks.as_mut_slice() {
+            [only] => {
+                only.bytes.clear();
+                only.dead = 0;
+            }
+            _ => {
+                let bytes = Vec::with_capacity(self.used.min(u32::MAX as usize));
+                self.chunks = vec![Chunk { bytes, dead: 0 }];
+            }
+        }
+        self.empty.clear();
+        (self.current, self.used, self.dead) = (0, 0, 0);
+    }
 }
 
 #[cfg(test)]
@@ -150,5 +214,19 @@ mod tests {
         assert!(arena.bytes() < live * 3 + 4 * CHUNK_BYTES_MAX, "{} for {live}", arena.bytes());
         arena.empty();
         assert!(arena.get(u32::try_from(twin.len() - 1).unwrap()).is_empty());
+    }
+
+    /// What goes in the order in which it came leaves nothing behind.
+    #[test]
+    fn a_queue_stays_small() {
+        let mut queue = Arena::default();
+        for step in 0..200_000u32 {
+            queue.set(step % 1000, &step.to_le_bytes().repeat(25));
+        }
+        for step in 199_000..200_000u32 {
+            assert_eq!(queue.get(step % 1000), step.to_le_bytes().repeat(25));
+        }
+        assert!(queue.bytes() < 300_000, "{}", queue.bytes());
+        assert!(queue.chunks.chunks.len() < 20, "{}", queue.chunks.chunks.len());
     }
 }
