@@ -216,7 +216,8 @@ impl Scanner<'_> {
                 if first != b'{' {
                     return self.unexpected("an object (the column is a ROW)");
                 }
-                self.object(children, shape, valid.len(), depth)?;
+                let present = children.first().map_or(0, |child| child.node.len());
+                self.object(children, shape, present, depth)?;
                 valid.push(true);
                 Ok(())
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, PrimitiveArray};
+use arrow::array::{ArrayRef, BooleanArray, BooleanBufferBuilder, PrimitiveArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow::datatypes::{
     ArrowNativeType, ArrowPrimitiveType, ArrowTimestampType, DataType, Date32Type, Decimal128Type, Float32Type,
@@ -32,8 +32,8 @@ pub(super) struct Column<'a> {
     pub(super) text: Text<'a>,
     /// Whether NULL is a value. A column that takes none gets a default in the place of NULL and a fault.
     pub(super) nullable: bool,
-    /// False where an outer ROW is NULL: nothing is required there.
-    pub(super) required: Option<&'a [bool]>,
+    /// False where an outer ROW is NULL: there is no token, and nothing is required.
+    pub(super) within: Option<&'a [bool]>,
     /// How values are written.
     pub(super) style: &'a ValueStyle,
 }
@@ -97,32 +97,60 @@ impl<'a> Column<'a> {
         faults: &mut Vec<Fault>,
         mut take: impl FnMut(Option<&'a [u8]>, Kind) -> bool,
     ) -> Option<NullBuffer> {
-        let mut nulls = arrow::array::NullBufferBuilder::new(self.tokens.len());
-        for (index, token) in self.tokens.iter().enumerate() {
+        let mut missing = vec![];
+        let mut each = |index: usize, token: Option<&Token>| {
+            let Some(token) = token else {
+                take(None, Kind::Null);
+                return;
+            };
             let bytes = if token.is_null() { None } else { Some(self.text.of(*token)) };
             let bytes = bytes.filter(|b| !(empty_is_null && b.is_empty()));
             match bytes {
-                Some(value) if take(Some(value), token.kind()) => nulls.append_non_null(),
+                Some(value) if take(Some(value), token.kind()) => {}
                 Some(value) => {
-                    nulls.append_null();
+                    missing.push(index);
                     if !self.style.errors_are_null || !self.nullable {
                         faults.push((index, format!("{} is not a valid {name}", quote(value, token.kind()))));
                     }
                 }
                 None => {
                     take(None, Kind::Null);
-                    nulls.append_null();
-                    self.check_null(index, faults);
+                    missing.push(index);
+                    if !self.nullable {
+                        faults.push((index, "is missing or NULL, but declared NOT NULL".into()));
+                    }
+                }
+            }
+        };
+        match self.within {
+            None => self.tokens.iter().enumerate().for_each(|(index, token)| each(index, Some(token))),
+            Some(within) => {
+                let mut tokens = self.tokens.iter();
+                for (index, there) in within.iter().enumerate() {
+                    each(index, if *there { tokens.next() } else { None });
                 }
             }
         }
-        if self.nullable { nulls.finish() } else { None }
+        self.validity(&missing)
     }
 
-    fn check_null(&self, index: usize, faults: &mut Vec<Fault>) {
-        if !self.nullable && self.required.is_none_or(|r| r.get(index).copied().unwrap_or(true)) {
-            faults.push((index, "is missing or NULL, but declared NOT NULL".into()));
+    /// The validity of a nullable column whose values at some rows are missing.
+    fn validity(&self, missing: &[usize]) -> Option<NullBuffer> {
+        if !self.nullable || (missing.is_empty() && self.within.is_none()) {
+            return None;
         }
+        let mut valid = BooleanBufferBuilder::new(self.len());
+        match self.within {
+            Some(within) => valid.append_slice(within),
+            None => valid.append_n(self.len(), true),
+        }
+        missing.iter().for_each(|row| valid.set_bit(*row, false));
+        Some(NullBuffer::new(valid.finish()))
+    }
+
+    /// Number of rows.
+    pub(super) fn len(&self) -> usize {
+        self.within.map_or(self.tokens.len(), <[bool]>::len)
     }
 
     fn values<T: ArrowPrimitiveType>(
@@ -131,7 +159,7 @@ impl<'a> Column<'a> {
         faults: &mut Vec<Fault>,
         mut parse: impl FnMut(&'a [u8], Kind) -> Option<T::Native>,
     ) -> PrimitiveArray<T> {
-        let mut values: Vec<T::Native> = Vec::with_capacity(self.tokens.len());
+        let mut values: Vec<T::Native> = Vec::with_capacity(self.len());
         let nulls = self.walk(name, self.style.empty_is_null, faults, |bytes, kind| {
             let value = bytes.and_then(|b| parse(b, kind));
             values.push(value.unwrap_or_default());
@@ -170,7 +198,7 @@ impl<'a> Column<'a> {
     }
 
     fn booleans(&self, faults: &mut Vec<Fault>) -> ArrayRef {
-        let mut values = Vec::with_capacity(self.tokens.len());
+        let mut values = Vec::with_capacity(self.len());
         let nulls = self.walk("BOOLEAN", self.style.empty_is_null, faults, |bytes, kind| {
             let value = match kind {
                 Kind::True => Some(true),

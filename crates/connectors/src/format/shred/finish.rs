@@ -1,5 +1,6 @@
 //! From token columns to a record batch: nested arrays, and taking out the rows that turned out bad.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -73,32 +74,34 @@ struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    /// The array of one column. `required` is false where an outer ROW is NULL. A fault's text starts with the column's
-    /// path and a quote: `bid.price' …`.
+    /// The array of one column. `within` is false where an outer ROW is NULL: the node has no value there. A fault's text
+    /// starts with the column's path and a quote: `bid.price' …`.
     fn finish(
         self,
         field: &FieldRef,
         node: &Node,
-        required: Option<&[bool]>,
+        within: Option<&[bool]>,
         faults: &mut Vec<Fault>,
     ) -> Result<ArrayRef> {
         let mut own = Vec::new();
         let mut inner = Vec::new();
         let array = match node {
             Node::Struct { valid, children } => {
-                check_nulls(field, valid, required, &mut own);
+                let valid = spread(valid, within);
+                check_nulls(field, &valid, within, &mut own);
                 let (DataType::Struct(fields), all) = (field.data_type(), valid.iter().all(|v| *v)) else {
                     return Err(Error::internal("a struct node for another type"));
                 };
-                let required = if all { None } else { Some(valid.as_slice()) };
+                let within = if all { None } else { Some(valid.as_ref()) };
                 let arrays: Result<Vec<ArrayRef>> =
-                    children.iter().map(|child| self.finish(&child.field, &child.node, required, &mut inner)).collect();
-                let nulls = nulls_of(field, valid);
+                    children.iter().map(|child| self.finish(&child.field, &child.node, within, &mut inner)).collect();
+                let nulls = nulls_of(field, &valid);
                 Arc::new(StructArray::try_new_with_length(fields.clone(), arrays?, nulls, valid.len())?)
             }
             Node::List { valid, ends, item, .. } => {
-                check_nulls(field, valid, required, &mut own);
-                let array = self.lists(field, nulls_of(field, valid), ends, item, &mut inner)?;
+                let (valid, ends) = (spread(valid, within), spread_ends(ends, within));
+                check_nulls(field, &valid, within, &mut own);
+                let array = self.lists(field, nulls_of(field, &valid), &ends, item, &mut inner)?;
                 for (index, _) in &mut inner {
                     *index = ends.partition_point(|end| *end as usize <= *index);
                 }
@@ -106,7 +109,7 @@ impl Shared<'_> {
             }
             Node::Leaf(tokens) => {
                 let Shared { text, style } = self;
-                let column = Column { tokens, text, nullable: field.is_nullable(), required, style };
+                let column = Column { tokens, text, nullable: field.is_nullable(), within, style };
                 column.convert(field.data_type(), &mut own)?
             }
         };
@@ -142,12 +145,32 @@ impl Shared<'_> {
     }
 }
 
-fn check_nulls(field: &FieldRef, valid: &[bool], required: Option<&[bool]>, faults: &mut Vec<Fault>) {
+/// Validity of all rows, false where an outer ROW is NULL.
+fn spread<'v>(valid: &'v [bool], within: Option<&[bool]>) -> Cow<'v, [bool]> {
+    let Some(within) = within else { return Cow::Borrowed(valid) };
+    let mut valid = valid.iter().copied();
+    Cow::Owned(within.iter().map(|there| *there && valid.next().unwrap_or(false)).collect())
+}
+
+/// Where the ARRAYs of all rows end; those that are not there end where the one before does.
+fn spread_ends<'v>(ends: &'v [u32], within: Option<&[bool]>) -> Cow<'v, [u32]> {
+    let Some(within) = within else { return Cow::Borrowed(ends) };
+    let (mut ends, mut last) = (ends.iter().copied(), 0);
+    let end = |there: &bool| {
+        if *there {
+            last = ends.next().unwrap_or(last);
+        }
+        last
+    };
+    Cow::Owned(within.iter().map(end).collect())
+}
+
+fn check_nulls(field: &FieldRef, valid: &[bool], within: Option<&[bool]>, faults: &mut Vec<Fault>) {
     if field.is_nullable() {
         return;
     }
     for (row, valid) in valid.iter().enumerate() {
-        if !valid && required.is_none_or(|r| r.get(row).copied().unwrap_or(true)) {
+        if !valid && within.is_none_or(|w| w.get(row).copied().unwrap_or(true)) {
             faults.push((row, "is missing or NULL, but declared NOT NULL".into()));
         }
     }

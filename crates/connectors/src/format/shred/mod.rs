@@ -37,11 +37,11 @@ pub(super) struct ValueStyle {
 pub(super) enum Node {
     /// A scalar.
     Leaf(Vec<Token>),
-    /// A ROW: one entry a row in `valid` and in every child.
+    /// A ROW: one entry a row in `valid`.
     Struct {
         /// False where the ROW is NULL.
         valid: Vec<bool>,
-        /// Children by name; as long as `valid`.
+        /// Children by name; they have values only where the ROW is not NULL.
         children: Vec<Child>,
     },
     /// An ARRAY, or a MAP (`item` is then a struct of key and value).
@@ -106,7 +106,9 @@ impl Node {
             Node::Leaf(tokens) => tokens.truncate(len),
             Node::Struct { valid, children } => {
                 valid.truncate(len);
-                children.iter_mut().for_each(|child| child.node.truncate(len));
+                // A ROW under construction has children but no entry yet.
+                let present = valid.iter().filter(|valid| **valid).count();
+                children.iter_mut().for_each(|child| child.node.truncate(present));
             }
             Node::List { valid, ends, item, .. } => {
                 valid.truncate(len);
@@ -121,10 +123,7 @@ impl Node {
     pub(super) fn push_null(&mut self) {
         match self {
             Node::Leaf(tokens) => tokens.push(Token::NULL),
-            Node::Struct { valid, children } => {
-                valid.push(false);
-                children.iter_mut().for_each(|child| child.node.push_null());
-            }
+            Node::Struct { valid, .. } => valid.push(false),
             Node::List { valid, ends, .. } => {
                 valid.push(false);
                 ends.push(ends.last().copied().unwrap_or(0));

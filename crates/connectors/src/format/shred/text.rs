@@ -42,7 +42,7 @@ fn gather<'a, O: OffsetSizeTrait>(
     faults: &mut Vec<Fault>,
     mut append: impl FnMut(&'a [u8], Kind, &mut Vec<u8>) -> bool,
 ) -> Result<Gathered<O>> {
-    let count = column.tokens.len();
+    let count = column.len();
     let mut offsets = Vec::with_capacity(count + 1);
     offsets.push(O::usize_as(0));
     let mut values = Vec::new();
@@ -96,7 +96,7 @@ fn bytes<O: OffsetSizeTrait>(column: &Column<'_>, faults: &mut Vec<Fault>) -> Re
 
 fn fixed_width(column: &Column<'_>, width: i32, faults: &mut Vec<Fault>) -> Result<ArrayRef> {
     let size = usize::try_from(width).unwrap_or(0);
-    let mut values = Vec::with_capacity(column.tokens.len() * size);
+    let mut values = Vec::with_capacity(column.len() * size);
     let name = format!("BINARY({width}) (base64)");
     let nulls = column.walk(&name, false, faults, |bytes, _| {
         let start = values.len();
@@ -105,7 +105,7 @@ fn fixed_width(column: &Column<'_>, width: i32, faults: &mut Vec<Fault>) -> Resu
         values.resize(start + size, 0);
         good
     });
-    let array = FixedSizeBinaryArray::try_new_with_len(width, Buffer::from_vec(values), nulls, column.tokens.len())?;
-    debug_assert_eq!(array.len(), column.tokens.len());
+    let array = FixedSizeBinaryArray::try_new_with_len(width, Buffer::from_vec(values), nulls, column.len())?;
+    debug_assert_eq!(array.len(), column.len());
     Ok(Arc::new(array))
 }
