@@ -25,7 +25,10 @@ use crate::state::ages::Ages;
 use crate::state::ordered::{Located, OrderedRows, Spelled, Stamp, weight_at};
 use crate::state::snapshot::Section;
 
+mod places;
 mod snapshot;
+
+use places::{by_place, range, repeated};
 
 /// Ranks the rows whose partitions this worker owns.
 pub(crate) struct RankOperator {
@@ -107,9 +110,13 @@ impl RankOperator {
         let options =
             |o: &sloth_plan::OrderColumn| SortOptions { descending: o.descending, nulls_first: o.nulls_first };
         let order: Vec<(usize, SortOptions)> = rank.order.iter().map(|o| (o.column, options(o))).collect();
-        let stamp = if rank.ties == Ties::Content { Stamp::None } else { Stamp::Arrival };
+        let rows = match rank.ties {
+            Ties::Content if !retracts => OrderedRows::growing(&input, &rank.partition, &order)?,
+            Ties::Content => OrderedRows::new(&input, &rank.partition, &order, Stamp::None)?,
+            _ => OrderedRows::new(&input, &rank.partition, &order, Stamp::Arrival)?,
+        };
         Ok(RankOperator {
-            rows: OrderedRows::new(&input, &rank.partition, &order, stamp)?,
+            rows,
             ages: rank.ttl_ms.map(Ages::new),
             rank,
             time,
@@ -139,6 +146,9 @@ impl RankOperator {
         let located = self.rows.locate(&batch.rows)?;
         // Rows that cannot come into the range are not even encoded.
         let kept: Vec<u32> = (0..rows as u32).filter(|row| !self.is_behind(&located, *row as usize)).collect();
+        if kept.is_empty() {
+            return Ok(());
+        }
         let all = kept.len() == rows;
         let picked = UInt32Array::from(kept);
         let spelled = self.rows.spell(&batch.rows, (!all).then_some(&picked))?;
@@ -367,82 +377,6 @@ impl RankOperator {
     }
 }
 
-/// The rows of a partition whose ranks are in the range. Returns how many different rows stand up to the range's end.
-fn range(rows: &OrderedRows, rank: &Rank, partition: u32, out: &mut Vec<Entry>) -> usize {
-    let (mut passed, mut place, mut last, mut kept) = (0u64, 0u64, None, 0);
-    for slot in rows.rows_of(partition) {
-        let weight = rows.weight(slot);
-        if weight <= 0 {
-            // Taken back more often than it came: it counts once it has come.
-            kept += 1;
-            continue;
-        }
-        if rank.function == RankFunction::RowNumber {
-            if passed >= rank.to {
-                break;
-            }
-            let (first, end) = ((passed + 1).max(rank.from), (passed + weight as u64).min(rank.to));
-            if first <= end {
-                out.push(Entry { slot, rank: first, count: (end - first + 1) as i64 });
-            }
-        } else {
-            if last.is_none_or(|last| !rows.peers(last, slot)) {
-                place = if rank.function == RankFunction::Rank { passed + 1 } else { place + 1 };
-            }
-            if place > rank.to {
-                break;
-            }
-            if place >= rank.from {
-                out.push(Entry { slot, rank: place, count: weight });
-            }
-            last = Some(slot);
-        }
-        passed += weight as u64;
-        kept += 1;
-    }
-    kept
-}
-
-/// The difference rank by rank, where each rank is a row's own.
-fn by_place(partition: u32, before: &[Entry], after: &[Entry], out: &mut Output) {
-    let at = |entries: &[Entry], index: &mut usize, rank: u64| {
-        while entries.get(*index).is_some_and(|e| e.rank + e.count as u64 <= rank) {
-            *index += 1;
-        }
-        entries.get(*index).filter(|e| e.rank <= rank).map(|e| e.slot)
-    };
-    let ranks = before.iter().chain(after);
-    let first = ranks.clone().map(|e| e.rank).min().unwrap_or(1);
-    let end = ranks.map(|e| e.rank + e.count as u64).max().unwrap_or(1);
-    let (mut b, mut a) = (0, 0);
-    for rank in first..end {
-        let (old, new) = (at(before, &mut b, rank), at(after, &mut a, rank));
-        if old == new {
-            continue;
-        }
-        for (slot, sign) in [(old, -1), (new, 1)] {
-            if let Some(slot) = slot {
-                out.push(partition, Entry { slot, rank, count: 1 }, sign);
-            }
-        }
-    }
-}
-
-/// Each of several equal rows by itself.
-fn repeated(changes: Output) -> Output {
-    if changes.diffs.iter().all(|d| *d == 1) {
-        return changes;
-    }
-    let mut out = Output::default();
-    for (i, count) in changes.diffs.iter().enumerate() {
-        for _ in 0..*count {
-            let entry = Entry { slot: changes.slots[i], rank: changes.ranks[i] as u64, count: 1 };
-            out.push(changes.partitions[i], entry, 1);
-        }
-    }
-    out
-}
-
 impl Operator for RankOperator {
     fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
         self.forget(epoch.now_ms);
@@ -468,6 +402,7 @@ impl Operator for RankOperator {
         let any = any || !changes.slots.is_empty();
         self.emit(changes, out)?;
         self.rows.free(&mut self.gone);
+        self.rows.settle()?;
         empty.sort_unstable();
         empty.dedup();
         for partition in empty {

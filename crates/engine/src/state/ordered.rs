@@ -2,7 +2,8 @@
 //!
 //! A row is kept as one byte string: its order columns, then all columns that are no partition columns, in Arrow's row
 //! format. Byte order is the order of the rows (the rest breaks ties, so no two rows are at the same place), and the
-//! bytes give the row back; nothing else is kept. A partition is a sorted list of slots, in chunks once it is long:
+//! bytes give the row back; nothing else is kept. Where rows only come, they are kept column by column instead
+//! (`columns.rs`). A partition is a sorted list of slots, in chunks once it is long:
 //! finding, inserting and removing cost the logarithm of its length and one chunk's move.
 //!
 //! ```text
@@ -17,9 +18,11 @@ use hashbrown::HashMap;
 use sloth_types::{Error, Result};
 use std::cmp::Ordering;
 
+mod columns;
 mod run;
 mod snapshot;
 
+use columns::{At, Columns};
 use run::{Place, Run};
 
 use super::arena::Arena;
@@ -34,6 +37,8 @@ pub(crate) struct OrderedRows {
     bytes: Arena,
     /// Length of the prefix by slot; empty when it is the same for all.
     prefixes: Vec<u32>,
+    /// Where the rows are instead, when they only come.
+    columns: Option<Box<Columns>>,
     /// Weights that are not 1.
     weights: HashMap<u32, i64>,
     slots: u32,
@@ -80,6 +85,8 @@ impl Located {
 /// Whole rows of a batch as bytes.
 pub(crate) struct Spelled {
     suffix: Option<Rows>,
+    /// The batch of rows that stay columns.
+    batch: u32,
 }
 
 impl OrderedRows {
@@ -121,10 +128,21 @@ impl OrderedRows {
             runs: vec![],
             bytes: Arena::default(),
             prefixes: vec![],
+            columns: None,
             weights: HashMap::new(),
             slots: 0,
             free: vec![],
         })
+    }
+
+    /// As [`OrderedRows::new`], for rows that are never taken back: equal rows are one row with a weight.
+    /// [`OrderedRows::settle`] must end each epoch.
+    pub(crate) fn growing(schema: &Schema, partition: &[usize], order: &[(usize, SortOptions)]) -> Result<Self> {
+        let mut rows = OrderedRows::new(schema, partition, order, Stamp::None)?;
+        if !rows.layout.order.is_empty() {
+            rows.columns = Some(Box::new(Columns::new(schema, &rows.layout)?));
+        }
+        Ok(rows)
     }
 
     /// Finds or makes the partition of each row, and encodes the order columns.
@@ -143,21 +161,25 @@ impl OrderedRows {
     }
 
     /// Encodes the other columns of some rows of a batch.
-    pub(crate) fn spell(&self, rows: &RecordBatch, picked: Option<&arrow::array::UInt32Array>) -> Result<Spelled> {
-        if self.layout.rest.is_empty() {
-            return Ok(Spelled { suffix: None });
+    pub(crate) fn spell(&mut self, rows: &RecordBatch, picked: Option<&arrow::array::UInt32Array>) -> Result<Spelled> {
+        let batch = self.columns.as_mut().map(|columns| columns.begin(&self.layout, rows));
+        if batch.is_some() || self.layout.rest.is_empty() {
+            return Ok(Spelled { suffix: None, batch: batch.unwrap_or(0) });
         }
         let columns = self.layout.rest.iter().map(|c| match picked {
             Some(picked) => take(rows.column(*c), picked, None).map_err(Error::from),
             None => Ok(ArrayRef::clone(rows.column(*c))),
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
-        Ok(Spelled { suffix: Some(self.layout.suffix.convert_columns(&columns)?) })
+        Ok(Spelled { suffix: Some(self.layout.suffix.convert_columns(&columns)?), batch: 0 })
     }
 
     /// How the order columns of a row compare with those of a stored row.
     pub(crate) fn compare(&self, located: &Located, row: usize, slot: u32) -> Ordering {
-        located.prefix(row).cmp(self.prefix(slot))
+        match &self.columns {
+            Some(columns) => columns.compare_order(located.prefix(row), slot),
+            None => located.prefix(row).cmp(self.prefix(slot)),
+        }
     }
 
     /// The bytes of the order columns of a stored row.
@@ -169,12 +191,18 @@ impl OrderedRows {
 
     /// How two stored rows of a partition compare.
     pub(crate) fn order(&self, a: u32, b: u32) -> Ordering {
-        self.bytes.get(a).cmp(self.bytes.get(b))
+        match &self.columns {
+            Some(columns) => columns.order(&self.layout, a, b),
+            None => self.bytes.get(a).cmp(self.bytes.get(b)),
+        }
     }
 
     /// True when two stored rows have equal order columns.
     pub(crate) fn peers(&self, a: u32, b: u32) -> bool {
-        self.prefix(a) == self.prefix(b)
+        match &self.columns {
+            Some(columns) => columns.peers(a, b),
+            None => self.prefix(a) == self.prefix(b),
+        }
     }
 
     /// Changes the weight of a row (row `row` of the located batch, row `at` of the spelled one). Returns its slot, and
@@ -187,18 +215,23 @@ impl OrderedRows {
         diff: i64,
         buffer: &mut Vec<u8>,
     ) -> (u32, Option<bool>) {
-        buffer.clear();
-        let prefix = located.prefix(row);
-        buffer.extend_from_slice(prefix);
-        if self.layout.stamp == Stamp::Arrival {
-            buffer.extend_from_slice(&stamp.to_be_bytes());
-        }
-        if let Some(suffix) = &spelled.suffix {
-            buffer.extend_from_slice(suffix.row(at).data());
-        }
-        let partition = located.partitions.get(row).copied().unwrap_or(0);
-        let (bytes, Some(run)) = (&self.bytes, self.runs.get_mut(partition as usize)) else { return (0, None) };
-        match run.find(|slot| bytes.get(slot).cmp(buffer.as_slice())) {
+        let (partition, prefix) = (located.partitions.get(row).copied().unwrap_or(0), located.prefix(row));
+        let Some(run) = self.runs.get_mut(partition as usize) else { return (0, None) };
+        let found = if let Some(columns) = &self.columns {
+            let at = At { batch: spelled.batch, row: row as u32 };
+            run.find(|slot| columns.compare(&self.layout, prefix, at, slot).reverse())
+        } else {
+            buffer.clear();
+            buffer.extend_from_slice(prefix);
+            if self.layout.stamp == Stamp::Arrival {
+                buffer.extend_from_slice(&stamp.to_be_bytes());
+            }
+            if let Some(suffix) = &spelled.suffix {
+                buffer.extend_from_slice(suffix.row(at).data());
+            }
+            run.find(|slot| self.bytes.get(slot).cmp(buffer.as_slice()))
+        };
+        match found {
             Ok((slot, place)) => {
                 let weight = self.weights.get(&slot).copied().unwrap_or(1) + diff;
                 match weight {
@@ -213,7 +246,11 @@ impl OrderedRows {
                 (slot, None)
             }
             Err(place) => {
-                let slot = self.insert(partition, place, buffer, prefix.len());
+                let slot = self.allot(partition, place);
+                match &mut self.columns {
+                    Some(columns) => columns.insert(slot, prefix, At { batch: spelled.batch, row: row as u32 }),
+                    None => self.set(slot, buffer, prefix.len()),
+                }
                 if diff != 1 {
                     self.weights.insert(slot, diff);
                 }
@@ -223,6 +260,13 @@ impl OrderedRows {
     }
 
     fn insert(&mut self, partition: u32, place: Place, bytes: &[u8], prefix: usize) -> u32 {
+        let slot = self.allot(partition, place);
+        self.set(slot, bytes, prefix);
+        slot
+    }
+
+    /// A slot at a place of a partition.
+    fn allot(&mut self, partition: u32, place: Place) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots += 1;
             self.slots - 1
@@ -230,12 +274,15 @@ impl OrderedRows {
         if let Some(run) = self.runs.get_mut(partition as usize) {
             run.insert(place, slot);
         }
+        slot
+    }
+
+    fn set(&mut self, slot: u32, bytes: &[u8], prefix: usize) {
         self.bytes.set(slot, bytes);
         if self.prefixes.len() <= slot as usize {
             self.prefixes.resize(slot as usize + 1, 0);
         }
         self.prefixes[slot as usize] = prefix as u32;
-        slot
     }
 
     /// Adds a row beside its equals (layout [`Stamp::Copy`]), behind them, or takes the last of them away. Returns its
@@ -331,9 +378,17 @@ impl OrderedRows {
     /// Gives the slots of rows that are gone back.
     pub(crate) fn free(&mut self, slots: &mut Vec<u32>) {
         for slot in slots.iter() {
-            self.bytes.clear(*slot);
+            match &mut self.columns {
+                Some(columns) => columns.free(*slot),
+                None => self.bytes.clear(*slot),
+            }
         }
         self.free.append(slots);
+    }
+
+    /// An epoch is over, and what went in it has been freed.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        self.columns.as_mut().map_or(Ok(()), |columns| columns.settle())
     }
 
     /// Forgets a partition that has no rows.
@@ -348,6 +403,12 @@ impl OrderedRows {
 
     /// The stored columns of rows, given with their partitions.
     pub(crate) fn decode(&self, slots: &[u32], partitions: &[u32]) -> Result<Vec<ArrayRef>> {
+        if let Some(columns) = &self.columns {
+            return columns.decode(&self.layout, slots, |places| {
+                let partitions: Vec<u32> = places.iter().filter_map(|place| partitions.get(*place)).copied().collect();
+                self.encoder.decode(&self.keys, &partitions)
+            });
+        }
         let Layout { order, rest, prefix, suffix, stamp, .. } = &self.layout;
         let mut columns: Vec<Option<ArrayRef>> = vec![None; self.layout.width];
         let mut put = |places: &[usize], arrays: Vec<ArrayRef>| {
@@ -382,7 +443,9 @@ impl OrderedRows {
     /// Estimated bytes.
     pub(crate) fn bytes(&self) -> usize {
         let runs = self.runs.capacity() * size_of::<Run>();
-        self.keys.bytes() + self.bytes.bytes() + runs + self.slots as usize * 8 + self.weights.capacity() * 17
+        let columns = self.columns.as_ref().map_or(0, |columns| columns.bytes());
+        let prefixes = self.prefixes.capacity() * 4;
+        self.keys.bytes() + self.bytes.bytes() + columns + runs + prefixes + self.weights.capacity() * 17
     }
 }
 

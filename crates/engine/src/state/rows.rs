@@ -306,6 +306,15 @@ impl Rows {
         Ok(())
     }
 
+    /// The value of a column of 64-bit words; none when it is NULL.
+    pub(crate) fn word(&self, column: usize, slot: u32) -> Option<i64> {
+        let column = self.columns.get(column).filter(|column| !column.is_null(slot))?;
+        match &column.values {
+            Values::W64(words) => words.get(slot as usize).map(|word| *word as i64),
+            _ => None,
+        }
+    }
+
     /// A column of the given slots, in their order.
     pub(crate) fn gather(&self, column: usize, slots: &[u32]) -> Result<ArrayRef> {
         match self.columns.get(column) {

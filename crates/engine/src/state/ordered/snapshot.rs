@@ -3,7 +3,7 @@
 use arrow::array::{ArrayRef, RecordBatch};
 use sloth_types::Result;
 
-use super::{OrderedRows, Stamp};
+use super::{At, OrderedRows, Stamp};
 use crate::state::keys::RowSet;
 use crate::state::snapshot::{ROWS_MAX, column_of, numbers, split, table};
 
@@ -60,6 +60,14 @@ impl OrderedRows {
         for (row, partition) in partitions.iter().enumerate() {
             let stamp = stamps.value(row).to_be_bytes();
             let prefix = located.prefix(row);
+            if self.columns.is_some() {
+                let slot = self.put_columns(*partition, prefix, At { batch: spelled.batch, row: row as u32 });
+                if weights.value(row) != 1 {
+                    self.weights.insert(slot, weights.value(row));
+                }
+                slots.push(slot);
+                continue;
+            }
             buffer.clear();
             buffer.extend_from_slice(prefix);
             if self.layout.stamp == Stamp::Arrival {
@@ -77,6 +85,7 @@ impl OrderedRows {
             }
             slots.push(slot);
         }
+        self.settle()?;
         let stamps = stamps.values().iter().map(|stamp| *stamp as u64).collect();
         Ok(Restored { slots, partitions, stamps, beside })
     }
@@ -92,6 +101,25 @@ impl OrderedRows {
             },
         };
         self.insert(partition, place, bytes, prefix)
+    }
+
+    /// As [`OrderedRows::put`], for a row that stays columns.
+    fn put_columns(&mut self, partition: u32, prefix: &[u8], at: At) -> u32 {
+        let (layout, last) = (&self.layout, self.last_of(partition));
+        let (Some(columns), Some(run)) = (&self.columns, self.runs.get(partition as usize)) else { return 0 };
+        let place = match last {
+            Some(last) if columns.compare(layout, prefix, at, last).is_lt() => {
+                match run.find(|slot| columns.compare(layout, prefix, at, slot).reverse()) {
+                    Ok((_, place)) | Err(place) => place,
+                }
+            }
+            _ => run.end(),
+        };
+        let slot = self.allot(partition, place);
+        if let Some(columns) = &mut self.columns {
+            columns.insert(slot, prefix, at);
+        }
+        slot
     }
 
     /// The key columns of partitions.
