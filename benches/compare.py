@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from live import bench_idle, bench_latency
+from live import bench_durable, bench_idle, bench_latency
 from peers.flink import Flink
 
 HERE = Path(__file__).resolve().parent
@@ -425,6 +425,7 @@ BENCHES = {
     "tpch": bench_tpch,
     "curve": bench_curve,
     "latency": bench_latency,
+    "durable": bench_durable,
     "idle": bench_idle,
 }
 

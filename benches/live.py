@@ -5,6 +5,7 @@ Each is a `sloth run` that is looked at from outside, as a page or an operator w
 
 import os
 import re
+import shutil
 import subprocess
 import time
 import urllib.request
@@ -95,11 +96,7 @@ def bench_latency(options, _):
     ways = {"embedded": fast_orders((DOUBLE11 / "source-embedded.sql").read_text(), rate)}
     kafka, processes = None, []
     if not options.no_kafka:
-        kafka = subprocess.run(
-            [str(ROOT / "scripts/kafka"), "start", "--port", "0", "--dir", f"{options.cache}/kafka"],
-            check=True, capture_output=True, text=True,
-        ).stdout.strip()
-        subprocess.run([str(ROOT / "scripts/kafka"), "topic", "orders", "4", "--dir", f"{options.cache}/kafka"], check=True)
+        kafka = start_kafka(options, "orders")
         source = (DOUBLE11 / "source-kafka.sql").read_text().replace("${KAFKA}", kafka)
         sent = "  sent_at    TIMESTAMP_LTZ(3) METADATA FROM 'timestamp',\n"
         ways["kafka"] = source.replace("  created_at TIMESTAMP_LTZ(3),\n", "  created_at TIMESTAMP_LTZ(3),\n" + sent)
@@ -128,7 +125,76 @@ def bench_latency(options, _):
         for one in reversed(processes):
             one.stop()
         if kafka:
-            subprocess.run([str(ROOT / "scripts/kafka"), "stop", "--dir", f"{options.cache}/kafka"], check=True)
+            stop_kafka(options)
+    return "\n".join(lines) + "\n"
+
+
+def start_kafka(options, *topics):
+    """A broker with these topics, of four partitions each; gives its address."""
+    script, place = str(ROOT / "scripts/kafka"), ["--dir", f"{options.cache}/kafka"]
+    started = subprocess.run([script, "start", "--port", "0", *place], check=True, capture_output=True, text=True)
+    for topic in topics:
+        subprocess.run([script, "topic", topic, "4", *place], check=True)
+    return started.stdout.strip()
+
+
+def stop_kafka(options):
+    subprocess.run([str(ROOT / "scripts/kafka"), "stop", "--dir", f"{options.cache}/kafka"], check=True)
+
+
+# A job that copies every row in transactions, and one that sees what is committed.
+COPY = """
+CREATE TABLE copied (order_id BIGINT, event_type STRING, buyer_id BIGINT, amount DECIMAL(12, 2), created_at TIMESTAMP_LTZ(3))
+WITH ('connector' = 'kafka', 'topic' = 'copied', 'properties.bootstrap.servers' = '${KAFKA}', 'format' = 'json',
+  'sink.delivery-guarantee' = 'exactly-once', 'sink.transactional-id-prefix' = 'copied');
+INSERT INTO copied SELECT order_id, event_type, buyer_id, amount, created_at FROM orders;
+"""
+OBSERVE = """
+CREATE TABLE copied (order_id BIGINT, created_at TIMESTAMP_LTZ(3), sent_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp')
+WITH ('connector' = 'kafka', 'topic' = 'copied', 'properties.bootstrap.servers' = '${KAFKA}', 'format' = 'json',
+  'scan.startup.mode' = 'latest-offset', 'properties.isolation.level' = 'read_committed');
+CREATE TABLE probe (created_at TIMESTAMP_LTZ(3), sent_at TIMESTAMP_LTZ(3), read_at TIMESTAMP_LTZ(3))
+WITH ('connector' = 'screen', 'screen.rows' = '500');
+INSERT INTO probe SELECT created_at, sent_at, PROCTIME() FROM copied WHERE MOD(order_id, 500) = 0;
+"""
+
+
+def bench_durable(options, _):
+    """Row created -> topic -> exactly-once job -> topic -> seen by a reader of what is committed."""
+    rate = options.rate // 2
+    kafka, processes = start_kafka(options, "orders", "copied"), []
+    state = Path(options.cache) / "durable-state"
+    shutil.rmtree(state, ignore_errors=True)
+    script = lambda text: text.replace("${KAFKA}", kafka)
+    try:
+        seen = Running(options, script(OBSERVE), "durable-observe", "--http", "127.0.0.1:0", "--parallelism", "1")
+        processes.append(seen)
+        address = seen.address()
+        source = (DOUBLE11 / "source-kafka.sql").read_text()
+        processes.append(Running(options, script(source + COPY), "durable-copy", "--state", str(state)))
+        produce = fast_orders((DOUBLE11 / "producer-kafka.sql").read_text(), rate)
+        processes.append(Running(options, script(produce), "durable-produce", "--parallelism", "1"))
+        processes.append(Stranger(int((Path(options.cache) / "kafka/pid").read_text())))
+        time.sleep(options.warm)
+        begun, used = time.monotonic(), [one.cpu() for one in processes]
+        found = arrivals(address, "probe", STAGES["kafka"], options.seconds)
+        passed = time.monotonic() - begun
+        cores = " + ".join(f"{(one.cpu() - before) / passed:.2f}" for one, before in zip(processes, used))
+        lines = [
+            "### Latency through transactions",
+            "",
+            "Kafka to Kafka, each row once. Milliseconds, p50 / p99; CPU of reader, job, producer and broker.",
+            "",
+            "| rows/s | rows seen | made to written | written to read | read to seen | all | CPU |",
+            "|---:|---:|---:|---:|---:|---:|---:|",
+            f"| {rows_per_second(address):.0f} | {len(found)} | {stages('kafka', found)} | {cores} |",
+        ]
+        print(lines[-1], flush=True)
+    finally:
+        for one in processes:
+            one.stop()
+        stop_kafka(options)
+        shutil.rmtree(state, ignore_errors=True)
     return "\n".join(lines) + "\n"
 
 
