@@ -73,6 +73,8 @@ pub(crate) struct Run {
     /// and take over when it is gone. The first process to come runs the job. One that has lost the job stands by again.
     #[arg(long)]
     pub(crate) standby: bool,
+    #[command(flatten)]
+    pub(crate) change: Change,
     /// Serve the big screen, /metrics and /healthz here. Without it they are served on 127.0.0.1:8080 (or the next free
     /// port) when the script writes to a table WITH ('connector' = 'screen').
     #[arg(long, value_name = "ADDR")]
@@ -80,6 +82,27 @@ pub(crate) struct Run {
     /// Description of the big screen (YAML or JSON); without it every screen table is shown as a list.
     #[arg(long, value_name = "FILE")]
     pub(crate) screen: Option<PathBuf>,
+}
+
+/// What to do when the job in the state directory has another script, or shall stand elsewhere.
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Changing a job")]
+pub(crate) struct Change {
+    /// The script has changed: keep the statements that are the same, with their state and their place in the sources; begin
+    /// new and changed ones at the beginning of their sources; drop the others. What happens to each is printed first.
+    /// Without this option a changed script is asked about on a terminal, and refused elsewhere. The state before is kept
+    /// as a savepoint.
+    #[arg(long, conflicts_with = "rollback")]
+    pub(crate) upgrade: bool,
+    /// Undo the last change: give the script from before it. Statements that both scripts have go on where they are, those
+    /// that the change has dropped go on where they were dropped.
+    #[arg(long, conflicts_with = "from_savepoint")]
+    pub(crate) rollback: bool,
+    /// Go back to a savepoint, or begin a job in a new directory with one: the name of a savepoint of the state directory, or
+    /// the file DIR/savepoints/NAME.json of another. What was written outside since then is written again. The same command
+    /// does so once; given again, it resumes the job.
+    #[arg(long, value_name = "SAVEPOINT")]
+    pub(crate) from_savepoint: Option<String>,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

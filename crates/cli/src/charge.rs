@@ -5,31 +5,40 @@ use std::sync::Arc;
 
 use sloth_engine::Replay;
 use sloth_plan::{JobPlan, JobSettings};
-use sloth_store::{Keeper, Objects, Patience};
+use sloth_store::{Claim, Keeper, Objects, Patience, Plan, current_plan, free_name, inspect, newest_manifest};
 use sloth_types::journal::Recovered;
 use sloth_types::{Error, JobStore, Result};
+
+use crate::args;
+use crate::change::{Change, Past, confirmed, describe, first_parts, parts_of, settled};
 
 /// The state directory of a job.
 pub(crate) struct Charge {
     objects: Objects,
     /// Stand by while another process is in charge.
     standby: bool,
+    /// What to do when the script has changed.
+    wanted: args::Change,
     /// The last run of this process.
     store: Option<Arc<dyn JobStore>>,
 }
 
 impl Charge {
     /// The state directory of these settings, if they name one.
-    pub(crate) fn of(settings: &JobSettings, standby: bool) -> Result<Option<Charge>> {
+    pub(crate) fn of(settings: &JobSettings, standby: bool, wanted: &args::Change) -> Result<Option<Charge>> {
         let Some(directory) = &settings.state_dir else {
-            return match standby {
-                true => Err(Error::invalid("--standby needs a state directory that the processes share")
-                    .hint("Give it with --state DIR.")),
-                false => Ok(None),
-            };
+            if standby {
+                return Err(Error::invalid("--standby needs a state directory that the processes share")
+                    .hint("Give it with --state DIR."));
+            }
+            if wanted.upgrade || wanted.rollback || wanted.from_savepoint.is_some() {
+                return Err(Error::invalid("a job without a state directory has nothing to go on from")
+                    .hint("Give the job's directory: --state DIR."));
+            }
+            return Ok(None);
         };
         let directory = Path::new(directory.strip_prefix("file://").unwrap_or(directory));
-        Ok(Some(Charge { objects: Objects::directory(directory)?, standby, store: None }))
+        Ok(Some(Charge { objects: Objects::directory(directory)?, standby, wanted: wanted.clone(), store: None }))
     }
 
     /// True when the job has made epochs before.
@@ -50,33 +59,35 @@ impl Charge {
     }
 
     /// Takes charge of the job and says what is there; or stands by. A run that starts again does not take the job from a
-    /// process that has taken over since.
-    pub(crate) fn take(&mut self, plan: &JobPlan) -> Result<(Arc<dyn JobStore>, Replay)> {
-        let (store, recovered) = match self.standby.then(|| self.stand_by(plan)).transpose()?.flatten() {
+    /// process that has taken over since. Gives the plan of the script with its statements where they stand.
+    pub(crate) fn take(&mut self, plan: &JobPlan, text: (&str, &str)) -> Result<(JobPlan, Arc<dyn JobStore>, Replay)> {
+        let script = settled(plan)?;
+        let (now, store, recovered) = match self.standby.then(|| self.stand_by(&script.0)).transpose()?.flatten() {
             Some(standing_by) => standing_by,
             None if self.is_superseded()? => {
                 return Err(Error::invalid("another run of this job has taken over while this one was failing")
                     .hint("Only one process can run a job. With --standby this one would wait for its turn."));
             }
-            None => self.claim(plan)?,
+            None => self.claim(&script, text)?,
         };
         self.store = Some(Arc::clone(&store));
-        Ok((store, Replay { recovered, then_live: true }))
+        let (plan, _) = script.0.apart(&parts_of(&now));
+        Ok((plan, store, Replay { recovered, then_live: true }))
     }
 
-    fn stand_by(&self, plan: &JobPlan) -> Result<Option<(Arc<dyn JobStore>, Recovered)>> {
-        let settings = &plan.settings;
+    fn stand_by(&self, script: &JobPlan) -> Result<Option<(Plan, Arc<dyn JobStore>, Recovered)>> {
+        let settings = &script.settings;
         let patience = Patience { silence: settings.heartbeat_timeout, retained: settings.checkpoints_retained };
-        let found = sloth_store::stand_by(&self.objects, &plan.fingerprint(), patience)?;
+        let found = sloth_store::stand_by(&self.objects, &script.fingerprint(), patience)?;
         Ok(found.map(|(follower, recovered)| {
-            let (job, next) = (follower.job(), follower.durable());
+            let (job, next, plan) = (follower.job(), follower.durable(), follower.plan());
             tracing::info!("standing by: following job {job} at epoch {next}");
-            (follower as Arc<dyn JobStore>, recovered)
+            (plan, follower as Arc<dyn JobStore>, recovered)
         }))
     }
 
-    fn claim(&self, plan: &JobPlan) -> Result<(Arc<dyn JobStore>, Recovered)> {
-        let claim = sloth_store::claim(&self.objects, &plan.fingerprint())?;
+    fn claim(&self, script: &(JobPlan, Vec<u64>), text: (&str, &str)) -> Result<(Plan, Arc<dyn JobStore>, Recovered)> {
+        let claim = self.enter(script, text)?;
         for error in &claim.damaged {
             tracing::warn!("a checkpoint cannot be used; going on from the one before: {error}");
         }
@@ -93,7 +104,118 @@ impl Charge {
         } else if logged > 0 {
             tracing::info!("resuming job {}: {logged} epochs to make again", claim.job);
         }
-        let (keeper, recovered) = Keeper::start(claim, plan.settings.checkpoints_retained)?;
-        Ok((keeper as Arc<dyn JobStore>, recovered))
+        let now = claim.plan.clone();
+        let (keeper, recovered) = Keeper::start(claim, script.0.settings.checkpoints_retained)?;
+        Ok((now, keeper as Arc<dyn JobStore>, recovered))
     }
+
+    /// Claims the job: as it is, or with the plan changed to that of the script. `text` is the script's name and its SQL.
+    fn enter(&self, script: &(JobPlan, Vec<u64>), text: (&str, &str)) -> Result<Claim> {
+        let current = current_plan(&self.objects)?;
+        let origin = &self.wanted.from_savepoint;
+        match (current, origin) {
+            (Some(now), _)
+                if now.fingerprint == script.0.fingerprint() && (origin.is_none() || now.origin == *origin) =>
+            {
+                sloth_store::claim(&self.objects, &now)
+            }
+            (current, Some(savepoint)) => self.go_back(script, current, savepoint, text),
+            (None, None) if self.wanted.rollback => Err(nothing_to_undo()),
+            (None, None) => sloth_store::claim(&self.objects, &first_plan(&script.0, text)),
+            (Some(now), None) => self.change(script, now, text),
+        }
+    }
+
+    /// Changes the plan of a job to that of another script.
+    fn change(&self, script: &(JobPlan, Vec<u64>), now: Plan, text: (&str, &str)) -> Result<Claim> {
+        let savepoint = match &now.before {
+            _ if !self.wanted.rollback => None,
+            None => return Err(nothing_to_undo()),
+            Some(name) => {
+                let kept = sloth_store::savepoint(&self.objects, name)?;
+                Some(Past { plan: kept.plan, at: kept.checkpoint })
+            }
+        };
+        let at = newest_manifest(&self.objects)?.unwrap_or_default();
+        let logged = inspect(&self.objects)?.logged.map_or(0, |(_, end)| end);
+        let (epoch, drained) = (at.epoch, at.drained);
+        let change = Change::new(script.clone(), Some(Past { plan: now.clone(), at }), savepoint, now.instances)?;
+        let heading = format!("the script has changed since epoch {epoch}:");
+        if !change.keeps_all() {
+            confirmed(&heading, &change, self.wanted.upgrade || self.wanted.rollback)?;
+        }
+        if drained && change.keeps_some() {
+            return Err(Error::invalid("the job was drained: its statements cannot go on")
+                .hint("Go back to a savepoint from before, or begin anew with another state directory."));
+        }
+        // Before the claim: a job that runs is not to be ended by an attempt that comes to nothing.
+        if logged > epoch {
+            return Err(not_stopped(logged - epoch));
+        }
+        let claim = sloth_store::claim(&self.objects, &now)?;
+        if claim.recovered.first_epoch().0 != epoch || !claim.recovered.log.is_empty() {
+            return Err(not_stopped(claim.recovered.log.len() as u64));
+        }
+        let plan = change.plan(epoch, claim.generation, text.1);
+        let before = claim.newest.is_some().then(|| free_name(&self.objects, "before-change")).transpose()?;
+        let why = if self.wanted.rollback { "a change was undone" } else { "the script was changed" };
+        sloth_store::change(claim, Plan { why: why.to_owned(), script: text.0.to_owned(), before, ..plan })
+    }
+
+    /// Begins with a savepoint, in whatever state the job is.
+    fn go_back(
+        &self,
+        script: &(JobPlan, Vec<u64>),
+        current: Option<Plan>,
+        name: &str,
+        text: (&str, &str),
+    ) -> Result<Claim> {
+        let elsewhere = name.contains('/').then(|| sloth_store::savepoint_at(Path::new(name))).transpose()?;
+        let kept = match &elsewhere {
+            Some((_, kept)) => kept.clone(),
+            None => sloth_store::savepoint(&self.objects, name)?,
+        };
+        if kept.checkpoint.drained {
+            return Err(Error::invalid(format!("savepoint '{name}' is of a drained job: nothing can go on from it"))
+                .hint("Take a savepoint before you drain a job."));
+        }
+        let used = current.as_ref().map_or(0, |now| now.instances);
+        let past = |at| Past { plan: kept.plan.clone(), at };
+        let change = Change::new(script.clone(), None, Some(past(kept.checkpoint.clone())), used)?;
+        confirmed(&format!("from savepoint '{name}':"), &change, self.wanted.upgrade || !change.has_new())?;
+        let claim = match &current {
+            Some(now) => sloth_store::claim(&self.objects, now)?,
+            None => sloth_store::claim(&self.objects, &first_plan(&script.0, text))?,
+        };
+        let logged = claim.recovered.first_epoch().0 + claim.recovered.log.len() as u64;
+        let change = match &elsewhere {
+            Some((from, _)) => {
+                let at = sloth_store::copy_state(from, &self.objects, &kept.checkpoint, claim.generation)?;
+                Change::new(script.clone(), None, Some(past(at)), used)?
+            }
+            None => change,
+        };
+        let plan = change.plan(logged.max(kept.checkpoint.epoch), claim.generation, text.1);
+        let before = claim.newest.is_some().then(|| free_name(&self.objects, "before-change")).transpose()?;
+        let (why, script) = (format!("from savepoint '{name}'"), text.0.to_owned());
+        sloth_store::change(claim, Plan { why, script, before, origin: Some(name.to_owned()), ..plan })
+    }
+}
+
+/// The plan of a job that begins.
+fn first_plan(script: &JobPlan, (name, sql): (&str, &str)) -> Plan {
+    let plan = describe(script, &first_parts(script), 1, sql);
+    Plan { why: "the first".to_owned(), script: name.to_owned(), ..plan }
+}
+
+fn nothing_to_undo() -> Error {
+    Error::invalid("the job's script has not been changed: there is nothing to undo")
+        .hint("`sloth savepoint ls` shows the states that --from-savepoint can go back to.")
+}
+
+fn not_stopped(epochs: u64) -> Error {
+    Error::invalid(format!(
+        "the job runs or was not stopped in order: {epochs} epochs after its newest checkpoint can be made by its former script only"
+    ))
+    .hint("Stop it with `sloth stop DIR`. If it has crashed, run the former script once more and stop it then.")
 }

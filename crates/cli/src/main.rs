@@ -1,6 +1,7 @@
 //! The `sloth` binary: runs SQL scripts and the demos. Thin: everything it does is a call into the crates below.
 
 mod args;
+mod change;
 mod charge;
 mod checkpoint;
 mod demo;

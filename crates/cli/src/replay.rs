@@ -18,6 +18,7 @@ use sloth_types::{
 };
 
 use crate::args::Replay;
+use crate::change::{parts_of, settled};
 use crate::checkpoint::{open, show_error};
 use crate::run::{Prepared, Shown, Text, connectors, prepare};
 use crate::signal::Interrupts;
@@ -31,10 +32,13 @@ pub(crate) fn replay(args: &Replay) -> Shown<()> {
     let Some(prepared) = prepare(&text, false).map_err(|e| text.show(&e))? else { return Ok(()) };
     let (objects, found) = open(&args.state.directory).map_err(|e| show_error(&e))?;
     let epochs = epochs(&found, args).map_err(|e| show_error(&e))?;
-    if found.plan != prepared.plan.fingerprint() {
+    let (mut plan, _) = settled(&prepared.plan).map_err(|e| text.show(&e))?;
+    if found.plan.fingerprint != plan.fingerprint() {
         return Err("error: the state belongs to another query\n  = hint: Give the script that the job was run with."
             .to_owned());
     }
+    (plan, _) = plan.apart(&parts_of(&found.plan));
+    let prepared = Prepared { plan, ..prepared };
     let recovered = found.before(&objects, *epochs.start()).map_err(|e| show_error(&e))?;
     run(prepared, recovered, epochs, text.sql()).map_err(|e| text.show(&e))
 }
@@ -45,6 +49,8 @@ fn epochs(found: &Inspection, args: &Replay) -> Result<RangeInclusive<u64>> {
     let oldest = found.checkpoints.first().map_or(0, |(epoch, _)| *epoch);
     // A log that reaches back to the beginning needs no checkpoint.
     let kept = if first == 0 { 0 } else { oldest };
+    // Those before were made by another script.
+    let kept = kept.max(found.plan.begin.as_ref().map_or(0, |begin| begin.epoch));
     let (from, to) = (args.from.unwrap_or(kept), args.to.unwrap_or(end - 1));
     let kept_text = || match kept < end {
         true => format!("Epochs {kept} to {} can be made again.", end - 1),

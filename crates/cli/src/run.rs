@@ -13,7 +13,7 @@ use sloth_server::{ScreenHub, ScreenSpec, Server, ServerConfig, ServerHandle};
 use sloth_sql::{Effect, Query, Session, lower, render_error, substitute};
 use sloth_types::{ConnectorRegistry, EpochListener, Error};
 
-use crate::args::{Explain, Run, Script};
+use crate::args::{Change, Explain, Run, Script};
 use crate::charge::Charge;
 use crate::signal::Interrupts;
 use crate::status;
@@ -106,7 +106,7 @@ fn explained_plan(mut plan: JobPlan) -> sloth_types::Result<String> {
 /// A job to be started, and where its tables are declared.
 pub(crate) struct Prepared {
     pub(crate) plan: JobPlan,
-    tables: BTreeMap<String, Range<usize>>,
+    pub(crate) tables: BTreeMap<String, Range<usize>>,
 }
 
 impl Prepared {
@@ -163,7 +163,7 @@ fn supervise(
     interrupts: &Interrupts,
 ) -> sloth_types::Result<()> {
     let settings = &prepared.plan.settings;
-    let mut charge = Charge::of(settings, args.standby)?;
+    let mut charge = Charge::of(settings, args.standby, &args.change)?;
     let mut supervisor = charge.is_some().then(|| Supervisor::new(settings.restart));
     let mut http = args.http;
     // The very first start is somebody's who looks on, and wants to know at once what is wrong with it.
@@ -235,7 +235,8 @@ impl Running {
 pub(crate) fn start(text: &Text, http: Option<SocketAddr>, screen: &Screen<'_>) -> Shown<Option<Running>> {
     let started = || -> sloth_types::Result<Option<Running>> {
         let Some(prepared) = prepare(text, false)? else { return Ok(None) };
-        try_start(&prepared, text, http, screen, Charge::of(&prepared.plan.settings, false)?.as_mut()).map(Some)
+        let mut charge = Charge::of(&prepared.plan.settings, false, &Change::default())?;
+        try_start(&prepared, text, http, screen, charge.as_mut()).map(Some)
     };
     started().map_err(|e| text.show(&e))
 }
@@ -250,9 +251,15 @@ fn try_start(
     let hub = ScreenHub::new()?;
     let connectors = connectors(&hub);
     let listener: Arc<dyn EpochListener> = Arc::new(hub.clone());
-    let (store, replay) = charge.map(|charge| charge.take(&prepared.plan)).transpose()?.unzip();
+    let (plan, store, replay) = match charge {
+        Some(charge) => {
+            let (plan, store, replay) = charge.take(&prepared.plan, (&text.name, &text.sql))?;
+            (plan, Some(store), Some(replay))
+        }
+        None => (prepared.plan.clone(), None, None),
+    };
     let options = JobOptions { listeners: vec![listener], store, replay, ..JobOptions::default() };
-    let job = Job::start(prepared.plan.clone(), &connectors, options).map_err(|e| prepared.locate(&text.sql, e))?;
+    let job = Job::start(plan, &connectors, options).map_err(|e| prepared.locate(&text.sql, e))?;
     let tables = hub.tables();
     let wanted = http.or_else(|| (!tables.is_empty()).then(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))));
     let serve = |addr| -> sloth_types::Result<ServerHandle> {

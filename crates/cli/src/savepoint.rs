@@ -79,9 +79,9 @@ fn ask(objects: &Objects, request: &Request, patience: Patience) -> Result<Optio
     let mut heard = false;
     loop {
         if let Some(answer) = asking.answer()? {
-            return match answer.error {
-                Some(error) => Err(Error::invalid(error)),
-                None => Ok(Some(answer)),
+            return match &answer.error {
+                Some(error) => Err(Error::invalid(error.as_str())),
+                None => Ok(Some(answer).filter(|answer| !answer.ended)),
             };
         }
         if !heard {

@@ -297,6 +297,12 @@ where
     })
 }
 
+/// What the state of an operator is found by: a node of the plan may be made of several operators, which their names tell
+/// apart.
+pub fn operator_id(node: u64, name: &str) -> u64 {
+    hash_bytes(format!("{node:016x} {name}").as_bytes())
+}
+
 /// Gives an operator's state to checkpoints and takes it from them.
 struct Keeper {
     durable: Option<Arc<Durable>>,
@@ -311,8 +317,7 @@ struct Keeper {
 impl Keeper {
     fn new(floor: &Floor<'_>, name: &str) -> Self {
         let Floor { context, worker, node, .. } = floor;
-        // A node may be made of several operators: their names tell them apart.
-        let operator = hash_bytes(format!("{:016x} {name}", node.get()).as_bytes());
+        let operator = operator_id(node.get(), name);
         let (durable, restored) = (context.durable.clone(), Arc::clone(&context.restored));
         Keeper { durable, restored, operator, name: name.to_owned(), worker: *worker, kept: None }
     }

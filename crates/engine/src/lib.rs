@@ -32,6 +32,7 @@ mod replay;
 mod sinks;
 mod state;
 
+pub use dataflow::operator_id;
 pub use epoch::{EpochInfo, EpochLog};
 pub use job::{Job, JobOptions, Stopper, settle};
 pub use replay::Replay;

@@ -37,9 +37,10 @@ pub(crate) fn open_sinks(
     for ((node, node_sink), sink) in nodes.zip(tables) {
         let table = &node_sink.table;
         let count = if sink.ordered() { 1 } else { parallelism };
-        let place = named_before.entry(&table.name).or_default();
+        let before = named_before.entry(&table.name).or_default();
+        let place = node_sink.place.unwrap_or(*before);
         let job = store.map(|store| (format!("{}-{}-{place}", store.job(), table.name), Arc::clone(store)));
-        *place += 1;
+        *before += 1;
         let own = matches!(sink.guarantee(), Guarantee::WithTheJob | Guarantee::Shown(_));
         let later = !own && store.is_some_and(|store| !store.in_charge());
         let open = |writer| {

@@ -53,6 +53,14 @@ fn print(plan: &JobPlan, id: NodeId, depth: usize, printed: &mut [bool], out: &m
     }
 }
 
+impl JobPlan {
+    /// What a node does, in a few words.
+    pub fn headline(&self, id: NodeId) -> String {
+        let Some(node) = self.nodes.get(id) else { return String::new() };
+        headline(node, node.inputs.first().and_then(|i| self.nodes.get(*i)))
+    }
+}
+
 fn headline(node: &Node, input: Option<&Node>) -> String {
     let columns = |indexes: &[usize]| names(input.map(|n| n.schema.as_ref()), indexes);
     match &node.kind {

@@ -4,6 +4,7 @@
 //! costs in exchange and state is derived from it and printed by [`explain`].
 
 pub mod aggregate;
+mod apart;
 pub mod changelog;
 pub mod emission;
 pub mod explain;
@@ -19,6 +20,7 @@ pub mod settings;
 pub mod window;
 
 pub use aggregate::{AggregateCall, CallOrder};
+pub use apart::SinkPart;
 pub use emission::{Emission, Every};
 pub use grouping::{GroupAggregate, SessionAggregate, WindowAggregate, WindowSource};
 pub use lookup::LookupJoin;

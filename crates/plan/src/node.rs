@@ -389,6 +389,15 @@ pub struct SinkNode {
     pub guarantee: Option<Guarantee>,
     /// Which of the job's writers of this table it is; `None`: by its order among them.
     pub place: Option<usize>,
+    /// Where its statement stands in the script, in bytes; `None` for tables of late rows and bad records.
+    pub span: Option<std::ops::Range<usize>>,
+}
+
+impl SinkNode {
+    /// A sink that is given changes of this mode, not settled yet.
+    pub fn new(table: TableSpec, mode: ChangelogMode, by_content: bool) -> Self {
+        SinkNode { table, mode, by_content, guarantee: None, place: None, span: None }
+    }
 }
 
 impl JobPlan {

@@ -19,7 +19,8 @@ use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result};
 
 use crate::keeper::{Beginning, Keeper};
 use crate::objects::Objects;
-use crate::recover::{job_of, lock_of_run, read_segment, recover};
+use crate::plans::{Plan, current_plan};
+use crate::recover::{Found, changed, lock_of_run, read_job, read_segment, recover_before};
 use crate::{layout, log};
 
 /// How often the next segment of the log is looked for.
@@ -48,6 +49,7 @@ pub struct Follower {
 struct Shared {
     objects: Objects,
     job: Arc<str>,
+    plan: Plan,
     patience: Patience,
     entries: Mutex<Vec<EpochEntry>>,
     durable: AtomicU64,
@@ -69,12 +71,14 @@ pub fn stand_by(objects: &Objects, plan: &str, patience: Patience) -> Result<Opt
     if last.map(|(path, _)| read_segment(objects, &path)).transpose()?.is_none_or(|segment| segment.stopped) {
         return Ok(None);
     }
-    let job: Arc<str> = job_of(objects, plan)?.name.into();
+    let job: Arc<str> = read_job(objects)?.name.into();
+    let plan = current_plan(objects)?.filter(|now| now.fingerprint == plan).ok_or_else(changed)?;
     let (recovered, segment, generation) = begin(objects)?;
     let first = recovered.first_epoch().0;
     let shared = Arc::new(Shared {
         objects: objects.clone(),
         job,
+        plan,
         patience,
         entries: Mutex::default(),
         durable: AtomicU64::new(first + recovered.log.len() as u64),
@@ -103,7 +107,7 @@ fn begin(objects: &Objects) -> Result<(Recovered, u64, u64)> {
             let last = objects.list(layout::LOG)?.iter().filter_map(|(path, _)| layout::number_of(path)).max();
             let Some(last) = last else { return Err(Error::unavailable("the epoch log is gone")) };
             let generation = read_segment(objects, &layout::segment(last))?.generation;
-            let (mut recovered, damaged) = recover(objects)?;
+            let Found { mut recovered, damaged, .. } = recover_before(objects, u64::MAX)?;
             if let Some(error) = damaged.into_iter().next().filter(|_| tries < TRIES) {
                 return Err(error);
             }
@@ -209,6 +213,9 @@ impl<'a> Watch<'a> {
         if segment.generation > self.generation {
             tracing::info!("standing by: run {} of the job is in charge now", segment.generation);
         }
+        if segment.plan != self.shared.plan.number {
+            return Err(changed());
+        }
         self.generation = self.generation.max(segment.generation);
         self.segment += 1;
         if segment.stopped {
@@ -279,7 +286,7 @@ impl<'a> Watch<'a> {
     fn take_over(&mut self, why: &str) -> Result<bool> {
         let (shared, generation) = (self.shared, self.generation + 1);
         let lock = lock_of_run(&shared.objects, generation)?;
-        let claim = log::encode(self.segment, generation, &[])?;
+        let claim = log::encode(self.segment, (generation, shared.plan.number), &[])?;
         if !shared.objects.create(&layout::segment(self.segment), claim)? {
             return Ok(false);
         }
@@ -295,6 +302,7 @@ impl<'a> Watch<'a> {
             objects: shared.objects.clone(),
             job: Arc::clone(&shared.job),
             generation,
+            plan: shared.plan.clone(),
             segment: self.segment + 1,
             lock,
             durable,
@@ -325,6 +333,13 @@ impl Shared {
     fn fail(&self, error: Error) {
         lock(&self.failure).get_or_insert(error);
         self.wake();
+    }
+}
+
+impl Follower {
+    /// The plan of the job.
+    pub fn plan(&self) -> Plan {
+        self.shared.plan.clone()
     }
 }
 

@@ -7,6 +7,7 @@ use sloth_types::{Error, Result};
 use crate::layout;
 use crate::manifest::Manifest;
 use crate::objects::Objects;
+use crate::plans::{self, Plan};
 use crate::recover::{log_from, read_checkpoint, read_job, read_segment, recover_before};
 use crate::savepoint;
 
@@ -15,8 +16,8 @@ use crate::savepoint;
 pub struct Inspection {
     /// The job's name.
     pub job: String,
-    /// The plan that the state belongs to, as the text that [`crate::claim`] was given.
-    pub plan: String,
+    /// What it computes.
+    pub plan: Plan,
     /// Number of the last run.
     pub generation: u64,
     /// The manifests, oldest first; an error where one is damaged.
@@ -38,7 +39,7 @@ pub fn inspect(objects: &Objects) -> Result<Inspection> {
         let manifest = objects.read(&path).and_then(|object| Manifest::decode(&object, path.as_ref()));
         checkpoints.push((layout::number_of(&path).unwrap_or_default(), manifest));
     }
-    let (mut generation, mut logged, mut damaged_log) = (0, None, vec![]);
+    let (mut generation, mut logged, mut damaged_log, mut number) = (0, None, vec![], None);
     for (path, _) in objects.list(layout::LOG)? {
         let segment = match read_segment(objects, &path) {
             Ok(segment) => segment,
@@ -48,11 +49,20 @@ pub fn inspect(objects: &Objects) -> Result<Inspection> {
             }
         };
         generation = generation.max(segment.generation);
+        number = Some(segment.plan);
         if let (Some((first, _)), Some((last, _))) = (segment.entries.first(), segment.entries.last()) {
             logged = Some((logged.map_or(first.0, |(first, _)| first), last.0 + 1));
         }
     }
-    Ok(Inspection { job: job.name, plan: job.plan, generation, checkpoints, logged, damaged_log })
+    let plan = match number.map(|number| Plan::read(objects, number)) {
+        Some(Ok(plan)) => plan,
+        Some(Err(error)) => {
+            damaged_log.push(error);
+            Plan::default()
+        }
+        None => Plan::default(),
+    };
+    Ok(Inspection { job: job.name, plan, generation, checkpoints, logged, damaged_log })
 }
 
 impl Inspection {
@@ -78,7 +88,7 @@ impl Inspection {
     /// # Errors
     /// When no checkpoint lies before it and the log does not reach back to the beginning, or something is damaged.
     pub fn before(&self, objects: &Objects, first: u64) -> Result<Recovered> {
-        recover_before(objects, first).map(|(recovered, _)| recovered).map_err(|error| {
+        recover_before(objects, first).map(|found| found.recovered).map_err(|error| {
             let oldest = self.checkpoints.first().map(|(epoch, _)| *epoch);
             match oldest.filter(|oldest| *oldest > first) {
                 Some(oldest) => Error::invalid(format!("epoch {first} is no longer kept"))
@@ -131,6 +141,7 @@ impl Inspection {
     /// names.
     fn remove_unnamed(&self, objects: &Objects, gone: Option<u64>, newest: u64) -> Result<usize> {
         let mut named = savepoint::named(objects)?;
+        named.extend(plans::named(&self.plan));
         for (_, manifest) in self.checkpoints.iter().filter(|(epoch, _)| Some(*epoch) != gone) {
             match manifest {
                 Ok(manifest) => named.extend(manifest.state.iter().map(|file| Path::from(file.path.as_str()))),

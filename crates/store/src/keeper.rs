@@ -15,6 +15,7 @@ use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result};
 
 use crate::manifest::{Manifest, StateFile};
 use crate::objects::Objects;
+use crate::plans::{self, Plan};
 use crate::recover::Claim;
 use crate::request::{self, Heard};
 use crate::{frame, layout, log, savepoint, state};
@@ -40,6 +41,7 @@ pub(crate) struct Beginning {
     pub(crate) objects: Objects,
     pub(crate) job: Arc<str>,
     pub(crate) generation: u64,
+    pub(crate) plan: Plan,
     /// The next segment of the log.
     pub(crate) segment: u64,
     pub(crate) lock: Option<File>,
@@ -51,6 +53,7 @@ pub(crate) struct Beginning {
 struct Shared {
     objects: Objects,
     generation: u64,
+    plan: Plan,
     durable: AtomicU64,
     published: AtomicU64,
     heard: Heard,
@@ -69,21 +72,22 @@ impl Keeper {
     /// # Errors
     /// When the system gives no threads.
     pub fn start(claim: Claim, retained: usize) -> Result<(Arc<Keeper>, Recovered)> {
-        let Claim { objects, job, generation, segment, lock, recovered, .. } = claim;
+        let Claim { objects, job, generation, plan, segment, lock, recovered, .. } = claim;
         let first = recovered.first_epoch();
         let durable = first.0 + recovered.log.len() as u64;
         let published = if recovered.checkpoint.is_some() { first.0 } else { 0 };
         let job = job.into();
-        let beginning = Beginning { objects, job, generation, segment, lock, durable, published };
+        let beginning = Beginning { objects, job, generation, plan, segment, lock, durable, published };
         Ok((Keeper::begin(beginning, retained)?, recovered))
     }
 
     /// As [`Keeper::start`].
     pub(crate) fn begin(beginning: Beginning, retained: usize) -> Result<Arc<Keeper>> {
-        let Beginning { objects, job, generation, segment, lock, durable, published } = beginning;
+        let Beginning { objects, job, generation, plan, segment, lock, durable, published } = beginning;
         let shared = Arc::new(Shared {
             objects,
             generation,
+            plan,
             durable: AtomicU64::new(durable),
             published: AtomicU64::new(published),
             heard: Heard::default(),
@@ -212,7 +216,7 @@ impl Shared {
             };
             let mut group = vec![first];
             group.extend(entries.try_iter());
-            let written = log::encode(segment, self.generation, &group)
+            let written = log::encode(segment, (self.generation, self.plan.number), &group)
                 .and_then(|object| self.objects.create(&layout::segment(segment), object));
             match written {
                 Ok(true) => {
@@ -232,7 +236,7 @@ impl Shared {
         if self.heard.asked().stop.is_none() || lock(&self.failure).is_some() {
             return;
         }
-        let noted = log::encode_stop(segment, self.generation)
+        let noted = log::encode_stop(segment, (self.generation, self.plan.number))
             .and_then(|object| self.objects.create(&layout::segment(segment), object));
         if let Err(error) = noted {
             tracing::warn!("the stop could not be noted, a process that stands by may take over: {error}");
@@ -255,12 +259,16 @@ impl Shared {
             }
             let done = match work {
                 Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => break,
                 Ok(work) => self.work(work, &mut uploaded, &mut newest, retained),
             };
             if let Err(error) = done {
-                return self.fail(error.context("a checkpoint"));
+                self.fail(error.context("a checkpoint"));
+                break;
             }
+        }
+        if let Err(error) = self.heard.end(&self.objects) {
+            tracing::warn!("a request could not be answered: {error}");
         }
     }
 
@@ -318,7 +326,7 @@ impl Shared {
                 crc32,
             });
         }
-        Ok(Manifest::new(&checkpoint.cut, self.generation, files))
+        Ok(Manifest::new(&checkpoint.cut, (self.generation, self.plan.number), files))
     }
 
     fn publish(&self, manifest: &Manifest, retained: usize) -> Result<()> {
@@ -347,9 +355,16 @@ impl Shared {
             self.objects.remove(path)?;
         }
         let mut named: Vec<Path> = savepoint::named(&self.objects)?;
+        let mut of_plan = 0;
         for (path, _) in kept {
             let manifest = Manifest::decode(&self.objects.read(path)?, path.as_ref())?;
+            of_plan += usize::from(manifest.plan == self.plan.number);
             named.extend(manifest.state.iter().map(|file| Path::from(file.path.as_str())));
+        }
+        // What the plan began with counts as a checkpoint of it.
+        let begin = self.plan.begin.as_ref().filter(|_| of_plan < retained);
+        if begin.is_some() {
+            named.extend(plans::named(&self.plan));
         }
         for (path, _) in self.objects.list(layout::STATE)? {
             // What a newer run has uploaded and not published yet is not ours to judge.
@@ -359,6 +374,7 @@ impl Shared {
             }
         }
         let oldest = kept.first().and_then(|(path, _)| layout::number_of(path)).unwrap_or(0);
+        let oldest = begin.map_or(oldest, |begin| begin.epoch.min(oldest));
         let segments = self.objects.list(layout::LOG)?;
         // Segments go that lie before the last one that begins no later than the oldest checkpoint.
         let mut superfluous = 0;
@@ -377,7 +393,7 @@ impl Shared {
     }
 }
 
-fn fenced() -> Error {
+pub(crate) fn fenced() -> Error {
     Error::invalid("another run of this job has taken over: this one ends")
         .hint("Only one process can run a job. If you did not start another one, look for a supervisor that did.")
 }

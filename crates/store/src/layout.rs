@@ -10,6 +10,8 @@ pub(crate) const LOG: &str = "log";
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
 /// Prefix of state files.
 pub(crate) const STATE: &str = "state";
+/// Prefix of plans.
+pub(crate) const PLANS: &str = "plans";
 /// Prefix of savepoints.
 pub(crate) const SAVEPOINTS: &str = "savepoints";
 /// Prefix of what a running job is asked for.
@@ -42,6 +44,11 @@ pub(crate) fn state(generation: u64, epoch: u64, number: usize) -> Path {
     Path::from(format!("{STATE}/{generation:010}/{epoch:020}/{number:05}.state"))
 }
 
+/// The plan with this number.
+pub(crate) fn plan(number: u64) -> Path {
+    Path::from(format!("{PLANS}/{number:010}.json"))
+}
+
 /// The savepoint of this name.
 pub(crate) fn savepoint(name: &str) -> Path {
     Path::from(format!("{SAVEPOINTS}/{name}.json"))
@@ -65,7 +72,7 @@ pub(crate) fn name_of(path: &Path) -> Option<String> {
 /// True for the objects of a job that has begun.
 pub(crate) fn is_ours(path: &Path) -> bool {
     let top = path.parts().next();
-    top.is_some_and(|top| [LOG, CHECKPOINTS, STATE, SAVEPOINTS].contains(&top.as_ref()))
+    top.is_some_and(|top| [LOG, CHECKPOINTS, STATE, SAVEPOINTS, PLANS].contains(&top.as_ref()))
 }
 
 /// The generation and the epoch in the name of a state file.

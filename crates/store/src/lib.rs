@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  job.json                                  who the job is
+//!  plans/<n>.json                            what it computes: the plans that it has had
 //!  log/00000000000000000007                  a segment of the epoch log; created once, never changed
 //!  state/<generation>/<epoch>/<n>.state      the state of one operator on one worker
 //!  checkpoints/<epoch>.json                  a manifest: a checkpoint exists if and only if its manifest does
@@ -22,6 +23,7 @@ mod layout;
 mod log;
 mod manifest;
 mod objects;
+mod plans;
 mod recover;
 mod request;
 mod savepoint;
@@ -35,7 +37,10 @@ pub use inspect::{Inspection, inspect};
 pub use keeper::Keeper;
 pub use manifest::{Manifest, Split, StateFile};
 pub use objects::Objects;
-pub use recover::{Claim, claim, has_begun, is_superseded};
+pub use plans::{Plan, PlanOperator, PlanSink, PlanSource, current_plan};
+pub use recover::{Claim, change, claim, has_begun, is_superseded};
 pub use request::{Answer, Asking, Request};
-pub use savepoint::{Savepoint, check_name, free_name, name_newest, savepoint, savepoints};
+pub use savepoint::{
+    Savepoint, check_name, copy_state, free_name, name_newest, newest_manifest, savepoint, savepoint_at, savepoints,
+};
 pub use state::{decode as decode_state, encode as encode_state};

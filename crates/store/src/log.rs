@@ -18,6 +18,13 @@ struct Head {
     /// Somebody has asked the job to stop, and it did: who stands by stops, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     stopped: bool,
+    /// The plan that its epochs are of.
+    #[serde(default = "first")]
+    plan: u64,
+}
+
+fn first() -> u64 {
+    1
 }
 
 /// The line of an epoch.
@@ -43,13 +50,14 @@ struct Opened {
 pub(crate) struct Segment {
     pub(crate) generation: u64,
     pub(crate) stopped: bool,
+    pub(crate) plan: u64,
     pub(crate) entries: Vec<(Epoch, EpochEntry)>,
 }
 
 /// A segment as an object.
-pub(crate) fn encode(segment: u64, generation: u64, entries: &[(Epoch, EpochEntry)]) -> Result<Bytes> {
+pub(crate) fn encode(segment: u64, (generation, plan): (u64, u64), entries: &[(Epoch, EpochEntry)]) -> Result<Bytes> {
     let mut out = vec![];
-    push(&mut out, &Head { segment, generation, stopped: false })?;
+    push(&mut out, &Head { segment, generation, stopped: false, plan })?;
     for (epoch, entry) in entries {
         let opened =
             entry.opened.iter().map(|o| Opened { source: o.source, split: o.split.to_string(), from: o.from.0 });
@@ -66,9 +74,9 @@ pub(crate) fn encode(segment: u64, generation: u64, entries: &[(Epoch, EpochEntr
 }
 
 /// The last segment of a run that has been asked to stop.
-pub(crate) fn encode_stop(segment: u64, generation: u64) -> Result<Bytes> {
+pub(crate) fn encode_stop(segment: u64, (generation, plan): (u64, u64)) -> Result<Bytes> {
     let mut out = vec![];
-    push(&mut out, &Head { segment, generation, stopped: true })?;
+    push(&mut out, &Head { segment, generation, stopped: true, plan })?;
     Ok(frame::wrap(Kind::Log, &out))
 }
 
@@ -107,5 +115,5 @@ pub(crate) fn decode(object: &Bytes, path: &Path) -> Result<Segment> {
         };
         entries.push((Epoch(line.epoch), entry));
     }
-    Ok(Segment { generation: head.generation, stopped: head.stopped, entries })
+    Ok(Segment { generation: head.generation, stopped: head.stopped, plan: head.plan, entries })
 }

@@ -9,12 +9,15 @@ use sloth_types::{Epoch, Error, Offset, Result, Watermark};
 use crate::frame::{self, Kind};
 
 /// What a manifest says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The first epoch that is not contained.
     pub epoch: u64,
     /// The run that made it.
     pub generation: u64,
+    /// The plan that it was made with.
+    #[serde(default = "first")]
+    pub plan: u64,
     /// Number of workers that wrote it.
     pub workers: usize,
     /// The wall clock of the last epoch (ms).
@@ -30,6 +33,10 @@ pub struct Manifest {
     pub splits: Vec<Vec<Split>>,
     /// The state files.
     pub state: Vec<StateFile>,
+}
+
+fn first() -> u64 {
+    1
 }
 
 /// Where a split stood.
@@ -64,11 +71,12 @@ pub struct StateFile {
 
 impl Manifest {
     /// The manifest of a cut with these files.
-    pub(crate) fn new(cut: &Cut, generation: u64, state: Vec<StateFile>) -> Self {
+    pub(crate) fn new(cut: &Cut, (generation, plan): (u64, u64), state: Vec<StateFile>) -> Self {
         let split = |s: &SplitCut| Split { split: s.split.to_string(), offset: s.offset.0, watermark: s.watermark.0 };
         Manifest {
             epoch: cut.epoch.0,
             generation,
+            plan,
             workers: cut.workers,
             now: cut.now_ms,
             ended: cut.ended,

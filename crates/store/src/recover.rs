@@ -11,13 +11,14 @@ use sloth_types::{Clock, EpochEntry, Error, Result};
 use crate::frame::{self, Kind};
 use crate::manifest::Manifest;
 use crate::objects::Objects;
+use crate::plans::{Plan, current_plan};
+use crate::savepoint::{self, Savepoint};
 use crate::{layout, log, state};
 
 /// Who the job is.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Job {
     pub(crate) name: String,
-    pub(crate) plan: String,
 }
 
 /// A job that this run is in charge of.
@@ -27,12 +28,16 @@ pub struct Claim {
     pub job: String,
     /// Number of this run, from 1.
     pub generation: u64,
+    /// What the job computes.
+    pub plan: Plan,
     /// The next segment of the log.
     pub(crate) segment: u64,
     /// Held for as long as the run lives.
     pub(crate) lock: Option<File>,
     /// What earlier runs have left.
     pub recovered: Recovered,
+    /// The checkpoint among it, as it is named.
+    pub newest: Option<Manifest>,
     /// Checkpoints that could not be used, newest first, and why.
     pub damaged: Vec<Error>,
 }
@@ -40,18 +45,26 @@ pub struct Claim {
 /// How often a claim is tried when others claim at the same time.
 const TRIES: usize = 100;
 
-/// Takes charge of a job. `plan` tells what it computes: the state of another query is of no use to it.
+/// Takes charge of a job. `plan` is what it computes: one that has begun must have a plan of this fingerprint, as the state of
+/// another query is of no use to it.
 ///
 /// # Errors
 /// When the store does not answer, belongs to another query, or holds only damaged checkpoints.
-pub fn claim(objects: &Objects, plan: &str) -> Result<Claim> {
-    let job = job_of(objects, plan)?;
+pub fn claim(objects: &Objects, plan: &Plan) -> Result<Claim> {
+    let job = job_of(objects)?;
     for _ in 0..TRIES {
         let segments = objects.list(layout::LOG)?;
         let last = segments.iter().filter_map(|(path, _)| layout::number_of(path)).max();
-        let generation = match last {
-            Some(last) => read_segment(objects, &layout::segment(last))?.generation + 1,
-            None if objects.list(layout::CHECKPOINTS)?.is_empty() => 1,
+        let (generation, plan) = match last {
+            Some(last) => {
+                let segment = read_segment(objects, &layout::segment(last))?;
+                let current = Plan::read(objects, segment.plan)?;
+                if current.fingerprint != plan.fingerprint {
+                    return Err(changed());
+                }
+                (segment.generation + 1, current)
+            }
+            None if objects.list(layout::CHECKPOINTS)?.is_empty() => (1, plan.clone().create(objects)?),
             None => {
                 return Err(Error::data("the epoch log is missing in a state directory that has checkpoints")
                     .hint("Restore the directory 'log' from a copy."));
@@ -59,12 +72,20 @@ pub fn claim(objects: &Objects, plan: &str) -> Result<Claim> {
         };
         let next = last.map_or(0, |n| n + 1);
         let lock = lock_of_run(objects, generation)?;
-        if objects.create(&layout::segment(next), log::encode(next, generation, &[])?)? {
+        if objects.create(&layout::segment(next), log::encode(next, (generation, plan.number), &[])?)? {
             objects.tidy();
             objects.local().into_iter().for_each(|directory| directory.remove_locks(generation));
-            let (recovered, damaged) = recover(objects)?;
-            let (objects, job) = (objects.clone(), job.name);
-            return Ok(Claim { objects, job, generation, segment: next + 1, lock, recovered, damaged });
+            return recovered(Claim {
+                objects: objects.clone(),
+                job: job.name,
+                generation,
+                plan,
+                segment: next + 1,
+                lock,
+                recovered: Recovered::default(),
+                newest: None,
+                damaged: vec![],
+            });
         }
     }
     Err(Error::unavailable("the job could not be claimed: other runs claim it all the time")
@@ -78,6 +99,39 @@ pub(crate) fn lock_of_run(objects: &Objects, generation: u64) -> Result<Option<F
         Error::unavailable(format!("the lock of run {generation} cannot be taken: {e}"))
             .hint("The state directory must be on a disk that you may write to.")
     })
+}
+
+/// A claim with what earlier runs have left.
+fn recovered(claim: Claim) -> Result<Claim> {
+    let found = recover_before(&claim.objects, u64::MAX)?;
+    Ok(Claim { recovered: found.recovered, newest: found.newest, damaged: found.damaged, ..claim })
+}
+
+/// Gives a claimed job another plan, which begins with [`Plan::begin`]. Before that its newest checkpoint gets the name
+/// [`Plan::before`]. All of it happens, or nothing.
+///
+/// # Errors
+/// When another run has taken over, or the store does not answer.
+pub fn change(claim: Claim, plan: Plan) -> Result<Claim> {
+    if let (Some(name), Some(newest)) = (&plan.before, &claim.newest)
+        && !Savepoint::create(&claim.objects, name, "before the script was changed", newest)?
+    {
+        return Err(savepoint::taken(name));
+    }
+    let plan = plan.create(&claim.objects)?;
+    let head = log::encode(claim.segment, (claim.generation, plan.number), &[])?;
+    // This is the moment.
+    if !claim.objects.create(&layout::segment(claim.segment), head)? {
+        return Err(crate::keeper::fenced());
+    }
+    recovered(Claim { plan, segment: claim.segment + 1, ..claim })
+}
+
+pub(crate) fn changed() -> Error {
+    Error::invalid("the state belongs to another query: the script has changed since the job began").hint(
+        "`sloth run --upgrade` shows what can be kept, and goes on with it. Or run the script that the state was made with, \
+         or begin anew with another state directory.",
+    )
 }
 
 /// True when some run has logged an epoch here, and the log still has it.
@@ -104,7 +158,7 @@ pub fn is_superseded(objects: &Objects, generation: u64) -> Result<bool> {
 }
 
 /// The job's identity, made at the first start.
-pub(crate) fn job_of(objects: &Objects, plan: &str) -> Result<Job> {
+pub(crate) fn job_of(objects: &Objects) -> Result<Job> {
     let path = Path::from(layout::JOB);
     let all = objects.list("")?;
     if all.iter().all(|(p, _)| *p != path) {
@@ -114,16 +168,11 @@ pub(crate) fn job_of(objects: &Objects, plan: &str) -> Result<Job> {
         }
         // Two jobs with the same names of tables must not take each other's transactions.
         let seed = Clock::System.now_ms() as u64 ^ (u64::from(std::process::id()) << 40);
-        let job = Job { name: format!("sloth-{:08x}", Rng::at(seed, 0).below(1 << 32)), plan: plan.to_owned() };
+        let job = Job { name: format!("sloth-{:08x}", Rng::at(seed, 0).below(1 << 32)) };
         let text = serde_json::to_vec(&job).map_err(|e| Error::internal(e.to_string()))?;
         objects.create(&path, frame::wrap(Kind::Job, &text))?;
     }
-    let job = read_job(objects)?;
-    if job.plan != plan {
-        return Err(Error::invalid("the state belongs to another query: the script has changed since the job began")
-            .hint("Run the script that the state was made with, or begin anew with another state directory."));
-    }
-    Ok(job)
+    read_job(objects)
 }
 
 pub(crate) fn read_job(objects: &Objects) -> Result<Job> {
@@ -135,42 +184,67 @@ pub(crate) fn read_segment(objects: &Objects, path: &Path) -> Result<log::Segmen
     log::decode(&objects.read(path)?, path)
 }
 
-/// The newest checkpoint that is whole, and the log after it.
-pub(crate) fn recover(objects: &Objects) -> Result<(Recovered, Vec<Error>)> {
-    recover_before(objects, u64::MAX)
+/// What is there to go on from.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) recovered: Recovered,
+    pub(crate) newest: Option<Manifest>,
+    pub(crate) damaged: Vec<Error>,
 }
 
-/// The newest checkpoint that is whole and contains no epoch from `first` on, and the log after it.
-pub(crate) fn recover_before(objects: &Objects, first: u64) -> Result<(Recovered, Vec<Error>)> {
+/// The newest checkpoint of the job's plan that is whole and contains no epoch from `first` on, and the log after it.
+pub(crate) fn recover_before(objects: &Objects, first: u64) -> Result<Found> {
     let mut damaged = vec![];
-    let manifests = objects.list(layout::CHECKPOINTS)?;
-    let mut checkpoint = None;
-    for (path, _) in manifests.iter().rev() {
+    let plan = current_plan(objects)?.unwrap_or_default();
+    let mut newest = None;
+    let candidates = objects.list(layout::CHECKPOINTS)?;
+    for (path, _) in candidates.iter().rev() {
         if layout::number_of(path).is_some_and(|epoch| epoch > first) {
             continue;
         }
-        match read_checkpoint(objects, path) {
+        let manifest = match read_manifest(objects, path) {
+            // The rest is of another plan.
+            Ok(manifest) if manifest.plan != plan.number => break,
+            manifest => manifest,
+        };
+        match manifest.and_then(|m| Ok((read_whole(objects, &m)?, m))) {
             Ok(found) => {
-                checkpoint = Some(found);
+                newest = Some(found);
                 break;
             }
             Err(error) => damaged.push(error),
         }
     }
+    if let (None, Some(begin)) = (&newest, &plan.begin) {
+        if begin.epoch > first {
+            return Err(Error::invalid(format!("epoch {first} was made by another script"))
+                .hint(format!("The script has changed at epoch {}.", begin.epoch)));
+        }
+        newest = Some((read_whole(objects, begin)?, begin.clone()));
+    }
+    let (checkpoint, newest) = newest.unzip();
     let from = checkpoint.as_ref().map_or(0, |c: &Checkpoint| c.cut.epoch.0);
     match log_from(objects, from) {
-        Ok(log) => Ok((Recovered { checkpoint, log }, damaged)),
+        Ok(log) => Ok(Found { recovered: Recovered { checkpoint, log }, newest, damaged }),
         // Without the log behind it an older checkpoint is worth nothing: say what is wrong with the newest.
         Err(error) => Err(damaged.into_iter().next().unwrap_or(error)),
     }
 }
 
-pub(crate) fn read_checkpoint(objects: &Objects, path: &Path) -> Result<Checkpoint> {
+fn read_manifest(objects: &Objects, path: &Path) -> Result<Manifest> {
     let manifest = Manifest::decode(&objects.read(path)?, path.as_ref())?;
     if layout::number_of(path) != Some(manifest.epoch) {
         return Err(Error::data(format!("'{path}' is damaged: it is the manifest of epoch {}", manifest.epoch)));
     }
-    Ok(Checkpoint { cut: manifest.cut(), state: read_state(objects, &manifest)? })
+    Ok(manifest)
+}
+
+pub(crate) fn read_checkpoint(objects: &Objects, path: &Path) -> Result<Checkpoint> {
+    read_whole(objects, &read_manifest(objects, path)?)
+}
+
+fn read_whole(objects: &Objects, manifest: &Manifest) -> Result<Checkpoint> {
+    Ok(Checkpoint { cut: manifest.cut(), state: read_state(objects, manifest)? })
 }
 
 /// The state that a manifest names, every byte of it checked.
@@ -182,7 +256,11 @@ pub(crate) fn read_state(objects: &Objects, manifest: &Manifest) -> Result<Vec<O
             let text = format!("'{}' is damaged: it has another size or checksum than its manifest says", file.path);
             return Err(Error::data(text));
         }
-        parts.push(state::decode(&object, &file.path)?);
+        let mut part = state::decode(&object, &file.path)?;
+        // After a change of the script an operator may go by another name.
+        part.operator = u64::from_str_radix(&file.operator, 16)
+            .map_err(|e| Error::data(format!("the operator of '{}': {e}", file.path)))?;
+        parts.push(part);
     }
     Ok(parts)
 }

@@ -42,6 +42,9 @@ pub struct Answer {
     /// Why there is no savepoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The job has ended before it could make one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ended: bool,
 }
 
 /// A request that has been made.
@@ -154,12 +157,22 @@ impl Heard {
                     .and_then(|made| if made { Ok(()) } else { Err(taken(name)) }),
                 None => Ok(()),
             };
-            let answer = Answer { epoch: manifest.epoch, error: made.err().map(|e| e.to_string()) };
-            let text = serde_json::to_vec(&answer).map_err(|e| Error::internal(e.to_string()))?;
-            objects.create(&layout::answer(&id), frame::wrap(Kind::Answer, &text))?;
+            let error = made.err().map(|e| e.to_string());
+            write(objects, &id, &Answer { epoch: manifest.epoch, error, ended: false })?;
         }
         Ok(())
     }
+
+    /// The job ends: tells those who wait still.
+    pub(crate) fn end(&self, objects: &Objects) -> Result<()> {
+        let open = std::mem::take(&mut *lock(&self.open));
+        open.iter().try_for_each(|o| write(objects, &o.id, &Answer { epoch: 0, error: None, ended: true }))
+    }
+}
+
+fn write(objects: &Objects, id: &str, answer: &Answer) -> Result<()> {
+    let text = serde_json::to_vec(answer).map_err(|e| Error::internal(e.to_string()))?;
+    objects.create(&layout::answer(id), frame::wrap(Kind::Answer, &text)).map(|_| ())
 }
 
 fn why(request: &Request) -> &'static str {

@@ -10,6 +10,7 @@ use crate::frame::{self, Kind};
 use crate::layout;
 use crate::manifest::Manifest;
 use crate::objects::Objects;
+use crate::plans::{Plan, current_plan};
 use crate::recover::{read_job, read_state};
 
 /// A checkpoint with a name. It needs neither the log nor any other checkpoint.
@@ -23,8 +24,8 @@ pub struct Savepoint {
     pub why: String,
     /// The job's name.
     pub job: String,
-    /// What computed it, as [`crate::claim`] was told.
-    pub plan: String,
+    /// What computed it.
+    pub plan: Plan,
     /// The checkpoint.
     pub checkpoint: Manifest,
 }
@@ -33,12 +34,13 @@ impl Savepoint {
     /// Names a checkpoint. False when there is a savepoint of this name already.
     pub(crate) fn create(objects: &Objects, name: &str, why: &str, checkpoint: &Manifest) -> Result<bool> {
         let job = read_job(objects)?;
+        let plan = Plan::read(objects, checkpoint.plan)?;
         let savepoint = Savepoint {
             name: name.to_owned(),
             made: Clock::System.now_ms(),
             why: why.to_owned(),
             job: job.name,
-            plan: job.plan,
+            plan: Plan { begin: None, ..plan },
             checkpoint: checkpoint.clone(),
         };
         let text = serde_json::to_vec_pretty(&savepoint);
@@ -92,6 +94,24 @@ pub fn savepoint(objects: &Objects, name: &str) -> Result<Savepoint> {
     })
 }
 
+/// The savepoint in a file `DIR/savepoints/NAME.json` of another state directory, with the objects of that directory.
+///
+/// # Errors
+/// When it is not such a file, or it is damaged.
+pub fn savepoint_at(file: &std::path::Path) -> Result<(Objects, Savepoint)> {
+    let other = || {
+        Error::invalid(format!("'{}' is not a savepoint of a state directory", file.display()))
+            .hint("Give DIR/savepoints/NAME.json, or the name of a savepoint in the directory that --state names.")
+    };
+    let name = file.file_name().and_then(|n| n.to_str()).and_then(|n| n.strip_suffix(".json")).ok_or_else(other)?;
+    let directory = file.parent().filter(|p| p.ends_with(layout::SAVEPOINTS)).and_then(|p| p.parent());
+    let directory = directory.filter(|_| file.is_file()).ok_or_else(other)?;
+    let here = if directory.as_os_str().is_empty() { std::path::Path::new(".") } else { directory };
+    let objects = Objects::directory(here)?;
+    let found = savepoint(&objects, name)?;
+    Ok((objects, found))
+}
+
 /// A name that can be an object's, and is not taken.
 ///
 /// # Errors
@@ -129,13 +149,11 @@ pub fn free_name(objects: &Objects, word: &str) -> Result<String> {
 /// # Errors
 /// When there is no checkpoint, the newest is damaged, or the name is taken.
 pub fn name_newest(objects: &Objects, name: &str, why: &str) -> Result<Savepoint> {
-    let newest = objects.list(layout::CHECKPOINTS)?.pop();
-    let Some((path, _)) = newest else {
+    let Some(manifest) = newest_manifest(objects)? else {
         return Err(Error::invalid("there is no checkpoint that could become a savepoint").hint(
             "A job makes its first checkpoint after 'execution.checkpointing.interval' (10 s), and when it stops.",
         ));
     };
-    let manifest = Manifest::decode(&objects.read(&path)?, path.as_ref())?;
     read_state(objects, &manifest)?;
     if !Savepoint::create(objects, name, why, &manifest)? {
         return Err(taken(name));
@@ -151,6 +169,19 @@ pub fn name_newest(objects: &Objects, name: &str, why: &str) -> Result<Savepoint
     savepoint(objects, name)
 }
 
+/// The newest checkpoint of the job's plan: what it began with when it has made none itself.
+///
+/// # Errors
+/// When it, or the plan, is damaged.
+pub fn newest_manifest(objects: &Objects) -> Result<Option<Manifest>> {
+    let Some(plan) = current_plan(objects)? else { return Ok(None) };
+    let newest = match objects.list(layout::CHECKPOINTS)?.pop() {
+        Some((path, _)) => Some(Manifest::decode(&objects.read(&path)?, path.as_ref())?),
+        None => None,
+    };
+    Ok(newest.filter(|manifest| manifest.plan == plan.number).or(plan.begin))
+}
+
 /// The state files that savepoints name.
 ///
 /// # Errors
@@ -161,4 +192,22 @@ pub(crate) fn named(objects: &Objects) -> Result<Vec<Path>> {
         named.extend(found?.checkpoint.state.iter().map(|file| Path::from(file.path.as_str())));
     }
     Ok(named)
+}
+
+/// Copies the state that a manifest names from one directory to another; gives the manifest with the names it has there.
+///
+/// # Errors
+/// When a file is damaged or missing, or cannot be written.
+pub fn copy_state(from: &Objects, to: &Objects, manifest: &Manifest, generation: u64) -> Result<Manifest> {
+    let mut copied = manifest.clone();
+    read_state(from, manifest)?;
+    for (number, file) in copied.state.iter_mut().enumerate() {
+        let path = layout::state(generation, manifest.epoch, number);
+        let object = from.read(&Path::from(file.path.as_str()))?;
+        if !to.create(&path, object)? {
+            return Err(Error::internal(format!("'{path}' is there already")));
+        }
+        file.path = path.to_string();
+    }
+    Ok(copied)
 }

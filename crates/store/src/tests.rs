@@ -14,19 +14,26 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use sloth_types::clock::Mono;
 use sloth_types::journal::{Checkpoint, Cut, OperatorState, Owner, Recovered, Section};
 use sloth_types::rng::Rng;
-use sloth_types::{Epoch, EpochEntry, Error, JobStore, Watermark};
+use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result, Watermark};
 
-use crate::recover::recover;
-use crate::{Keeper, Objects, claim, inspect};
+use crate::recover::recover_before;
+use crate::{Keeper, Objects, Plan, claim, inspect};
 
-const PLAN: &str = "a plan";
+/// The plan with this fingerprint.
+fn plan(fingerprint: &str) -> Plan {
+    Plan { fingerprint: fingerprint.to_owned(), ..Plan::default() }
+}
+
+fn recover(objects: &Objects) -> Result<(Recovered, Vec<Error>)> {
+    recover_before(objects, u64::MAX).map(|found| (found.recovered, found.damaged))
+}
 
 fn objects(directory: &Path) -> Objects {
     Objects::directory(directory).unwrap()
 }
 
 fn begin(directory: &Path) -> (Arc<Keeper>, Recovered) {
-    Keeper::start(claim(&objects(directory), PLAN).unwrap(), 2).unwrap()
+    Keeper::start(claim(&objects(directory), &plan("a plan")).unwrap(), 2).unwrap()
 }
 
 pub(crate) fn entry(epoch: u64) -> EpochEntry {
@@ -158,7 +165,7 @@ fn the_newest_checkpoint_that_is_whole_is_used() {
     let manifests = names(place.path(), "checkpoints");
     let text = fs::read_to_string(&manifests[1]).unwrap();
     fs::write(&manifests[1], &text[..text.len() - 3]).unwrap();
-    let claim = claim(&objects(place.path()), PLAN).unwrap();
+    let claim = claim(&objects(place.path()), &plan("a plan")).unwrap();
     assert_eq!(claim.recovered.first_epoch(), Epoch(6));
     assert_eq!(claim.recovered.log, [entry(6), entry(7), entry(8), entry(9)]);
     assert_eq!(claim.damaged.len(), 1);
@@ -172,7 +179,7 @@ fn with_all_checkpoints_damaged_the_newest_ones_damage_is_told() {
     for file in names(place.path(), "state") {
         fs::remove_file(file).unwrap();
     }
-    let error = claim(&objects(place.path()), PLAN).err().unwrap();
+    let error = claim(&objects(place.path()), &plan("a plan")).err().unwrap();
     assert!(message(&error).contains("00000000000000000008/00000.state"), "{error}");
 }
 
@@ -218,7 +225,7 @@ fn a_gap_in_the_log_is_an_error() {
     worked(place.path());
     let segments = names(place.path(), "log");
     fs::remove_file(&segments[2]).unwrap();
-    let error = claim(&objects(place.path()), PLAN).err().unwrap();
+    let error = claim(&objects(place.path()), &plan("a plan")).err().unwrap();
     assert!(message(&error).contains("the epoch log has a gap"), "{error}");
     // An epoch that is missing inside the segments is noticed, too.
     let place = tempfile::tempdir().unwrap();
@@ -226,7 +233,7 @@ fn a_gap_in_the_log_is_an_error() {
     log(&keeper, 0);
     log(&keeper, 2);
     keeper.close().unwrap();
-    let error = claim(&objects(place.path()), PLAN).err().unwrap();
+    let error = claim(&objects(place.path()), &plan("a plan")).err().unwrap();
     assert!(message(&error).contains("goes on with epoch 2 where 1 is expected"), "{error}");
 }
 
@@ -234,10 +241,10 @@ fn a_gap_in_the_log_is_an_error() {
 fn a_job_without_its_identity_or_with_another_plan_is_refused() {
     let place = tempfile::tempdir().unwrap();
     worked(place.path());
-    let error = claim(&objects(place.path()), "another plan").err().unwrap();
+    let error = claim(&objects(place.path()), &plan("another plan")).err().unwrap();
     assert!(message(&error).contains("belongs to another query"), "{error}");
     fs::remove_file(place.path().join("job.json")).unwrap();
-    let error = claim(&objects(place.path()), PLAN).err().unwrap();
+    let error = claim(&objects(place.path()), &plan("a plan")).err().unwrap();
     assert!(message(&error).contains("'job.json' is missing"), "{error}");
 }
 

@@ -126,11 +126,8 @@ impl Lowering<'_> {
         let schema = self.schema_of(relation.node);
         self.plan.add(Node {
             kind: NodeKind::Sink(SinkNode {
-                table,
-                mode: relation.mode.clone(),
-                by_content: relation.exchanged,
-                guarantee: None,
-                place: None,
+                span: self.query.as_ref().map(|query| query.span.clone()),
+                ..SinkNode::new(table, relation.mode.clone(), relation.exchanged)
             }),
             inputs: vec![relation.node],
             schema,

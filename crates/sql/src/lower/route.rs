@@ -178,13 +178,7 @@ fn add_side_sink(lowering: &mut Lowering<'_>, name: &str, nodes: Vec<NodeId>) ->
         let (schema, sources) = (Arc::clone(&schema), sources.clone());
         lowering.plan.add(Node { kind: NodeKind::Union, inputs: nodes, schema, mode: mode.clone(), key: None, sources })
     };
-    let kind = NodeKind::Sink(SinkNode {
-        table: strip_own_options(&table.spec),
-        mode: mode.clone(),
-        by_content: false,
-        guarantee: None,
-        place: None,
-    });
+    let kind = NodeKind::Sink(SinkNode::new(strip_own_options(&table.spec), mode.clone(), false));
     lowering.plan.add(Node { kind, inputs: vec![input], schema, mode, key: None, sources });
     Ok(())
 }

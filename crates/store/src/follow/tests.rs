@@ -10,9 +10,13 @@ use sloth_types::{Epoch, EpochEntry, JobStore, Watermark};
 use super::{Follower, Patience, stand_by};
 use crate::request::{Asking, Request};
 use crate::tests::{checkpoint, entry, log, state, wait};
-use crate::{Keeper, Objects, claim};
+use crate::{Keeper, Objects, Plan, claim};
 
 const PLAN: &str = "a plan";
+
+fn plan() -> Plan {
+    Plan { fingerprint: PLAN.to_owned(), ..Plan::default() }
+}
 
 /// Patience that no test outlasts.
 const LONG: Duration = Duration::from_secs(60);
@@ -24,7 +28,7 @@ fn follow(objects: &Objects, silence: Duration) -> Arc<Follower> {
 }
 
 fn begin(objects: &Objects) -> Arc<Keeper> {
-    Keeper::start(claim(objects, PLAN).unwrap(), 2).unwrap().0
+    Keeper::start(claim(objects, &plan()).unwrap(), 2).unwrap().0
 }
 
 fn followed(follower: &Follower, until: u64) -> Vec<EpochEntry> {

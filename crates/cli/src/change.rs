@@ -1,0 +1,222 @@
+//! A job whose script has changed: which statements are kept, and what the others begin with.
+//!
+//! A statement is kept when its sink's identity is the same, which tells of everything below it. A kept statement goes on with
+//! its state and its place in the sources. One that is not kept begins with its state in a savepoint, if one is given and
+//! has it, or with nothing at the beginning of its sources. Statements that do not stand at the same place have sources of
+//! their own (see [`JobPlan::apart`]).
+
+mod compose;
+mod diff;
+
+use std::collections::HashMap;
+
+use sloth_engine::settle;
+use sloth_plan::{JobPlan, NodeId, NodeKind, SinkPart, SourceOrigin};
+use sloth_server::ScreenHub;
+use sloth_store::{Manifest, Plan, PlanOperator, PlanSink, PlanSource};
+use sloth_types::{Error, Result};
+
+pub(crate) use self::diff::confirmed;
+use crate::run::connectors;
+
+/// What a statement begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// Where it is: it was this sink of the plan so far.
+    Kept(usize),
+    /// Where it was at the savepoint: it was this sink then.
+    Restored(usize),
+    /// With nothing.
+    New,
+}
+
+/// A state that statements may go on from: a plan and a checkpoint of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Past {
+    pub(crate) plan: Plan,
+    pub(crate) at: Manifest,
+}
+
+/// A change of plans.
+pub(crate) struct Change {
+    /// The plan as the script gives it, and the identities of its nodes.
+    script: (JobPlan, Vec<u64>),
+    /// The plan so far, if statements may be kept.
+    current: Option<Past>,
+    /// The savepoint, if one is given.
+    savepoint: Option<Past>,
+    /// For each sink what it begins with.
+    begins: Vec<Begin>,
+    /// For each sink which part it is.
+    parts: Vec<SinkPart>,
+    /// The first instance that has not been used.
+    instances: u32,
+}
+
+/// The plan as its identities are taken: what each sink is given has been settled.
+pub(crate) fn settled(plan: &JobPlan) -> Result<(JobPlan, Vec<u64>)> {
+    let mut plan = plan.clone();
+    settle(&mut plan, &connectors(&ScreenHub::new()?))?;
+    let identities = plan.identities();
+    Ok((plan, identities))
+}
+
+/// The parts of the sinks of a plan.
+pub(crate) fn parts_of(plan: &Plan) -> Vec<SinkPart> {
+    plan.sinks.iter().map(|sink| SinkPart { instance: sink.instance, place: sink.place }).collect()
+}
+
+/// The parts of the sinks of a job that begins.
+pub(crate) fn first_parts(plan: &JobPlan) -> Vec<SinkPart> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let next = |table| {
+        let place = places.entry(table).or_default();
+        *place += 1;
+        SinkPart { instance: 0, place: *place - 1 }
+    };
+    tables(plan).into_iter().map(next).collect()
+}
+
+/// The tables of the sinks.
+fn tables(plan: &JobPlan) -> Vec<&str> {
+    plan.nodes
+        .iter()
+        .filter_map(|n| if let NodeKind::Sink(s) = &n.kind { Some(s.table.name.as_str()) } else { None })
+        .collect()
+}
+
+/// A plan's description, to be kept with its state. `sql` is the script.
+pub(crate) fn describe(script: &JobPlan, parts: &[SinkPart], instances: u32, sql: &str) -> Plan {
+    let base = script.identities();
+    let (plan, origins) = script.apart(parts);
+    let identities = plan.identities();
+    let query =
+        |id: NodeId| origins.get(id).and_then(|o| base.get(*o)).map_or_else(String::new, |q| format!("{q:016x}"));
+    let sinks = plan.sink_ids();
+    let below: Vec<_> = sinks.iter().map(|sink| plan.below(*sink)).collect();
+    let source = |id: NodeId| match plan.nodes.get(id).map(|n| &n.kind) {
+        Some(NodeKind::Source(source)) => PlanSource {
+            query: query(id),
+            instance: source.instance,
+            table: match &source.origin {
+                SourceOrigin::Table(table) => table.name.clone(),
+                SourceOrigin::Rows(_) => "VALUES".to_owned(),
+            },
+        },
+        _ => PlanSource::default(),
+    };
+    let sink = |id: &NodeId| match plan.nodes.get(*id).map(|n| &n.kind) {
+        Some(NodeKind::Sink(sink)) => PlanSink {
+            query: query(*id),
+            instance: plan.instance(*id).unwrap_or(0),
+            table: sink.table.name.clone(),
+            place: sink.place.unwrap_or(0),
+            statement: match &sink.span {
+                Some(span) => format!("line {}", sql.get(..span.start).map_or(0, |s| s.matches('\n').count()) + 1),
+                None => "late rows or bad records".to_owned(),
+            },
+        },
+        _ => PlanSink::default(),
+    };
+    let operator = |id: NodeId| PlanOperator {
+        query: query(id),
+        instance: plan.instance(id).unwrap_or(0),
+        identity: identities.get(id).map_or_else(String::new, |i| format!("{i:016x}")),
+        about: plan.headline(id),
+        sinks: (0..sinks.len()).filter(|sink| below.get(*sink).is_some_and(|all| all.contains(&id))).collect(),
+    };
+    Plan {
+        fingerprint: script.fingerprint(),
+        instances,
+        sources: plan.source_ids().into_iter().map(source).collect(),
+        sinks: sinks.iter().map(sink).collect(),
+        operators: (0..plan.nodes.len()).map(operator).collect(),
+        ..Plan::default()
+    }
+}
+
+impl Change {
+    /// From what there is to the plan of a script. Statements are kept from `current`, or else taken from `savepoint`.
+    /// `used` are the instances that are spoken for.
+    pub(crate) fn new(
+        script: (JobPlan, Vec<u64>),
+        current: Option<Past>,
+        savepoint: Option<Past>,
+        used: u32,
+    ) -> Result<Change> {
+        let sinks = script.0.sink_ids();
+        let mut begins = vec![];
+        for id in &sinks {
+            let identity = script.1.get(*id).ok_or_else(|| Error::internal("a sink without identity"))?;
+            let identity = format!("{identity:016x}");
+            let find = |past: &Option<Past>| past.as_ref()?.plan.sinks.iter().position(|s| s.query == identity);
+            let kept = find(&current).map(Begin::Kept);
+            begins.push(kept.or_else(|| find(&savepoint).map(Begin::Restored)).unwrap_or(Begin::New));
+        }
+        let mut change = Change { script, current, savepoint, begins, parts: vec![], instances: used };
+        change.choose_parts();
+        Ok(change)
+    }
+
+    /// Kept statements stay with their instance and place. Others get instances of their own: one for each that they had at
+    /// the savepoint, one for all that are new.
+    fn choose_parts(&mut self) {
+        let mut fresh: HashMap<Option<u32>, u32> = HashMap::new();
+        let mut taken: Vec<(String, usize)> = vec![];
+        let kept = |begin: &Begin| match begin {
+            Begin::Kept(sink) => self.current.as_ref().and_then(|past| past.plan.sinks.get(*sink)),
+            _ => None,
+        };
+        taken.extend(self.begins.iter().filter_map(kept).map(|sink| (sink.table.clone(), sink.place)));
+        for (begin, table) in self.begins.iter().zip(tables(&self.script.0)) {
+            if let Some(sink) = kept(begin) {
+                self.parts.push(SinkPart { instance: sink.instance, place: sink.place });
+                continue;
+            }
+            let then = match begin {
+                Begin::Restored(sink) => self.savepoint.as_ref().and_then(|past| past.plan.sinks.get(*sink)),
+                _ => None,
+            };
+            let instance = *fresh.entry(then.map(|sink| sink.instance)).or_insert_with(|| {
+                self.instances += 1;
+                self.instances - 1
+            });
+            let is_free = |place: &usize| !taken.contains(&(table.to_owned(), *place));
+            let place = then.map(|sink| sink.place).filter(is_free).or_else(|| (0..).find(is_free)).unwrap_or(0);
+            taken.push((table.to_owned(), place));
+            self.parts.push(SinkPart { instance, place });
+        }
+    }
+
+    /// True when every statement of the script goes on, and none is dropped.
+    pub(crate) fn keeps_all(&self) -> bool {
+        self.begins.iter().all(|begin| matches!(begin, Begin::Kept(_))) && self.dropped().is_empty()
+    }
+
+    /// True when some statement goes on where it is.
+    pub(crate) fn keeps_some(&self) -> bool {
+        self.begins.iter().any(|begin| matches!(begin, Begin::Kept(_)))
+    }
+
+    /// True when some statement begins with nothing.
+    pub(crate) fn has_new(&self) -> bool {
+        self.begins.contains(&Begin::New)
+    }
+
+    /// The sinks of the plan so far that the script does not have any more.
+    fn dropped(&self) -> Vec<&PlanSink> {
+        let Some(current) = &self.current else { return vec![] };
+        let gone = |(sink, _): &(usize, &PlanSink)| !self.begins.contains(&Begin::Kept(*sink));
+        current.plan.sinks.iter().enumerate().filter(gone).map(|(_, sink)| sink).collect()
+    }
+
+    /// What a sink was, and what it had.
+    fn past(&self, begin: Begin) -> Option<(&Past, &PlanSink)> {
+        let (past, sink) = match begin {
+            Begin::Kept(sink) => (self.current.as_ref()?, sink),
+            Begin::Restored(sink) => (self.savepoint.as_ref()?, sink),
+            Begin::New => return None,
+        };
+        past.plan.sinks.get(sink).map(|sink| (past, sink))
+    }
+}

@@ -1,0 +1,78 @@
+//! What a changed plan begins with, as a checkpoint: put together from what its statements go on from.
+
+use std::collections::HashMap;
+
+use sloth_engine::operator_id;
+use sloth_store::{Manifest, Plan, PlanOperator, StateFile};
+use sloth_types::Watermark;
+
+use super::{Begin, Change, Past, describe};
+
+/// Where the statements of an instance have been: in which state, and as which instance.
+type Origins<'a> = HashMap<u32, (&'a Past, u32)>;
+
+impl Change {
+    /// The plan to be kept, with what it begins with at `epoch`. `sql` is the script.
+    pub(crate) fn plan(&self, epoch: u64, generation: u64, sql: &str) -> Plan {
+        let mut plan = describe(&self.script.0, &self.parts, self.instances, sql);
+        let mut origins = Origins::new();
+        for (begin, part) in self.begins.iter().zip(&self.parts) {
+            if let Some((past, sink)) = self.past(*begin) {
+                origins.insert(part.instance, (past, sink.instance));
+            }
+        }
+        let all_kept = self.begins.iter().all(|begin| matches!(begin, Begin::Kept(_)));
+        let pasts = || self.current.iter().chain(&self.savepoint).map(|past| &past.at);
+        plan.begin = Some(Manifest {
+            epoch,
+            generation,
+            plan: 0,
+            workers: pasts().map(|at| at.workers).max().unwrap_or(1),
+            now: pasts().map(|at| at.now).max().unwrap_or(0),
+            ended: all_kept && self.current.as_ref().is_some_and(|past| past.at.ended),
+            drained: false,
+            ..self.sources(&plan, &origins)
+        });
+        let state = plan.operators.iter().flat_map(|operator| state_of(operator, &origins)).collect();
+        if let Some(begin) = &mut plan.begin {
+            begin.state = state;
+        }
+        plan
+    }
+
+    /// Where the sources stand.
+    fn sources(&self, plan: &Plan, origins: &Origins<'_>) -> Manifest {
+        let mut at = Manifest::default();
+        for source in &plan.sources {
+            let then = origins.get(&source.instance).and_then(|(past, instance)| {
+                let same = |s: &sloth_store::PlanSource| s.query == source.query && s.instance == *instance;
+                let place = past.plan.sources.iter().position(same)?;
+                Some((past.at.splits.get(place)?.clone(), *past.at.watermarks.get(place)?))
+            });
+            let (splits, watermark) = then.unwrap_or((vec![], Watermark::NONE.0));
+            at.splits.push(splits);
+            at.watermarks.push(watermark);
+        }
+        at
+    }
+}
+
+/// The state of an operator, under the name that it has now.
+fn state_of(operator: &PlanOperator, origins: &Origins<'_>) -> Vec<StateFile> {
+    let Some((past, instance)) = origins.get(&operator.instance) else { return vec![] };
+    let same = |o: &&PlanOperator| o.query == operator.query && o.instance == *instance;
+    let Some(then) = past.plan.operators.iter().find(same) else { return vec![] };
+    let id = |identity: &str, name: &str| {
+        u64::from_str_radix(identity, 16).map(|i| format!("{:016x}", operator_id(i, name))).unwrap_or_default()
+    };
+    let files = past.at.state.iter().filter(|file| file.operator == id(&then.identity, &file.name));
+    files.map(|file| StateFile { operator: id(&operator.identity, &file.name), ..file.clone() }).collect()
+}
+
+/// The operator that a state file is of.
+pub(crate) fn operator_of<'p>(plan: &'p Plan, file: &StateFile) -> Option<&'p PlanOperator> {
+    plan.operators.iter().find(|operator| {
+        let identity = u64::from_str_radix(&operator.identity, 16);
+        identity.is_ok_and(|i| file.operator == format!("{:016x}", operator_id(i, &file.name)))
+    })
+}
