@@ -8,6 +8,7 @@
 //! | `nexmark` | the Nexmark queries give Flink's answers |
 //! | `oracle` | random window queries over random data equal batch answers and naive models |
 //! | `differential` | random queries of all shapes over changing tables equal batch answers after every epoch |
+//! | `simulation` | jobs in a world in which everything fails write what an undisturbed run writes |
 //! | `tpch` | the TPC-H queries over changing tables equal batch answers |
 //! | `tidy` | the rules of the house hold |
 
@@ -22,6 +23,7 @@ pub mod queries;
 pub mod random;
 pub mod run;
 pub mod shrink;
+pub mod sim;
 pub mod store;
 pub mod tpch;
 pub mod twin;

@@ -158,6 +158,12 @@ fn jobs_outlive_a_broker_that_crashes() {
     let mut feed = start(&feed_script, Some(&feed_state), 1);
     let script = place.script("job", &topics.fill(JOB));
     let mut job = start(&script, Some(&place.state()), 2);
+    // The first start of a job ends with its error; what is meant here is what has begun.
+    for state in [&feed_state, &place.state()] {
+        while std::fs::read_dir(state.join("log")).map_or(0, Iterator::count) < 2 {
+            pause(20);
+        }
+    }
     for round in 0..dice.kills {
         pause(dice.between(1000, 3000));
         server.kill();

@@ -1,0 +1,143 @@
+//! The lives of a job in a simulated world.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::ObjectStore;
+use sloth_engine::{Job, JobOptions, Replay};
+use sloth_plan::JobPlan;
+use sloth_store::{Keeper, Objects, Patience};
+use sloth_types::journal::Recovered;
+use sloth_types::rng::Rng;
+use sloth_types::{Clock, Error, ErrorKind, JobStore, Result};
+
+use super::outside::{Outside, Written};
+use super::store::SimStore;
+use super::{Flaw, Life, World, lock};
+use crate::changes::Tables;
+use crate::run::NOW_MS;
+
+/// How often a job is started at most: more means that it does not come on.
+const LIVES_MAX: u64 = 60;
+/// How long a run that stands by waits for a sign of life.
+const SILENCE: Duration = Duration::from_millis(30);
+
+/// What has come of a job after all its lives.
+pub struct Lived {
+    /// What its writers have written for good, by name.
+    pub written: BTreeMap<String, Written>,
+    /// What befell it, life by life.
+    pub events: Vec<String>,
+    /// How many lives it took.
+    pub lives: u64,
+    /// How often a run that stood by has taken over.
+    pub takeovers: u64,
+}
+
+/// Runs the job of a plan in the world of a seed, again and again until it has come to its end.
+///
+/// # Errors
+/// When it ends with an error that no failure of the world explains, or does not come to an end.
+pub fn live(plan: &JobPlan, tables: &Tables, seed: u64, flaw: Option<Flaw>) -> std::result::Result<Lived, String> {
+    let world = World::new(seed, flaw);
+    let with_standby = seed % 4 == 3;
+    let (mut done, mut takeovers) = (false, 0);
+    while !done {
+        let life = world.next_life();
+        if life.number > LIVES_MAX {
+            return Err(report(&world, "it does not come to an end"));
+        }
+        let stands_by = with_standby && life.number > 1;
+        done = match (run(plan, tables, &life, false), stands_by) {
+            (Ok(job), true) => {
+                let other = world.next_life();
+                let second = run(plan, tables, &other, true);
+                let first = end(job, &life, &world)?;
+                // Who is gone is gone: its signs of life end with it.
+                life.end();
+                match second {
+                    Ok(second) => {
+                        let ended = end(second, &other, &world)?;
+                        takeovers += u64::from(ended);
+                        ended
+                    }
+                    Err(error) => excused(&error, &other, &world).map(|()| first)?,
+                }
+            }
+            (Ok(job), false) => end(job, &life, &world)?,
+            (Err(error), _) => excused(&error, &life, &world).map(|()| false)?,
+        };
+        life.end();
+    }
+    let written = lock(&world.outside).clone();
+    let events = lock(&world.events).clone();
+    let lives = world.lives.load(std::sync::atomic::Ordering::SeqCst);
+    Ok(Lived { written, events, lives, takeovers })
+}
+
+/// Waits for a job; true when it has come to its end and all that was told it has taken effect.
+fn end(job: Job, life: &Life, world: &World) -> std::result::Result<bool, String> {
+    match job.wait() {
+        Ok(()) => Ok(!life.is_over()),
+        Err(error) => excused(&error, life, world).map(|()| false),
+    }
+}
+
+/// Errors are well as far as something has befallen the job.
+fn excused(error: &Error, life: &Life, world: &World) -> std::result::Result<(), String> {
+    world.note(format!("life {}: ends: {error}", life.number));
+    let taken_over = error.message().contains("another run") || error.message().contains("a newer run");
+    if life.is_over() || taken_over || (error.kind() == ErrorKind::Unavailable && !life.blessed) {
+        return Ok(());
+    }
+    Err(report(world, &format!("life {} ended: {error:?}", life.number)))
+}
+
+fn report(world: &World, what: &str) -> String {
+    format!("{what}\n{}", lock(&world.events).join("\n"))
+}
+
+fn run(plan: &JobPlan, tables: &Tables, life: &Life, standby: bool) -> Result<Job> {
+    let mut dice = Rng::at(life.world.seed ^ 0x5157, life.number);
+    let mut plan = plan.clone();
+    let settings = &mut plan.settings;
+    settings.parallelism = dice.between(1, 3) as usize;
+    settings.epoch_rows_max = Some(dice.between(1, 5) as usize);
+    settings.epoch_cut_seed = Some(life.world.seed);
+    settings.epoch_min_interval = Duration::ZERO;
+    settings.epochs_in_flight_max = dice.between(1, 4) as usize;
+    settings.checkpoint_interval = match dice.below(4) {
+        0 => Duration::from_secs(1 << 40),
+        1 => Duration::from_millis(2),
+        _ => Duration::ZERO,
+    };
+    let store: Arc<dyn ObjectStore> =
+        Arc::new(SimStore { life: life.clone(), objects: Arc::clone(&life.world.objects) });
+    let objects = Objects::new(store)?;
+    let (store, recovered) = take(&objects, standby, dice.between(1, 3) as usize)?;
+    let mut connectors = sloth_connectors::registry();
+    connectors.register(Arc::new(tables.clone()));
+    connectors.register(Arc::new(Outside { life: life.clone() }));
+    let options = JobOptions {
+        clock: Clock::manual(NOW_MS),
+        store: Some(store),
+        replay: Some(Replay { recovered, then_live: true }),
+        ..JobOptions::default()
+    };
+    Job::start(plan, &connectors, options)
+}
+
+fn take(objects: &Objects, standby: bool, retained: usize) -> Result<(Arc<dyn JobStore>, Recovered)> {
+    if standby
+        && let Some((follower, recovered)) =
+            sloth_store::stand_by(objects, PLAN, Patience { silence: SILENCE, retained })?
+    {
+        return Ok((follower, recovered));
+    }
+    let (keeper, recovered) = Keeper::start(sloth_store::claim(objects, PLAN)?, retained)?;
+    Ok((keeper, recovered))
+}
+
+/// What the state belongs to: there is only one plan in a world.
+const PLAN: &str = "simulated";
