@@ -96,3 +96,33 @@ EXPLAIN WITH RECURSIVE seen (node) AS (
 --|         watermark: none
 --|         bad records: counted and skipped
 --|         changelog: retract
+
+-- Rows that only come: the result goes on from what it was.
+CREATE TABLE links (a INT, b INT) WITH ('connector' = 'inline', 'format' = 'csv', 'data' = '
+1,2
+3,4
+2,3
+4,5
+5,1
+9,9
+', 'data.2' = '
+6,1
+5,6
+7,8
+');
+
+WITH RECURSIVE ways (a, b) AS (SELECT a, b FROM links UNION SELECT w.a, l.b FROM ways w JOIN links l ON w.b = l.a) SELECT a, COUNT(*) AS n, SUM(b) AS total FROM ways GROUP BY a;
+--| +I[1, 6, 21]
+--| +I[2, 6, 21]
+--| +I[3, 6, 21]
+--| +I[4, 6, 21]
+--| +I[5, 6, 21]
+--| +I[6, 6, 21]
+--| +I[7, 1, 8]
+--| +I[9, 1, 9]
+
+WITH RECURSIVE near (b, d) AS (SELECT b, 1 FROM links WHERE a = 1 UNION SELECT l.b, n.d + 1 FROM near n JOIN links l ON n.b = l.a WHERE n.d < 4) SELECT b, MIN(d) AS d FROM near GROUP BY b;
+--| +I[2, 1]
+--| +I[3, 2]
+--| +I[4, 3]
+--| +I[5, 4]

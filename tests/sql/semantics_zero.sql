@@ -85,3 +85,16 @@ SELECT id, -n AS m, SQRT(d - 1) AS s, SQRT(n) AS q FROM t;
 --| +I[2, -2147483648, NaN, NaN]
 --| +I[3, -3, NaN, 1.7320508075688772]
 --| +I[4, -3, NaN, 1.7320508075688772]
+
+-- Doubles as keys of subqueries.
+SELECT id, (SELECT COUNT(*) FROM t i WHERE i.d = t.d) AS c, (SELECT MAX(i.id) FROM t i WHERE i.d = t.d) AS m FROM t;
+--| +I[1, 2, 2]
+--| +I[2, 2, 2]
+--| +I[3, 2, 4]
+--| +I[4, 2, 4]
+
+SELECT id FROM t WHERE EXISTS (SELECT 1 FROM t i WHERE i.d = t.d AND i.id <> t.id);
+--| +I[1]
+--| +I[2]
+--| +I[3]
+--| +I[4]

@@ -63,6 +63,13 @@ impl Tally {
         self.encoder.decode(&self.rows, slots)
     }
 
+    /// Sets the counts of a slot.
+    pub(crate) fn set(&mut self, slot: u32, counts: [i64; 2]) {
+        if let Some(there) = self.counts.get_mut(slot as usize) {
+            *there = counts;
+        }
+    }
+
     /// Forgets a row that is in neither input.
     pub(crate) fn remove(&mut self, slot: u32) {
         self.rows.remove(slot);

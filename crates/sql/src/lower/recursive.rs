@@ -8,12 +8,13 @@ use arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::{cast, concat_batches, filter_record_batch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::row::{RowConverter, SortField};
+use datafusion::common::JoinType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::logical_plan::TableScanBuilder;
-use datafusion::logical_expr::{EmptyRelation, LogicalPlan, RecursiveQuery, TableScan};
-use sloth_plan::recursive::{Fixpoint, Recursive};
+use datafusion::logical_expr::{Distinct, EmptyRelation, Expr, LogicalPlan, RecursiveQuery, TableScan};
+use sloth_plan::recursive::{Fixpoint, Growth, Recursive};
 use sloth_plan::{Node, NodeId, NodeKind};
 use sloth_types::{ChangelogMode, Error, Result};
 
@@ -52,6 +53,7 @@ impl Lowering<'_> {
             next: query.recursive_term.as_ref().clone(),
             tables_of_first: base_scans(&query.static_term)?.len(),
             distinct: query.is_distinct,
+            grows: query.is_distinct && grows(&query.static_term, 0)? && grows(&query.recursive_term, 1)?,
             rounds_max: self.plan.settings.recursion_rounds_max,
             schema: Arc::clone(&schema),
             state: self.session.state(),
@@ -144,6 +146,8 @@ struct Terms {
     next: LogicalPlan,
     tables_of_first: usize,
     distinct: bool,
+    /// With more rows in the tables there are never fewer in the result, which is a set.
+    grows: bool,
     /// A recursion with more rounds is taken for one that does not end.
     rounds_max: usize,
     schema: SchemaRef,
@@ -151,6 +155,11 @@ struct Terms {
 }
 
 impl Terms {
+    /// The tables of the first term, and those of the next one.
+    fn split<'t>(&self, tables: &'t [RecordBatch]) -> (&'t [RecordBatch], &'t [RecordBatch]) {
+        tables.split_at_checked(self.tables_of_first).unwrap_or((tables, &[]))
+    }
+
     /// Runs a term over these rows.
     fn run(
         &self,
@@ -186,9 +195,8 @@ impl Fixpoint for Terms {
     }
 
     fn compute(&self, tables: &[RecordBatch]) -> Result<RecordBatch> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build();
-        let runtime = runtime.map_err(|e| Error::unavailable(format!("a recursion cannot be computed: {e}")))?;
-        let (of_first, of_next) = tables.split_at_checked(self.tables_of_first).unwrap_or((tables, &[]));
+        let runtime = runtime()?;
+        let (of_first, of_next) = self.split(tables);
         let mut seen = if self.distinct { Some(Seen::new(&self.schema)?) } else { None };
         let mut fresh = |rows: RecordBatch| match &mut seen {
             Some(seen) => seen.fresh(rows),
@@ -204,12 +212,83 @@ impl Fixpoint for Terms {
             let more = fresh(self.run(&runtime, &self.next, of_next, &work)?)?;
             all.push(std::mem::replace(&mut work, more));
         }
-        Err(Error::data(format!("the recursion of '{}' has not ended after {} rounds", self.name, self.rounds_max))
-            .hint(
-                "Write UNION instead of UNION ALL, end it by a condition such as WHERE depth < 100, or raise \
-             'sloth.recursion.max-rounds'.",
-            ))
+        Err(self.endless().1)
     }
+
+    fn growth(&self) -> Option<&dyn Growth> {
+        self.grows.then_some(self as &dyn Growth)
+    }
+}
+
+impl Growth for Terms {
+    fn begin(&self, tables: &[RecordBatch], added: &[RecordBatch], known: &RecordBatch) -> Result<RecordBatch> {
+        let runtime = runtime()?;
+        let nothing = RecordBatch::new_empty(Arc::clone(&self.schema));
+        let mut found = vec![];
+        // What is new comes of at least one new row: for each table in turn its new rows, and all rows of the others.
+        for (at, new) in added.iter().enumerate().filter(|(_, new)| new.num_rows() > 0) {
+            let mut tables = tables.to_vec();
+            if let Some(table) = tables.get_mut(at) {
+                *table = new.clone();
+            }
+            let (of_first, of_next) = self.split(&tables);
+            found.push(match at < self.tables_of_first {
+                true => self.run(&runtime, &self.first, of_first, &nothing)?,
+                false => self.run(&runtime, &self.next, of_next, known)?,
+            });
+        }
+        Ok(concat_batches(&self.schema, &found)?)
+    }
+
+    fn step(&self, tables: &[RecordBatch], work: &RecordBatch) -> Result<RecordBatch> {
+        self.run(&runtime()?, &self.next, self.split(tables).1, work)
+    }
+
+    fn endless(&self) -> (usize, Error) {
+        let what = format!("the recursion of '{}' has not ended after {} rounds", self.name, self.rounds_max);
+        let error = Error::data(what).hint(
+            "Write UNION instead of UNION ALL, end it by a condition such as WHERE depth < 100, or raise \
+             'sloth.recursion.max-rounds'.",
+        );
+        (self.rounds_max, error)
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.map_err(|e| Error::unavailable(format!("a recursion cannot be computed: {e}")))
+}
+
+/// True when a term only ever gives more rows for more rows, one by one, and reads the recursion so many times.
+fn grows(term: &LogicalPlan, times: usize) -> Result<bool> {
+    let (mut grows, mut read) = (true, 0);
+    term.apply_with_subqueries(|node| {
+        grows &= match node {
+            LogicalPlan::TableScan(scan) => {
+                read += usize::from(!is_base(scan));
+                true
+            }
+            LogicalPlan::Projection(_)
+            | LogicalPlan::Filter(_)
+            | LogicalPlan::SubqueryAlias(_)
+            | LogicalPlan::Union(_)
+            | LogicalPlan::Distinct(Distinct::All(_))
+            | LogicalPlan::Values(_)
+            | LogicalPlan::EmptyRelation(_) => true,
+            LogicalPlan::Join(join) => {
+                matches!(join.join_type, JoinType::Inner | JoinType::LeftSemi | JoinType::RightSemi)
+            }
+            _ => false,
+        };
+        let odd = |e: &Expr| {
+            let asks = |e: &Expr| Ok(matches!(e, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_)));
+            e.is_volatile() || e.exists(asks).unwrap_or(true)
+        };
+        grows &= !node.expressions().iter().any(odd);
+        Ok(if grows { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    })
+    .map_err(internal)?;
+    Ok(grows && read == times)
 }
 
 /// Rows that were met.
