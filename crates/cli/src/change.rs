@@ -16,6 +16,7 @@ use sloth_server::ScreenHub;
 use sloth_store::{Manifest, Plan, PlanOperator, PlanSink, PlanSource};
 use sloth_types::{Error, Result};
 
+pub(crate) use self::compose::operator_of;
 pub(crate) use self::diff::confirmed;
 use crate::run::connectors;
 

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, SecondsFormat};
-use sloth_store::{Inspection, Manifest, Objects, inspect};
+use sloth_store::{Inspection, Manifest, Objects, Plan, PlanSink, inspect, plan_of};
 use sloth_types::journal::{Checkpoint as Whole, Section};
 use sloth_types::{Error, Result, Watermark};
 
 use crate::args::{Checkpoint, CheckpointOf, Remove, StateDir};
+use crate::change::operator_of;
 use crate::run::Shown;
 
 /// `sloth checkpoint …`.
@@ -104,12 +105,14 @@ fn show(args: &CheckpointOf) -> Result<()> {
     let manifest = found.manifest(epoch)?;
     println!("{}", about(&found));
     let whole = found.verify(&objects, epoch);
-    show_manifest(manifest, whole.as_ref().ok());
+    // Without its plan it is shown all the same, with less about it.
+    let plan = plan_of(&objects, manifest.plan).unwrap_or_default();
+    show_manifest(manifest, whole.as_ref().ok(), &plan);
     whole.map(|_| ())
 }
 
 /// Shows a checkpoint; its tables, too, when it could be read whole.
-pub(crate) fn show_manifest(manifest: &Manifest, whole: Option<&Whole>) {
+pub(crate) fn show_manifest(manifest: &Manifest, whole: Option<&Whole>, plan: &Plan) {
     let epoch = manifest.epoch;
     println!(
         "checkpoint {epoch}: all epochs before {epoch}, made by run {} with {} workers",
@@ -121,7 +124,8 @@ pub(crate) fn show_manifest(manifest: &Manifest, whole: Option<&Whole>) {
     }
     for (source, splits) in manifest.splits.iter().enumerate() {
         let watermark = manifest.watermarks.get(source).copied().unwrap_or(Watermark::NONE.0);
-        println!("\nsource {source}: watermark {}", time(watermark));
+        let table = plan.sources.get(source).map_or_else(String::new, |s| format!(" ({})", s.table));
+        println!("\nsource {source}{table}: watermark {}", time(watermark));
         for split in splits {
             println!("  split {}: offset {}, watermark {}", split.split, split.offset, time(split.watermark));
         }
@@ -139,7 +143,7 @@ pub(crate) fn show_manifest(manifest: &Manifest, whole: Option<&Whole>) {
             file.operator, file.name, file.worker, file.rows, file.bytes
         );
     }
-    per_operator(manifest);
+    per_operator(manifest, plan);
 }
 
 fn tables(sections: &[Section]) -> String {
@@ -147,16 +151,31 @@ fn tables(sections: &[Section]) -> String {
     sections.iter().map(|s| format!("{} ({})", s.name, rows(s))).collect::<Vec<_>>().join(", ")
 }
 
-/// What the workers hold together.
-fn per_operator(manifest: &Manifest) {
-    let mut operators: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
+/// What the workers hold together: by operator, with the statements that it works for, and by statement.
+fn per_operator(manifest: &Manifest, plan: &Plan) {
+    let statement = |sink: &PlanSink| format!("{} ({})", sink.table, sink.statement);
+    let mut operators: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    let mut statements: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
     for file in &manifest.state {
-        let (rows, bytes) = operators.entry((&file.name, &file.operator)).or_default();
-        *rows += file.rows;
-        *bytes += file.bytes;
+        let add = |(rows, bytes): &mut (usize, usize)| {
+            *rows += file.rows;
+            *bytes += file.bytes;
+        };
+        let Some(operator) = operator_of(plan, file) else {
+            add(operators.entry(format!("{} {}", file.name, file.operator)).or_default());
+            continue;
+        };
+        let of: Vec<String> = operator.sinks.iter().filter_map(|sink| plan.sinks.get(*sink)).map(statement).collect();
+        add(operators.entry(format!("{}, {} of {}", file.name, operator.about, of.join(", "))).or_default());
+        operator.sinks.iter().for_each(|sink| add(statements.entry(*sink).or_default()));
     }
     println!();
-    for ((name, _), (rows, bytes)) in &operators {
+    for (name, (rows, bytes)) in &operators {
+        println!("{name}: {rows} rows, {bytes} bytes");
+    }
+    println!();
+    for (sink, (rows, bytes)) in &statements {
+        let name = plan.sinks.get(*sink).map_or_else(String::new, statement);
         println!("{name}: {rows} rows, {bytes} bytes");
     }
     println!("all: {} rows, {} bytes", sum(manifest, |f| f.rows), sum(manifest, |f| f.bytes));

@@ -127,7 +127,7 @@ fn show(args: &SavepointOf) -> Result<()> {
     let kept: Kept = sloth_store::savepoint(&objects, &args.name)?;
     println!("savepoint '{}' of job {}, made {} {}", kept.name, kept.job, time(kept.made), kept.why);
     let whole = kept.read(&objects);
-    show_manifest(&kept.checkpoint, whole.as_ref().ok());
+    show_manifest(&kept.checkpoint, whole.as_ref().ok(), &kept.plan);
     whole.map(|_| ())
 }
 

@@ -99,10 +99,11 @@ fn ls_and_inspect_show_what_is_there() {
     let shown = says(&["checkpoint", "inspect", place.text()]);
     for part in [
         "checkpoint 11: all epochs before 11, made by run 1 with 2 workers",
-        "source 0: watermark 1970-01-01T00:00:24.000Z",
+        "source 0 (orders): watermark 1970-01-01T00:00:24.000Z",
         "split lane-0: offset 26, watermark 1970-01-01T00:00:26.000Z",
         "groups (2)",
-        "group aggregate: 5 rows, 3098 bytes",
+        "group aggregate, GroupAggregate by k0 of totals (line 13): 5 rows, 3098 bytes",
+        "\ntotals (line 13): 5 rows, 3098 bytes",
         "all: 8 rows, 4875 bytes",
     ] {
         assert!(shown.contains(part), "{part:?} is not in:\n{shown}");

@@ -37,7 +37,7 @@ pub use inspect::{Inspection, inspect};
 pub use keeper::Keeper;
 pub use manifest::{Manifest, Split, StateFile};
 pub use objects::Objects;
-pub use plans::{Plan, PlanOperator, PlanSink, PlanSource, current_plan};
+pub use plans::{Plan, PlanOperator, PlanSink, PlanSource, current_plan, plan_of};
 pub use recover::{Claim, change, claim, has_begun, is_superseded};
 pub use request::{Answer, Asking, Request};
 pub use savepoint::{

@@ -125,6 +125,14 @@ pub fn current_plan(objects: &Objects) -> Result<Option<Plan>> {
     }
 }
 
+/// The plan of this number.
+///
+/// # Errors
+/// When it is not there, or damaged.
+pub fn plan_of(objects: &Objects, number: u64) -> Result<Plan> {
+    Plan::read(objects, number)
+}
+
 /// The state files that the plan's beginning names.
 pub(crate) fn named(plan: &Plan) -> impl Iterator<Item = Path> + '_ {
     plan.begin.iter().flat_map(|begin| &begin.state).map(|file| Path::from(file.path.as_str()))
