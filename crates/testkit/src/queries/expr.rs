@@ -21,7 +21,7 @@ struct Form(&'static str, &'static [Kind], Kind);
 const DEC: Kind = Kind::Dec(12, 2);
 
 /// Neither products nor quotients: sums stay far from overflow, and doubles stay multiples of an eighth.
-const FORMS: [Form; 34] = [
+const FORMS: [Form; 44] = [
     Form("({} + {})", &[Kind::Int, Kind::Int], Kind::Int),
     Form("({} - {})", &[Kind::Int, Kind::Int], Kind::Int),
     Form("(2 * {})", &[Kind::Int], Kind::Int),
@@ -36,6 +36,16 @@ const FORMS: [Form; 34] = [
     Form("({} + {})", &[Kind::Dbl, Kind::Dbl], Kind::Dbl),
     Form("({} - {})", &[Kind::Dbl, Kind::Dbl], Kind::Dbl),
     Form("UPPER({})", &[Kind::Str], Kind::Str),
+    Form("LOWER({})", &[Kind::Str], Kind::Str),
+    Form("REVERSE({})", &[Kind::Str], Kind::Str),
+    Form("REPLACE({}, 'b', 'xy')", &[Kind::Str], Kind::Str),
+    Form("TRIM({})", &[Kind::Str], Kind::Str),
+    Form("CAST({} AS VARCHAR)", &[DEC], Kind::Str),
+    Form("CAST({} AS VARCHAR)", &[Kind::Date], Kind::Str),
+    Form("({} * {})", &[Kind::Int, Kind::Int], Kind::Int),
+    Form("EXTRACT(DAY FROM {})", &[Kind::Date], Kind::Big),
+    Form("CAST({} AS DECIMAL(12, 2))", &[Kind::Int], DEC),
+    Form("({} IS NOT TRUE)", &[Kind::Bool], Kind::Bool),
     Form("SUBSTRING({}, 1, 1)", &[Kind::Str], Kind::Str),
     Form("({} || {})", &[Kind::Str, Kind::Str], Kind::Str),
     Form("CAST({} AS VARCHAR)", &[Kind::Int], Kind::Str),

@@ -222,8 +222,9 @@ impl Dice<'_> {
     fn sub(&self, rng: &mut Rng, from: Box<Rel>, inner: Box<Rel>) -> Rel {
         let (outer, scope) = (from.kinds(), inner.kinds());
         let fallback = Asks::Exists(rng.chance(0.5));
-        let asks = match rng.below(8) {
+        let asks = match rng.below(9) {
             0 | 1 => fallback,
+            8 => Asks::First(rng.below(scope.len() as u64) as usize, self.order(rng, &inner, &[])),
             2 | 3 => match self.pairs(rng, &from, &inner, 1).first() {
                 Some((o, i)) => Asks::In(rng.chance(0.5), *o, *i),
                 None => fallback,
@@ -238,10 +239,10 @@ impl Dice<'_> {
         let correlated = !matches!(asks, Asks::In(..)) && rng.chance(0.75) || rng.chance(0.2);
         let on = if correlated { self.pairs(rng, &from, &inner, 1) } else { vec![] };
         let both = [outer.clone(), scope].concat();
-        let aggregate = matches!(asks, Asks::Compare(..) | Asks::Value(_));
+        let aggregate = matches!(asks, Asks::Compare(..) | Asks::Value(_) | Asks::First(..));
         let residual = (!aggregate && rng.chance(0.15)).then(|| Expr::random(rng, Kind::Bool, &both, 1));
-        let or =
-            (!matches!(asks, Asks::Value(_)) && rng.chance(0.15)).then(|| Expr::random(rng, Kind::Bool, &outer, 1));
+        let or = (!matches!(asks, Asks::Value(_) | Asks::First(..)) && rng.chance(0.15))
+            .then(|| Expr::random(rng, Kind::Bool, &outer, 1));
         Rel::Sub { from, inner, asks, on, residual, or }
     }
 
@@ -288,6 +289,10 @@ impl Dice<'_> {
             "ROWS BETWEEN 1 PRECEDING AND CURRENT ROW",
             "ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING",
             "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
+            "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
+            "ROWS BETWEEN 3 PRECEDING AND 2 PRECEDING",
+            "ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING",
+            "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
         ];
         let frame = *pick(rng, &frames);
         if frame.is_empty() && rng.chance(0.5) {

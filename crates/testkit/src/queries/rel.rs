@@ -29,6 +29,8 @@ pub enum Asks {
     Compare(&'static str, usize, Call),
     /// An aggregate of the inner relation as one more column.
     Value(Call),
+    /// A column of the first row of the inner relation in an order by all of its columns, as one more column.
+    First(usize, Vec<Order>),
 }
 
 /// A relation.
@@ -109,6 +111,9 @@ impl Rel {
             Rel::Join { left, right, .. } => [left.kinds(), right.kinds()].concat(),
             Rel::Sub { from, asks: Asks::Value(call), .. } | Rel::Over { from, call, .. } => {
                 [from.kinds(), vec![call.kind]].concat()
+            }
+            Rel::Sub { from, inner, asks: Asks::First(column, _), .. } => {
+                [from.kinds(), vec![inner.kinds()[*column]]].concat()
             }
             Rel::Top { from, show: true, .. } => [from.kinds(), vec![Kind::Big]].concat(),
             Rel::Sub { from, .. } | Rel::Top { from, .. } | Rel::Limit { from, .. } => from.kinds(),
@@ -232,6 +237,14 @@ impl Writer<'_> {
             Asks::In(yes, outer, column) => format!("{} {}IN {}", names[*outer], not(*yes), ask(&of_inner[*column])),
             Asks::Compare(op, outer, call) => {
                 format!("{} {op} {}", names[*outer], ask(&call.sql(self.dialect, &of_inner, "")))
+            }
+            Asks::First(column, order) => {
+                let (column, order) = (&of_inner[*column], order_by(order, &of_inner));
+                let value = match self.dialect {
+                    Dialect::Engine => format!("(SELECT {column} FROM {inner}{filter} {order} LIMIT 1)"),
+                    Dialect::Batch => ask(&format!("FIRST_VALUE({column} {order})")),
+                };
+                return format!("SELECT {}, {value} AS c{} FROM {from}", list(named(&names)), names.len());
             }
             Asks::Value(call) => {
                 let value = ask(&call.sql(self.dialect, &of_inner, ""));
