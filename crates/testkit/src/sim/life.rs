@@ -135,7 +135,8 @@ fn take(objects: &Objects, standby: bool, retained: usize) -> Result<(Arc<dyn Jo
     {
         return Ok((follower, recovered));
     }
-    let (keeper, recovered) = Keeper::start(sloth_store::claim(objects, PLAN)?, retained)?;
+    let plan = sloth_store::Plan { fingerprint: PLAN.to_owned(), ..sloth_store::Plan::default() };
+    let (keeper, recovered) = Keeper::start(sloth_store::claim(objects, &plan)?, retained)?;
     Ok((keeper, recovered))
 }
 
