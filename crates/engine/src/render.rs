@@ -146,7 +146,7 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 let parts = WindowParts { spec: spec()?, rule, time, schema: Arc::clone(&node.schema) };
                 let context = Arc::clone(&floor.context);
                 if window.emission.is_final() {
-                    let operator = WindowAggregateOperator::new(parts, context);
+                    let operator = WindowAggregateOperator::new(parts, context)?;
                     stateful(&floor, exchanged, "window aggregate", by_key_of(&keys), operator)
                 } else {
                     let operator = WindowUpdatesOperator::new(parts, window.emission, context);

@@ -16,7 +16,7 @@ use arrow::datatypes::{DataType, Field, Fields, UInt32Type};
 use sloth_plan::AggregateCall;
 use sloth_types::{Error, Result};
 
-use super::{Accumulator, Input, Target, accumulator, for_each_valid};
+use super::{Accumulator, Input, SlidingCounts, Target, accumulator, for_each_valid};
 use crate::state::keys::{EncodedKeys, KeyEncoder, KeyTable, RowSet};
 
 /// Calls that share a set of values: as many as a word has bits.
@@ -195,6 +195,14 @@ impl Accumulator for Distinct {
 
     fn finish_all(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
         self.calls.iter_mut().map(|call| call.inner.finish(slots)).collect()
+    }
+
+    fn sliding(&self, keyed: bool) -> Result<Option<SlidingCounts>> {
+        if !self.calls.iter().all(|call| call.counts) {
+            return Ok(None);
+        }
+        let types = self.fields.iter().take(self.encoder.width()).map(|f| f.data_type().clone()).collect();
+        SlidingCounts::new(types, self.calls.len(), keyed).map(Some)
     }
 
     fn clear(&mut self, slot: u32) {

@@ -19,9 +19,11 @@ mod packed;
 mod quantile;
 mod replay;
 mod retract;
+mod sliding;
 mod sum;
 mod text_extreme;
 
+pub(crate) use self::sliding::SlidingCounts;
 use arrow::array::{Array, ArrayRef, Int64Array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field};
@@ -99,6 +101,12 @@ pub(crate) trait Accumulator {
     /// The results of all calls that share the accumulator, see [`units`].
     fn finish_all(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
         Ok(vec![self.finish(slots)?])
+    }
+    /// What counts the same over panes that come and go, where merging all panes of a window would cost much more. `keyed`
+    /// tells that there are several slots.
+    fn sliding(&self, keyed: bool) -> Result<Option<SlidingCounts>> {
+        let _ = keyed;
+        Ok(None)
     }
     /// Empties a slot.
     fn clear(&mut self, slot: u32);

@@ -11,6 +11,7 @@ use super::window_assign::{Panes, millis, rows_with_time};
 use crate::message::Batch;
 use crate::state::groups::{Groups, GroupsSpec, Prepared, all_slots};
 use crate::state::keys::RowSet;
+use crate::state::sliding::SlidingGroups;
 
 /// How a row finds its pane.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +71,8 @@ pub(crate) struct PaneMap {
     pub(crate) panes: BTreeMap<i64, Groups>,
     /// Emptied groups of a pane that is gone: the next pane takes their room, which the system would have to clear again.
     spare: Option<Groups>,
+    /// What is counted over several panes, for windows that slide.
+    pub(crate) sliding: Option<SlidingGroups>,
     slots: Vec<u32>,
 }
 
@@ -77,6 +80,11 @@ pub(crate) struct PaneMap {
 const RUN_ROWS_MIN: usize = 64;
 
 impl PaneMap {
+    /// No panes; `sliding` counts over those that come.
+    pub(crate) fn counting(sliding: Option<SlidingGroups>) -> Self {
+        PaneMap { sliding, ..PaneMap::default() }
+    }
+
     /// Adds rows; returns how many were late (or had no time) and left out.
     pub(crate) fn add(
         &mut self,
@@ -156,12 +164,52 @@ impl PaneMap {
     fn pane(&mut self, spec: &GroupsSpec, pane: i64) -> Result<&mut Groups> {
         use std::collections::btree_map::Entry;
         Ok(match self.panes.entry(pane) {
-            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Occupied(entry) => {
+                let groups = entry.into_mut();
+                if let Some(sliding) = self.sliding.as_mut().filter(|sliding| sliding.has(pane)) {
+                    // It is about to change: it comes again as it will be.
+                    sliding.take_back(pane, groups)?;
+                }
+                groups
+            }
             Entry::Vacant(entry) => entry.insert(match self.spare.take() {
                 Some(groups) => groups,
                 None => spec.groups()?,
             }),
         })
+    }
+
+    /// Brings what is counted over several panes to these panes.
+    pub(crate) fn slide_to(&mut self, spec: &mut GroupsSpec, members: &[i64]) -> Result<()> {
+        let Some(sliding) = &mut self.sliding else { return Ok(()) };
+        let gone: Vec<i64> = sliding.panes().into_iter().filter(|pane| !members.contains(pane)).collect();
+        if gone.len() >= members.len() {
+            // A window that has little in common with the one before is cheaper from the beginning.
+            self.sliding = SlidingGroups::new(spec)?;
+        }
+        let Some(sliding) = &mut self.sliding else { return Ok(()) };
+        for pane in gone {
+            if let Some(groups) = self.panes.get_mut(&pane).filter(|_| sliding.has(pane)) {
+                sliding.take_back(pane, groups)?;
+            }
+        }
+        for pane in members {
+            if let Some(groups) = self.panes.get_mut(pane).filter(|_| !sliding.has(*pane)) {
+                sliding.add(spec, *pane, groups)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the panes that are no longer needed.
+    pub(crate) fn retain(&mut self, needed: impl Fn(i64) -> bool) -> Result<()> {
+        for (pane, groups) in self.panes.extract_if(.., |pane, _| !needed(*pane)) {
+            let mut groups = groups;
+            if let Some(sliding) = &mut self.sliding {
+                sliding.take_back(pane, &mut groups)?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes back the groups of a pane that is gone.
@@ -216,7 +264,7 @@ impl PaneMap {
 
     /// Estimated bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.panes.values().map(Groups::bytes).sum()
+        self.panes.values().map(Groups::bytes).sum::<usize>() + self.sliding.as_ref().map_or(0, SlidingGroups::bytes)
     }
 }
 

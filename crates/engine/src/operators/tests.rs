@@ -190,7 +190,7 @@ fn a_window_fires_with_the_rows_that_are_left() {
         let rule = PaneRule::Time { panes, column: 2 };
         let mut operator = Restarting::by_key(seed, &[0], move |_| {
             let parts = WindowParts { spec: spec(), rule, time: domain(), schema: output_schema() };
-            WindowAggregateOperator::new(parts, context())
+            WindowAggregateOperator::new(parts, context()).unwrap()
         });
         let mut open: BTreeMap<(i64, i64), Vec<Row>> = BTreeMap::new();
         let mut fired = Watermark::NONE;

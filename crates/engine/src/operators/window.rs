@@ -15,6 +15,7 @@ use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::{Batch, Place};
 use crate::state::groups::{Groups, GroupsSpec};
+use crate::state::sliding::SlidingGroups;
 use crate::state::snapshot::{Section, batches_of, number, take_number};
 
 /// Windows of all keys that this worker owns.
@@ -44,22 +45,24 @@ pub(crate) struct WindowParts {
 
 impl WindowAggregateOperator {
     /// No panes yet.
-    pub(crate) fn new(parts: WindowParts, context: Arc<JobContext>) -> Self {
+    pub(crate) fn new(parts: WindowParts, context: Arc<JobContext>) -> Result<Self> {
+        let slides = matches!(parts.rule, PaneRule::Time { panes, .. } if !panes.single());
+        let sliding = if slides { SlidingGroups::new(&parts.spec)? } else { None };
         let ordered = parts.spec.calls.iter().any(sloth_plan::AggregateCall::order_sensitive);
         let gauge = StateGauge::new(Arc::clone(&context));
-        WindowAggregateOperator {
+        Ok(WindowAggregateOperator {
             spec: parts.spec,
             rule: parts.rule,
             time: parts.time,
             ordered,
             waiting: vec![],
-            panes: PaneMap::default(),
+            panes: PaneMap::counting(sliding),
             fired: i64::MIN,
             schema: parts.schema,
             buffer: vec![],
             context,
             gauge,
-        }
+        })
     }
 
     fn add(&mut self, epoch: &EpochInfo, batch: &Batch) -> Result<()> {
@@ -89,7 +92,7 @@ impl WindowAggregateOperator {
                 for ((end, start), members) in windows {
                     self.fire_merged(start, end, &members, out)?;
                 }
-                self.panes.panes.retain(|pane, _| panes.last_end(*pane) > upto);
+                self.panes.retain(|pane| panes.last_end(pane) > upto)?;
             }
             _ => {
                 while let Some(entry) = self.panes.panes.first_entry() {
@@ -101,7 +104,7 @@ impl WindowAggregateOperator {
                         PaneRule::Time { panes, .. } => (pane, pane + panes.pane_ms),
                         _ => (0, pane),
                     };
-                    out.extend(self.result(start, end, &mut groups)?);
+                    out.extend(self.result(start, end, &mut groups, None)?);
                     self.panes.recycle(groups);
                 }
             }
@@ -114,29 +117,41 @@ impl WindowAggregateOperator {
         if let [only] = members
             && let Some(mut groups) = self.panes.panes.remove(only)
         {
-            out.extend(self.result(start, end, &mut groups)?);
+            out.extend(self.result(start, end, &mut groups, None)?);
             self.panes.panes.insert(*only, groups);
             return Ok(());
         }
+        self.panes.slide_to(&mut self.spec, members)?;
         let mut merged = self.spec.groups()?;
         for pane in members {
             if let Some(groups) = self.panes.panes.get_mut(pane) {
-                merged.absorb(&mut self.spec, groups, &mut self.buffer)?;
+                merged.absorb(&mut self.spec, groups, self.panes.sliding.as_ref(), &mut self.buffer)?;
             }
         }
-        out.extend(self.result(start, end, &mut merged)?);
+        let sliding = self.panes.sliding.take();
+        out.extend(self.result(start, end, &mut merged, sliding.as_ref())?);
+        self.panes.sliding = sliding;
         Ok(())
     }
 
     /// window_start, window_end, window_time, keys, results. When the windows came as columns the first key is the start.
-    fn result(&self, start: i64, end: i64, groups: &mut Groups) -> Result<Option<Batch>> {
+    fn result(
+        &mut self,
+        start: i64,
+        end: i64,
+        groups: &mut Groups,
+        sliding: Option<&SlidingGroups>,
+    ) -> Result<Option<Batch>> {
         let slots = groups.alive();
         if slots.is_empty() {
             return Ok(None);
         }
         let time_type = self.schema.field(2).data_type();
         let [starts, ends, times] = repeated_window(start, end, slots.len(), time_type)?;
-        let mut results = groups.results(&self.spec, &slots)?;
+        let mut results = match sliding {
+            Some(sliding) => groups.results_but(&mut self.spec, &slots, sliding)?,
+            None => groups.results(&self.spec, &slots)?,
+        };
         let starts = if matches!(self.rule, PaneRule::End { .. }) { results.remove(0) } else { starts };
         let mut columns = vec![starts, ends, times];
         columns.append(&mut results);

@@ -9,8 +9,9 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use sloth_plan::AggregateCall;
 use sloth_types::Result;
 
-use crate::aggregate::{Accumulator, Input, Target, accumulator_of, shared_input, units, valid_rows};
+use crate::aggregate::{Accumulator, Input, SlidingCounts, Target, accumulator_of, shared_input, units, valid_rows};
 use crate::state::keys::{EncodedKeys, KeyEncoder, KeyTable, RowSet, value_type};
+use crate::state::sliding::SlidingGroups;
 use crate::state::snapshot::{Owner, ROWS_MAX};
 
 /// What an aggregation is: its keys and calls. Shared by its groups.
@@ -323,11 +324,38 @@ impl Groups {
         Ok(columns)
     }
 
+    /// As [`Groups::results`]; what `sliding` counts, it gives.
+    pub(crate) fn results_but(
+        &mut self,
+        spec: &mut GroupsSpec,
+        slots: &[u32],
+        sliding: &SlidingGroups,
+    ) -> Result<Vec<ArrayRef>> {
+        let mut columns = spec.key_columns(&self.keys, slots)?;
+        let given = sliding.results(&spec.encode(&columns)?, slots.len());
+        columns.extend(self.finish_but(spec, slots, given)?);
+        Ok(columns)
+    }
+
     /// The results of some slots, call by call.
     pub(crate) fn finish(&mut self, spec: &GroupsSpec, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        self.finish_but(spec, slots, vec![])
+    }
+
+    /// As [`Groups::finish`]; `given` are the results of some accumulators.
+    fn finish_but(
+        &mut self,
+        spec: &GroupsSpec,
+        slots: &[u32],
+        mut given: Vec<Option<Vec<ArrayRef>>>,
+    ) -> Result<Vec<ArrayRef>> {
         let mut columns: Vec<(usize, ArrayRef)> = Vec::with_capacity(spec.calls.len());
-        for (accumulator, unit) in self.accumulators.iter_mut().zip(&spec.units) {
-            columns.extend(unit.iter().copied().zip(accumulator.finish_all(slots)?));
+        for (index, (accumulator, unit)) in self.accumulators.iter_mut().zip(&spec.units).enumerate() {
+            let results = match given.get_mut(index).and_then(Option::take) {
+                Some(given) => given,
+                None => accumulator.finish_all(slots)?,
+            };
+            columns.extend(unit.iter().copied().zip(results));
         }
         columns.sort_by_key(|(call, _)| *call);
         Ok(columns.into_iter().map(|(_, column)| column).collect())
@@ -362,14 +390,37 @@ impl Groups {
         slots.chunks(ROWS_MAX).map(batch).collect()
     }
 
-    /// Adds the groups of `other`, leaving it as it is.
-    pub(crate) fn absorb(&mut self, spec: &mut GroupsSpec, other: &mut Groups, buffer: &mut Vec<u32>) -> Result<()> {
+    /// Adds the groups of `other`, leaving it as it is; not what `sliding` counts.
+    pub(crate) fn absorb(
+        &mut self,
+        spec: &mut GroupsSpec,
+        other: &mut Groups,
+        sliding: Option<&SlidingGroups>,
+        buffer: &mut Vec<u32>,
+    ) -> Result<()> {
         let slots = all_slots(other.keys.slots());
-        let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(vec![0; slots.len()]))];
-        columns.extend(other.partials(spec, &slots)?);
-        let rows = RecordBatch::try_new(Arc::clone(&spec.partial_schema), columns)?;
-        let partial = spec.prepare_partial(&rows)?;
-        self.merge(&partial, 0..slots.len(), buffer)
+        let keys = spec.key_columns(&other.keys, &slots)?;
+        let keys = spec.encode(&keys)?;
+        let target = self.intern(&keys, &RowSet::Range(0..slots.len()), buffer);
+        if let (Some(counts), Some(rows)) = (&mut self.rows, &other.rows) {
+            rows.iter().enumerate().for_each(|(row, n)| counts[target.slot(row)] += n);
+        }
+        for (unit, (mine, theirs)) in self.accumulators.iter_mut().zip(&mut other.accumulators).enumerate() {
+            if sliding.is_none_or(|sliding| !sliding.counts(unit)) {
+                mine.merge(&theirs.state(&slots)?, target)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// For each accumulator what counts the same over panes that come and go, where there is such a thing.
+    pub(super) fn sliding(&self, keyed: bool) -> Result<Vec<Option<SlidingCounts>>> {
+        self.accumulators.iter().map(|accumulator| accumulator.sliding(keyed)).collect()
+    }
+
+    /// The partial states of an accumulator.
+    pub(super) fn state_of(&mut self, unit: usize, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        self.accumulators.get_mut(unit).map_or(Ok(vec![]), |accumulator| accumulator.state(slots))
     }
 
     /// Moves what a slot has gathered into another slot and empties it.

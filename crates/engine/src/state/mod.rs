@@ -10,6 +10,7 @@ pub(crate) mod keys;
 pub(crate) mod latest;
 pub(crate) mod ordered;
 pub(crate) mod rows;
+pub(crate) mod sliding;
 pub(crate) mod snapshot;
 pub(crate) mod sorted;
 pub(crate) mod tally;
