@@ -73,8 +73,6 @@ pub(crate) struct Run {
     /// and take over when it is gone. The first process to come runs the job. One that has lost the job stands by again.
     #[arg(long)]
     pub(crate) standby: bool,
-    #[command(flatten)]
-    pub(crate) change: Change,
     /// Serve the big screen, /metrics and /healthz here. Without it they are served on 127.0.0.1:8080 (or the next free
     /// port) when the script writes to a table WITH ('connector' = 'screen').
     #[arg(long, value_name = "ADDR")]
@@ -82,6 +80,8 @@ pub(crate) struct Run {
     /// Description of the big screen (YAML or JSON); without it every screen table is shown as a list.
     #[arg(long, value_name = "FILE")]
     pub(crate) screen: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) change: Change,
 }
 
 /// What to do when the job in the state directory has another script, or shall stand elsewhere.

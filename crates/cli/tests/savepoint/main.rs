@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod changing;
+mod kafka;
 mod keeping;
 
 use std::collections::BTreeMap;
