@@ -310,8 +310,32 @@ struct Keeper {
     operator: u64,
     name: String,
     worker: (usize, usize),
-    /// Bytes of the last whole state, and of the changes kept since; none before the first checkpoint.
-    kept: Option<(usize, usize)>,
+    /// None before the first checkpoint.
+    kept: Option<Kept>,
+}
+
+/// What checkpoints keep of an operator.
+#[derive(Clone, Copy, Default)]
+struct Kept {
+    /// Bytes of the last whole state, and of the changes kept since.
+    whole: usize,
+    changes: usize,
+    /// How often changes have been kept.
+    times: usize,
+}
+
+/// The whole state is kept again after so many changes at the latest: a restore reads them all.
+const CHANGES_MAX: usize = 64;
+
+impl Kept {
+    /// True when changes cost a restore little: it reads at most twice the state.
+    fn takes_changes(self, operator: &impl Operator) -> bool {
+        let little = match operator.kept_rows() {
+            Some((kept, rows)) => kept <= 2 * rows,
+            None => self.changes <= self.whole,
+        };
+        little && self.times < CHANGES_MAX
+    }
 }
 
 impl Keeper {
@@ -328,11 +352,11 @@ impl Keeper {
     }
 
     /// Gives what has changed since the last checkpoint; all of it when the operator cannot tell, and when the changes
-    /// have come to more than the whole was: so a restore reads at most twice the state.
+    /// are many.
     fn save(&mut self, operator: &mut impl Operator) -> Result<()> {
         let Some(durable) = &self.durable else { return Ok(()) };
         let changes = match self.kept {
-            Some((whole, changes)) if changes <= whole => operator.save_changes()?,
+            Some(kept) if kept.takes_changes(operator) => operator.save_changes()?,
             _ => None,
         };
         let continues = changes.is_some();
@@ -342,8 +366,10 @@ impl Keeper {
         };
         let bytes = sections.iter().flat_map(|s| &s.rows).map(|b| b.get_array_memory_size()).sum::<usize>();
         self.kept = match self.kept {
-            Some((whole, changes)) if continues => Some((whole, changes + bytes)),
-            _ => Some((bytes, 0)),
+            Some(Kept { whole, changes, times }) if continues => {
+                Some(Kept { whole, changes: changes + bytes, times: times + 1 })
+            }
+            _ => Some(Kept { whole: bytes, ..Kept::default() }),
         };
         leave_to_first(&mut sections, self.worker.0);
         if !sections.is_empty() {

@@ -17,6 +17,8 @@ use crate::layout;
 const LOCK_TRIES: usize = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
+use bytes::Bytes;
+
 /// The directory of a job's objects.
 #[derive(Debug)]
 pub(crate) struct Directory(PathBuf);
@@ -26,13 +28,18 @@ impl Directory {
         Directory(path)
     }
 
-    /// Creates a file; false when there is one of this name already, or when somebody else has removed it at once.
-    pub(crate) fn create(&self, name: &str, bytes: &[u8]) -> Result<bool> {
+    /// Reads a file.
+    pub(crate) fn read(&self, name: &str) -> Result<Bytes> {
+        fs::read(self.0.join(name)).map(Bytes::from)
+    }
+
+    /// Creates a file from its pieces; false when there is one of this name already, or when somebody else has removed it at once.
+    pub(crate) fn create(&self, name: &str, pieces: &[Bytes]) -> Result<bool> {
         let path = self.0.join(name);
         let parent = path.parent().unwrap_or(&self.0);
         make_directories(parent)?;
         let (staged, mut file) = stage(&path)?;
-        let written = file.write_all(bytes).and_then(|()| file.sync_all());
+        let written = pieces.iter().try_for_each(|piece| file.write_all(piece)).and_then(|()| file.sync_all());
         let linked = written.and_then(|()| fs::hard_link(&staged, &path));
         // What is left here has no meaning; the next run removes it.
         let _ = fs::remove_file(&staged);

@@ -38,10 +38,22 @@ impl Kind {
     }
 }
 
+fn head_of(kind: Kind, len: usize, crc32: u32) -> String {
+    format!("sloth {} {VERSION} len={len} crc32={crc32:08x}\n", kind.name())
+}
+
+/// An object whose payload is in pieces, as pieces.
+pub(crate) fn wrap_pieces(kind: Kind, mut payload: Vec<Bytes>) -> Vec<Bytes> {
+    let mut sum = crc32fast::Hasher::new();
+    payload.iter().for_each(|piece| sum.update(piece));
+    let len = payload.iter().map(Bytes::len).sum();
+    payload.insert(0, head_of(kind, len, sum.finalize()).into());
+    payload
+}
+
 /// An object with this payload.
 pub(crate) fn wrap(kind: Kind, payload: &[u8]) -> Bytes {
-    let head =
-        format!("sloth {} {VERSION} len={} crc32={:08x}\n", kind.name(), payload.len(), crc32fast::hash(payload));
+    let head = head_of(kind, payload.len(), crc32fast::hash(payload));
     let mut out = Vec::with_capacity(head.len() + payload.len());
     out.extend_from_slice(head.as_bytes());
     out.extend_from_slice(payload);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use object_store::path::Path;
 use sloth_types::clock::Mono;
 use sloth_types::journal::{Asked, Checkpoint, Recovered};
@@ -312,8 +313,9 @@ impl Shared {
             }
             let path = layout::state(self.generation, checkpoint.cut.epoch.0, number);
             let object = state::encode(part)?;
-            let (bytes, crc32) = (object.len(), frame::sum_of(&object));
-            if !self.objects.create(&path, object)? {
+            let bytes = object.iter().map(Bytes::len).sum();
+            let crc32 = object.first().map(frame::sum_of).unwrap_or_default();
+            if !self.objects.create_from(&path, object)? {
                 return Err(fenced());
             }
             files.push(StateFile {

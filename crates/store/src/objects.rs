@@ -50,12 +50,17 @@ impl Objects {
 
     /// Creates an object; false when there is one of this name already, or when somebody else has removed it at once.
     pub(crate) fn create(&self, path: &Path, object: Bytes) -> Result<bool> {
+        self.create_from(path, vec![object])
+    }
+
+    /// Creates an object from its pieces, as [`Objects::create`].
+    pub(crate) fn create_from(&self, path: &Path, pieces: Vec<Bytes>) -> Result<bool> {
         if let Some(directory) = &self.directory {
-            let created = directory.create(path.as_ref(), &object);
+            let created = directory.create(path.as_ref(), &pieces);
             return created.map_err(|e| Error::unavailable(format!("'{path}' cannot be written: {e}")));
         }
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.runtime.block_on(self.store.put_opts(path, PutPayload::from_bytes(object), options)) {
+        match self.runtime.block_on(self.store.put_opts(path, PutPayload::from_iter(pieces), options)) {
             Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(error) => Err(failed("written", path, &error)),
@@ -100,6 +105,10 @@ impl Objects {
 
     /// Reads an object.
     pub(crate) fn read(&self, path: &Path) -> Result<Bytes> {
+        if let Some(directory) = &self.directory {
+            let read = directory.read(path.as_ref());
+            return read.map_err(|e| Error::unavailable(format!("'{path}' cannot be read: {e}")));
+        }
         let read = async { self.store.get(path).await?.bytes().await };
         self.runtime.block_on(read).map_err(|e| failed("read", path, &e))
     }

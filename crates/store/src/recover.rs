@@ -1,6 +1,7 @@
 //! The start of a run: claims the job, so that older runs can write no more, and reads what they left.
 
 use std::fs::File;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use sloth_types::rng::Rng;
 use sloth_types::{Clock, EpochEntry, Error, Result};
 
 use crate::frame::{self, Kind};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, StateFile};
 use crate::objects::Objects;
 use crate::plans::{Plan, current_plan};
 use crate::savepoint::{self, Savepoint};
@@ -247,22 +248,41 @@ fn read_whole(objects: &Objects, manifest: &Manifest) -> Result<Checkpoint> {
     Ok(Checkpoint { cut: manifest.cut(), state: read_state(objects, manifest)? })
 }
 
-/// The state that a manifest names, every byte of it checked.
+/// The state that a manifest names, every byte of it checked. Files are read side by side.
 pub(crate) fn read_state(objects: &Objects, manifest: &Manifest) -> Result<Vec<OperatorState>> {
-    let mut parts = vec![];
-    for file in &manifest.state {
-        let object = objects.read(&Path::from(file.path.as_str()))?;
-        if object.len() != file.bytes || frame::sum_of(&object) != file.crc32 {
-            let text = format!("'{}' is damaged: it has another size or checksum than its manifest says", file.path);
-            return Err(Error::data(text));
+    let next = AtomicUsize::new(0);
+    let read = || {
+        let mut parts = vec![];
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(file) = manifest.state.get(number) else { return parts };
+            parts.push((number, read_part(objects, file)));
         }
-        let mut part = state::decode(&object, &file.path)?;
-        // After a change of the script an operator may go by another name.
-        part.operator = u64::from_str_radix(&file.operator, 16)
-            .map_err(|e| Error::data(format!("the operator of '{}': {e}", file.path)))?;
-        parts.push(part);
+    };
+    let readers = std::thread::available_parallelism().map_or(1, |n| n.get()).min(manifest.state.len()).max(1);
+    let mut parts = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..readers).map(|_| scope.spawn(read)).collect();
+        let mut parts = read();
+        for other in others {
+            parts.extend(other.join().map_err(|_| Error::internal("reading a checkpoint has panicked"))?);
+        }
+        Ok::<_, Error>(parts)
+    })?;
+    parts.sort_by_key(|(number, _)| *number);
+    parts.into_iter().map(|(_, part)| part).collect()
+}
+
+fn read_part(objects: &Objects, file: &StateFile) -> Result<OperatorState> {
+    let object = objects.read(&Path::from(file.path.as_str()))?;
+    if object.len() != file.bytes || frame::sum_of(&object) != file.crc32 {
+        let text = format!("'{}' is damaged: it has another size or checksum than its manifest says", file.path);
+        return Err(Error::data(text));
     }
-    Ok(parts)
+    let mut part = state::decode(&object, &file.path)?;
+    // After a change of the script an operator may go by another name.
+    part.operator = u64::from_str_radix(&file.operator, 16)
+        .map_err(|e| Error::data(format!("the operator of '{}': {e}", file.path)))?;
+    Ok(part)
 }
 
 /// The entries of all epochs from `first` on.

@@ -1,6 +1,8 @@
 //! State files: the tables of one operator on one worker, one line of JSON about them and then Arrow IPC streams.
 
-use arrow::ipc::reader::StreamReader;
+use arrow::array::RecordBatch;
+use arrow::buffer::Buffer;
+use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::StreamWriter;
 use bytes::{Buf, Bytes};
 use serde::{Deserialize, Serialize};
@@ -30,15 +32,19 @@ struct Table {
     bytes: usize,
 }
 
-/// A state file as an object.
+/// Room for what Arrow IPC writes beside the columns.
+const BESIDE_BYTES: usize = 64 * 1024;
+
+/// A state file as an object, in pieces: it may be large.
 ///
 /// # Errors
 /// When rows cannot be written as Arrow IPC.
-pub fn encode(state: &OperatorState) -> Result<Bytes> {
+pub fn encode(state: &OperatorState) -> Result<Vec<Bytes>> {
     let mut tables = vec![];
-    let mut body = vec![];
+    let mut pieces = vec![];
     for section in &state.sections {
-        let begin = body.len();
+        let columns: usize = section.rows.iter().map(|b| b.get_array_memory_size()).sum();
+        let mut body = Vec::with_capacity(if columns > 0 { columns + BESIDE_BYTES } else { 0 });
         if let Some(first) = section.rows.first() {
             let mut writer = StreamWriter::try_new(&mut body, &first.schema())?;
             for batch in &section.rows {
@@ -53,8 +59,9 @@ pub fn encode(state: &OperatorState) -> Result<Bytes> {
                 Owner::Everyone => None,
             },
             rows: section.rows.iter().map(|b| b.num_rows()).sum(),
-            bytes: body.len() - begin,
+            bytes: body.len(),
         });
+        pieces.push(Bytes::from(body));
     }
     let head = Head {
         operator: format!("{:016x}", state.operator),
@@ -63,11 +70,10 @@ pub fn encode(state: &OperatorState) -> Result<Bytes> {
         continues: state.continues,
         sections: tables,
     };
-    let mut payload =
-        serde_json::to_vec(&head).map_err(|e| Error::internal(format!("state cannot be written: {e}")))?;
-    payload.push(b'\n');
-    payload.extend_from_slice(&body);
-    Ok(frame::wrap(Kind::State, &payload))
+    let mut line = serde_json::to_vec(&head).map_err(|e| Error::internal(format!("state cannot be written: {e}")))?;
+    line.push(b'\n');
+    pieces.insert(0, line.into());
+    Ok(frame::wrap_pieces(Kind::State, pieces))
 }
 
 /// An object as a state file.
@@ -88,7 +94,7 @@ pub fn decode(object: &Bytes, name: &str) -> Result<OperatorState> {
         let bytes = payload.split_to(table.bytes);
         let rows = match bytes.is_empty() {
             true => vec![],
-            false => StreamReader::try_new(bytes.reader(), None)?.collect::<Result<Vec<_>, _>>()?,
+            false => batches(bytes)?,
         };
         if rows.iter().map(|b| b.num_rows()).sum::<usize>() != table.rows {
             return Err(damaged("rows of a table are missing"));
@@ -98,4 +104,14 @@ pub fn decode(object: &Bytes, name: &str) -> Result<OperatorState> {
     }
     let operator = u64::from_str_radix(&head.operator, 16).map_err(|e| damaged(&e.to_string()))?;
     Ok(OperatorState { operator, name: head.name, worker: head.worker, continues: head.continues, sections })
+}
+
+/// The batches of a table; their texts stay where they are.
+fn batches(bytes: Bytes) -> Result<Vec<RecordBatch>> {
+    let (mut decoder, mut bytes, mut batches) = (StreamDecoder::new(), Buffer::from(bytes), vec![]);
+    while let Some(batch) = decoder.decode(&mut bytes)? {
+        batches.push(batch);
+    }
+    decoder.finish()?;
+    Ok(batches)
 }

@@ -34,7 +34,7 @@ impl MemoryStore {
 }
 
 fn through_bytes(state: &OperatorState) -> Result<OperatorState> {
-    sloth_store::decode_state(&sloth_store::encode_state(state)?, "a file in memory")
+    sloth_store::decode_state(&sloth_store::encode_state(state)?.concat().into(), "a file in memory")
 }
 
 impl JobStore for MemoryStore {

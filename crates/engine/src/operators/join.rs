@@ -485,6 +485,11 @@ impl Operator for JoinOperator {
         self.save_side_changes()
     }
 
+    fn kept_rows(&self) -> Option<(usize, usize)> {
+        let arrangements = || self.sides.iter().map(|side| &side.arrangement);
+        Some((arrangements().map(Arrangement::kept_rows).sum(), arrangements().map(Arrangement::len).sum()))
+    }
+
     fn restore(&mut self, state: Vec<Section>) -> Result<()> {
         self.restore_sides(state)
     }

@@ -62,6 +62,12 @@ pub(crate) trait Operator {
         Ok(None)
     }
 
+    /// Rows in all that a checkpoint keeps with the next changes, and rows that there are: when the first are far more, it
+    /// is better to keep the whole state again. `None` when the operator does not count them.
+    fn kept_rows(&self) -> Option<(usize, usize)> {
+        None
+    }
+
     /// Takes up the state that [`Operator::save`] gave, before the first epoch: this worker's share of it, whatever the
     /// number of workers then and now (see [`share_of`](crate::state::snapshot::share_of)).
     ///

@@ -23,6 +23,8 @@ pub(crate) enum Written {
 pub(crate) struct Changes {
     batches: Vec<(RecordBatch, Option<Int64Array>)>,
     rows: usize,
+    /// Rows in all that has been given since the changes began, those that were there then among them.
+    given: usize,
 }
 
 /// So many changed rows are always kept.
@@ -43,7 +45,12 @@ impl Arrangement {
 
     /// From now on changes are noted, for [`Arrangement::take_changes`].
     pub(crate) fn begin_changes(&mut self) {
-        self.changes = Some(Changes::default());
+        self.changes = Some(Changes { given: self.len(), ..Changes::default() });
+    }
+
+    /// Rows in all that a checkpoint keeps when it is given the changes, too. Those above [`Arrangement::len`] are waste.
+    pub(crate) fn kept_rows(&self) -> usize {
+        self.changes.as_ref().map_or(0, |changes| changes.given + changes.rows)
     }
 
     /// True when all changes since [`Arrangement::begin_changes`] are noted.
@@ -53,7 +60,9 @@ impl Arrangement {
 
     /// The changes noted since the last call: rows and their weights. To be applied one after the other.
     pub(crate) fn take_changes(&mut self) -> Result<Vec<RecordBatch>> {
-        let changes = self.changes.as_mut().map(std::mem::take).unwrap_or_default();
+        let mut changes = self.changes.take().unwrap_or_default();
+        let given = changes.given + std::mem::take(&mut changes.rows);
+        self.changes = Some(Changes { given, ..Changes::default() });
         let batch = |(rows, diffs): (RecordBatch, Option<Int64Array>)| {
             let diffs = diffs.unwrap_or_else(|| Int64Array::from(vec![1; rows.num_rows()]));
             let mut columns = rows.columns().to_vec();

@@ -61,3 +61,30 @@ fn random_changes_leave_what_the_naive_multiset_has() {
         }
     }
 }
+
+/// Rows that only come leave no waste in what checkpoints keep; rows that are taken back do.
+#[test]
+fn what_checkpoints_keep_is_counted() {
+    let schema = Schema::new(vec![Field::new("k", DataType::Int64, true)]);
+    let mut arrangement = Arrangement::new(&schema, &[0], true).unwrap();
+    let change = |arrangement: &mut Arrangement, keys: std::ops::Range<i64>, diff: i64| {
+        let diffs = Int64Array::from(vec![diff; keys.clone().count()]);
+        let batch =
+            RecordBatch::try_new(Arc::new(schema.clone()), vec![Arc::new(keys.collect::<Int64Array>())]).unwrap();
+        let encoded = arrangement.encode(&batch).unwrap();
+        arrangement.apply(&batch, Some(&diffs), &encoded, &mut vec![]).unwrap();
+    };
+    change(&mut arrangement, 0..100, 1);
+    assert_eq!(arrangement.kept_rows(), 0);
+    arrangement.begin_changes();
+    for step in 1..5 {
+        change(&mut arrangement, step * 100..step * 100 + 100, 1);
+        assert_eq!(arrangement.kept_rows(), arrangement.len());
+        let given: usize = arrangement.take_changes().unwrap().iter().map(RecordBatch::num_rows).sum();
+        assert_eq!((given, arrangement.kept_rows()), (100, arrangement.len()));
+    }
+    change(&mut arrangement, 0..450, -1);
+    assert_eq!((arrangement.kept_rows(), arrangement.len()), (950, 50));
+    arrangement.begin_changes();
+    assert_eq!(arrangement.kept_rows(), 50);
+}
