@@ -65,8 +65,9 @@ pub(crate) struct Script {
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) script: Script,
-    /// Keep the job's epoch log and checkpoints in this directory, and go on from what is there: after a crash, a kill or
-    /// a stop, the same command resumes the job where it was. SET 'state.checkpoints.dir' in the script does the same.
+    /// Keep the job's epoch log and checkpoints in this directory (or s3://bucket/prefix), and go on from what is there:
+    /// after a crash, a kill or a stop, the same command resumes the job where it was. SET 'state.checkpoints.dir' in the
+    /// script does the same.
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// Stand by while another process runs the job on this state directory: follow its log with warm state, write nothing,

@@ -38,7 +38,7 @@ impl Charge {
             return Ok(None);
         };
         let directory = Path::new(directory.strip_prefix("file://").unwrap_or(directory));
-        Ok(Some(Charge { objects: Objects::directory(directory)?, standby, wanted: wanted.clone(), store: None }))
+        Ok(Some(Charge { objects: Objects::at(directory)?, standby, wanted: wanted.clone(), store: None }))
     }
 
     /// True when the job has made epochs before.

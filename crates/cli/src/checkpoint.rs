@@ -32,11 +32,11 @@ pub(crate) fn show_error(error: &Error) -> String {
 
 /// Opens a state directory that must be there.
 pub(crate) fn open(directory: &Path) -> Result<(Objects, Inspection)> {
-    if !directory.is_dir() {
+    if !Objects::is_remote(directory) && !directory.is_dir() {
         return Err(Error::invalid(format!("there is no directory '{}'", directory.display()))
             .hint("Give the directory that is given to `sloth run --state`."));
     }
-    let objects = Objects::directory(directory)?;
+    let objects = Objects::at(directory)?;
     let found = inspect(&objects)?;
     Ok((objects, found))
 }

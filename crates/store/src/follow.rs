@@ -184,7 +184,11 @@ impl<'a> Watch<'a> {
         let freed =
             self.freed.as_ref().is_some_and(|(of, freed)| *of == self.generation && freed.load(Ordering::SeqCst));
         let before = self.segment;
-        while !self.shared.over.load(Ordering::SeqCst) && self.read_segment()? {}
+        loop {
+            if self.shared.over.load(Ordering::SeqCst) || !self.read_segment()? {
+                break;
+            }
+        }
         if self.segment > before {
             self.heard();
             self.wait_for_lock();

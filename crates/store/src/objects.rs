@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
+use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
+use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use sloth_types::{Error, Result};
 
@@ -21,7 +23,38 @@ pub struct Objects {
     directory: Option<Arc<Directory>>,
 }
 
+/// How places in S3 begin.
+const S3: &str = "s3://";
+
 impl Objects {
+    /// True for a place that is not a directory of this machine.
+    pub fn is_remote(place: &std::path::Path) -> bool {
+        place.to_str().is_some_and(|place| place.starts_with(S3))
+    }
+
+    /// The objects at a place: `s3://bucket/prefix`, or a directory.
+    ///
+    /// # Errors
+    /// When the place cannot be used.
+    pub fn at(place: &std::path::Path) -> Result<Objects> {
+        match place.to_str().and_then(|place| place.strip_prefix(S3)) {
+            Some(place) => Objects::s3(place),
+            None => Objects::directory(place),
+        }
+    }
+
+    /// The objects under a prefix of an S3 bucket. Address and keys are taken from the environment, by the names that
+    /// other tools of S3 use (`AWS_ENDPOINT`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, …).
+    fn s3(place: &str) -> Result<Objects> {
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        let store = AmazonS3Builder::from_env().with_bucket_name(bucket).build().map_err(|e| {
+            Error::invalid(format!("the state at 's3://{place}' cannot be used: {e}"))
+                .hint("Set AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for another store than Amazon's also AWS_ENDPOINT, and AWS_ALLOW_HTTP=true where that is http://.")
+        })?;
+        let prefix = Path::parse(prefix).map_err(|e| Error::invalid(format!("'s3://{place}' is no place: {e}")))?;
+        Objects::new(Arc::new(PrefixStore::new(store, prefix)))
+    }
+
     /// The objects in a directory, which is made when it does not exist.
     ///
     /// # Errors

@@ -107,7 +107,7 @@ pub fn savepoint_at(file: &std::path::Path) -> Result<(Objects, Savepoint)> {
     let directory = file.parent().filter(|p| p.ends_with(layout::SAVEPOINTS)).and_then(|p| p.parent());
     let directory = directory.filter(|_| file.is_file()).ok_or_else(other)?;
     let here = if directory.as_os_str().is_empty() { std::path::Path::new(".") } else { directory };
-    let objects = Objects::directory(here)?;
+    let objects = Objects::at(here)?;
     let found = savepoint(&objects, name)?;
     Ok((objects, found))
 }

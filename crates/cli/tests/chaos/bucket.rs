@@ -1,0 +1,81 @@
+//! State in a bucket of an S3 store: killed at random, taken over while asleep, looked after from the command line.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::files::{JOB, assert_equals_undisturbed};
+use crate::{Place, command, dice, pause, signal};
+
+/// A store and a place in its bucket.
+struct Bucket {
+    address: String,
+    state: String,
+}
+
+impl Bucket {
+    fn new(test: &str) -> Option<Bucket> {
+        let Ok(address) = std::env::var("SLOTH_S3") else {
+            println!("skipped: SLOTH_S3 is not set; start a store with scripts/s3 start");
+            return None;
+        };
+        Some(Bucket { address, state: format!("s3://sloth/{test}-{}", std::process::id()) })
+    }
+
+    fn reach(&self, command: &mut Command) {
+        command.env("AWS_ENDPOINT", format!("http://{}", self.address)).env("AWS_ALLOW_HTTP", "true");
+        command.env("AWS_ACCESS_KEY_ID", "any").env("AWS_SECRET_ACCESS_KEY", "any");
+    }
+
+    fn start(&self, script: &Path, parallelism: usize) -> Child {
+        let mut command = command(script, Some(Path::new(&self.state)), parallelism);
+        self.reach(&mut command);
+        command.spawn().unwrap()
+    }
+
+    fn checkpoint(&self, words: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sloth"));
+        self.reach(command.arg("checkpoint").args(words).stdin(Stdio::null()));
+        let done = command.output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    }
+}
+
+fn log_of(script: &Path) -> String {
+    std::fs::read_to_string(script.with_extension("log")).unwrap()
+}
+
+#[test]
+fn a_job_with_its_state_in_a_bucket_is_killed_again_and_again() {
+    let Some(bucket) = Bucket::new("killed") else { return };
+    let place = Place::new("bucket");
+    let script = place.script("job", JOB);
+    let mut dice = dice("bucket", 5);
+    for round in 0..dice.kills {
+        let mut job = bucket.start(&script, round % 3 + 1);
+        pause(dice.between(50, 2500));
+        job.kill().unwrap();
+        job.wait().unwrap();
+    }
+    assert!(bucket.start(&script, 2).wait().unwrap().success(), "{}", log_of(&script));
+    assert_equals_undisturbed(&place);
+    let verified = bucket.checkpoint(&["verify", &bucket.state]);
+    assert!(bucket.checkpoint(&["ls", &bucket.state]).lines().count() > 1 && !verified.is_empty());
+}
+
+#[test]
+fn a_run_that_sleeps_while_another_takes_the_bucket_over_can_write_no_more() {
+    let Some(bucket) = Bucket::new("fenced") else { return };
+    let place = Place::new("bucket-fenced");
+    let script = place.script("job", JOB);
+    let mut old = bucket.start(&script, 2);
+    pause(2000);
+    signal(&old, "STOP");
+    let mut new = bucket.start(&script, 2);
+    pause(2000);
+    signal(&old, "CONT");
+    assert_eq!(old.wait().unwrap().code(), Some(1), "{}", log_of(&script));
+    assert!(log_of(&script).contains("another run of this job"), "{}", log_of(&script));
+    assert!(new.wait().unwrap().success(), "{}", log_of(&script));
+    assert_equals_undisturbed(&place);
+}
