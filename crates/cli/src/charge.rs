@@ -23,6 +23,9 @@ pub(crate) struct Charge {
     store: Option<Arc<dyn JobStore>>,
 }
 
+/// The plan in force, the store that keeps the job, and what earlier runs have left.
+type Taken = (Plan, Arc<dyn JobStore>, Recovered);
+
 impl Charge {
     /// The state directory of these settings, if they name one.
     pub(crate) fn of(settings: &JobSettings, standby: bool, wanted: &args::Change) -> Result<Option<Charge>> {
@@ -75,7 +78,7 @@ impl Charge {
         Ok((plan, store, Replay { recovered, then_live: true }))
     }
 
-    fn stand_by(&self, script: &JobPlan) -> Result<Option<(Plan, Arc<dyn JobStore>, Recovered)>> {
+    fn stand_by(&self, script: &JobPlan) -> Result<Option<Taken>> {
         let settings = &script.settings;
         let patience = Patience { silence: settings.heartbeat_timeout, retained: settings.checkpoints_retained };
         let found = sloth_store::stand_by(&self.objects, &script.fingerprint(), patience)?;
@@ -86,7 +89,7 @@ impl Charge {
         }))
     }
 
-    fn claim(&self, script: &(JobPlan, Vec<u64>), text: (&str, &str)) -> Result<(Plan, Arc<dyn JobStore>, Recovered)> {
+    fn claim(&self, script: &(JobPlan, Vec<u64>), text: (&str, &str)) -> Result<Taken> {
         let claim = self.enter(script, text)?;
         for error in &claim.damaged {
             tracing::warn!("a checkpoint cannot be used; going on from the one before: {error}");

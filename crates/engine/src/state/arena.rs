@@ -181,8 +181,6 @@ impl Chunks {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
     use sloth_types::rng::Rng;
 
     use super::*;

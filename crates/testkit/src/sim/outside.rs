@@ -138,7 +138,7 @@ impl SinkWriter for Writer {
 
     fn commit(&mut self, epoch: Epoch, now: bool) -> Result<()> {
         // Some worlds have sinks that gather, as files do.
-        if !now && self.life.world.seed % 2 == 0 {
+        if !now && self.life.world.seed.is_multiple_of(2) {
             return Ok(());
         }
         let (ready, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|(of, _)| *of <= epoch);

@@ -30,14 +30,14 @@ enum Rows {
     /// Of a result that only grows, the newest, oldest first.
     Newest { batches: VecDeque<RecordBatch>, rows: usize, max: usize },
     /// Of one that changes, all.
-    All(Arrangement, Consolidator),
+    All(Box<Arrangement>, Consolidator),
 }
 
 impl Held {
     /// Nothing yet. `changes` tells that rows may be taken back; else the newest `max` are kept.
     pub(crate) fn new(schema: &SchemaRef, changes: bool, max: usize) -> Result<Self> {
         let rows = match changes {
-            true => Rows::All(Arrangement::new(schema, &[], true)?, Consolidator::new(schema)?),
+            true => Rows::All(Box::new(Arrangement::new(schema, &[], true)?), Consolidator::new(schema)?),
             false => Rows::Newest { batches: VecDeque::new(), rows: 0, max },
         };
         Ok(Held { schema: Arc::clone(schema), rows, restored: vec![] })
