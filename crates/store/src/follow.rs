@@ -17,7 +17,7 @@ use sloth_types::journal::{Asked, Checkpoint, Recovered, Stop};
 use sloth_types::source::Waker;
 use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result};
 
-use crate::keeper::{Beginning, Keeper};
+use crate::keeper::{Beginning, Keeper, newest_segment};
 use crate::objects::Objects;
 use crate::plans::{Plan, current_plan};
 use crate::recover::{Found, changed, lock_of_run, read_job, read_segment, recover_before};
@@ -293,6 +293,11 @@ impl<'a> Watch<'a> {
         let claim = log::encode(self.segment, (generation, shared.plan.number), &[])?;
         if !shared.objects.create(&layout::segment(self.segment), claim)? {
             return Ok(false);
+        }
+        // The number may be free again, when others have gone on and cleaned up while this process slept.
+        if newest_segment(&shared.objects)?.is_some_and(|last| last > self.segment) {
+            shared.objects.remove(&layout::segment(self.segment))?;
+            return Err(Error::unavailable("the log has gone on too far while this process slept"));
         }
         let durable = shared.durable.load(Ordering::SeqCst);
         tracing::info!(

@@ -60,7 +60,13 @@ struct Shared {
     heard: Heard,
     failure: Mutex<Option<Error>>,
     waker: Mutex<Waker>,
+    /// The segment that claimed the job for this run, and since when it has it.
+    claim: u64,
+    begun: Mono,
 }
+
+/// For so long no run removes its claim. (Tests do not wait.)
+const CLAIMS_STAND: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 10 });
 
 enum Work {
     Upload(Checkpoint),
@@ -94,6 +100,8 @@ impl Keeper {
             heard: Heard::default(),
             failure: Mutex::default(),
             waker: Mutex::new(Waker::noop()),
+            claim: segment.saturating_sub(1),
+            begun: Mono::now(),
         });
         let (log_sender, entries) = channel();
         let (work_sender, work) = channel();
@@ -194,7 +202,7 @@ impl Shared {
 
     /// Writes entries as they come; those that come while a segment is written share the next one.
     fn write_log(&self, entries: &Receiver<(Epoch, EpochEntry)>, mut segment: u64) {
-        let mut beats = 0;
+        let (mut beats, mut in_charge) = (0, Mono::now());
         loop {
             let first = match entries.recv_timeout(BEAT_EVERY) {
                 Ok(first) => first,
@@ -202,9 +210,12 @@ impl Shared {
                 Err(RecvTimeoutError::Timeout) => {
                     beats += 1;
                     let text = format!("run {}: {beats} of segment {segment}\n", self.generation);
-                    match self.objects.exists(&layout::segment(segment)) {
-                        Ok(true) => return self.fail(fenced()),
-                        Ok(false) => {
+                    let now = Mono::now();
+                    let free = self.objects.exists(&layout::segment(segment)).map(|exists| !exists);
+                    match free.and_then(|free| Ok(free && self.is_newest(segment, in_charge)?)) {
+                        Ok(false) => return self.fail(fenced()),
+                        Ok(true) => {
+                            in_charge = now;
                             if let Err(error) = self.objects.beat(text) {
                                 tracing::warn!("the sign of life cannot be written: {error}");
                             }
@@ -217,10 +228,13 @@ impl Shared {
             };
             let mut group = vec![first];
             group.extend(entries.try_iter());
+            let now = Mono::now();
             let written = log::encode(segment, (self.generation, self.plan.number), &group)
-                .and_then(|object| self.objects.create(&layout::segment(segment), object));
+                .and_then(|object| self.objects.create(&layout::segment(segment), object))
+                .and_then(|created| Ok(created && self.is_newest(segment, in_charge)?));
             match written {
                 Ok(true) => {
+                    in_charge = now;
                     let next = group.last().map_or(0, |(epoch, _)| epoch.0 + 1);
                     self.durable.store(next, Ordering::SeqCst);
                     segment += 1;
@@ -230,6 +244,12 @@ impl Shared {
                 Err(error) => return self.fail(error.context("the epoch log")),
             }
         }
+    }
+
+    /// True when no other run can have claimed the job behind this segment, which was free a moment ago. A claim is found
+    /// by its number; but a run that has slept may find the number free again, when who took over has cleaned up since.
+    fn is_newest(&self, segment: u64, in_charge: Mono) -> Result<bool> {
+        Ok(in_charge.elapsed() < CLAIMS_STAND / 2 || newest_segment(&self.objects)?.is_none_or(|last| last <= segment))
     }
 
     /// Tells those who stand by when the job ends because it was asked to.
@@ -388,11 +408,23 @@ impl Shared {
                 None => {}
             }
         }
-        for (path, _) in segments.iter().take(superfluous) {
+        // Who was in charge before must find the claim of this run.
+        let stands = |path: &Path| {
+            self.begun.elapsed() < CLAIMS_STAND && layout::number_of(path).is_none_or(|number| number >= self.claim)
+        };
+        for (path, _) in segments.iter().take(superfluous).take_while(|(path, _)| !stands(path)) {
             self.objects.remove(path)?;
         }
         Ok(())
     }
+}
+
+/// Number of the last segment of the log.
+///
+/// # Errors
+/// When the store does not answer.
+pub(crate) fn newest_segment(objects: &Objects) -> Result<Option<u64>> {
+    Ok(objects.list(layout::LOG)?.iter().filter_map(|(path, _)| layout::number_of(path)).max())
 }
 
 pub(crate) fn fenced() -> Error {

@@ -8,6 +8,8 @@ use sloth_types::journal::{Checkpoint, Cut};
 use sloth_types::{Epoch, EpochEntry, JobStore, Watermark};
 
 use super::{Follower, Patience, stand_by};
+use crate::keeper::newest_segment;
+use crate::layout;
 use crate::request::{Asking, Request};
 use crate::tests::{checkpoint, entry, log, state, wait};
 use crate::{Keeper, Objects, Plan, claim};
@@ -28,7 +30,11 @@ fn follow(objects: &Objects, silence: Duration) -> Arc<Follower> {
 }
 
 fn begin(objects: &Objects) -> Arc<Keeper> {
-    Keeper::start(claim(objects, &plan()).unwrap(), 2).unwrap().0
+    begin_keeping(objects, 2)
+}
+
+fn begin_keeping(objects: &Objects, checkpoints: usize) -> Arc<Keeper> {
+    Keeper::start(claim(objects, &plan()).unwrap(), checkpoints).unwrap().0
 }
 
 fn followed(follower: &Follower, until: u64) -> Vec<EpochEntry> {
@@ -144,7 +150,8 @@ fn a_job_that_was_asked_to_stop_is_left_alone() {
 fn who_begins_to_follow_in_the_middle_of_the_work_misses_nothing() {
     let place = tempfile::tempdir().unwrap();
     let objects = Objects::directory(place.path()).unwrap();
-    let first = begin(&objects);
+    // So many that nothing goes which a slow follower still has to read.
+    let first = begin_keeping(&objects, 5);
     log(&first, 0);
     for round in 0..20_u64 {
         let before = 1 + round * 6;
@@ -169,4 +176,27 @@ fn who_begins_to_follow_in_the_middle_of_the_work_misses_nothing() {
         assert_eq!(epochs, expected);
     }
     first.close().unwrap();
+}
+
+#[test]
+fn a_run_that_slept_until_its_number_was_free_again_is_not_in_charge() {
+    let place = tempfile::tempdir().unwrap();
+    let objects = Objects::directory(place.path()).unwrap();
+    let asleep = begin_keeping(&objects, 1);
+    log(&asleep, 0);
+    let standing_by = follow(&objects, LONG);
+    let claimed = newest_segment(&objects).unwrap().unwrap() + 1;
+    let awake = begin_keeping(&objects, 1);
+    for epoch in 1..8 {
+        log(&awake, epoch);
+        checkpoint(&awake, epoch + 1);
+    }
+    wait("the claim is gone", || !objects.exists(&layout::segment(claimed)).unwrap());
+    asleep.append(Epoch(1), entry(1));
+    wait("the end", || asleep.failure().is_some());
+    assert!(asleep.failure().unwrap().message().contains("another run of this job"), "{:?}", asleep.failure());
+    assert_eq!(asleep.durable(), Epoch(1));
+    assert!(!standing_by.in_charge());
+    log(&awake, 8);
+    awake.close().unwrap();
 }
