@@ -189,7 +189,7 @@ def bench_flink(options, files):
     flink = Flink(options.cache, options.python, os.cpu_count())
     files = generate(options, options.flink_rows)
     try:
-        for kind in ("csv", "json"):
+        for kind in ("csv", "json", "parquet"):
             for group in GROUPS:
                 connector = f"'connector' = 'filesystem', 'path' = '{files[kind]}', 'format' = '{kind}'"
                 sql = streaming_sql(connector, group, sink="blackhole")

@@ -32,6 +32,22 @@ JAVA += [f"--add-exports={package}=ALL-UNNAMED" for package in EXPORTS]
 JAVA += [f"--add-opens={package}=ALL-UNNAMED" for package in OPENS]
 
 
+POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>sloth</groupId><artifactId>flink-with-parquet</artifactId><version>1</version>
+  <dependencies><!-- --></dependencies>
+</project>
+"""
+DEPENDENCY = """<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version>
+  <exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions></dependency>"""
+PARQUET = [
+    ("org.apache.flink", "flink-sql-parquet", VERSION),
+    ("org.apache.hadoop", "hadoop-client-api", "3.3.6"),
+    ("org.apache.hadoop", "hadoop-client-runtime", "3.3.6"),
+    ("commons-logging", "commons-logging", "1.3.4"),
+]
+
+
 def install(cache, python):
     """Gets the jars once; returns the folder of Flink's lib."""
     home = Path(cache) / f"flink-{VERSION}"
@@ -44,7 +60,14 @@ def install(cache, python):
             zipfile.ZipFile(archive).extractall(home)
             archive.unlink()
         (home / "complete").touch()
-    return home / "pyflink" / "lib"
+    lib = home / "pyflink" / "lib"
+    if not (home / "with-parquet").exists():
+        # Its Parquet format comes apart, and wants Hadoop's classes.
+        (home / "pom.xml").write_text(POM.replace("<!-- -->", "".join(DEPENDENCY.format(*jar) for jar in PARQUET)))
+        copy = ["mvn", "-q", "-B", "-f", str(home / "pom.xml"), "dependency:copy-dependencies", f"-DoutputDirectory={lib}"]
+        subprocess.run(copy, check=True)
+        (home / "with-parquet").touch()
+    return lib
 
 
 def free_port():
