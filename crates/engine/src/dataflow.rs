@@ -25,6 +25,7 @@ use crate::context::JobContext;
 use crate::coordinator::{Coordinator, Step};
 use crate::durable::{Durable, Restored};
 use crate::epoch::{EpochInfo, EpochTable};
+use crate::failure::Failure;
 use crate::hash::hash_bytes;
 use crate::io::reader::{Polled, Read, SourceReader};
 use crate::message::{Batch, Builder, Message};
@@ -206,6 +207,17 @@ pub(crate) fn stateless<'s>(
     })
 }
 
+/// True when an operator has nothing more to do: it has come to its end, or the job has failed.
+fn is_over(result: Result<bool>, failure: &Failure) -> bool {
+    let ended = result.unwrap_or_else(|error| {
+        if !failure.is_set() {
+            failure.fail(error);
+        }
+        true
+    });
+    ended || failure.is_set()
+}
+
 /// An operator with state: it sees epoch after epoch, each first its batches, then its end. Batches that come early
 /// (a later epoch of the few in flight) wait. It holds the capability of the epoch it is in, so that it can speak at the
 /// epoch's end even when no row came.
@@ -284,14 +296,8 @@ where
                     capability.downgrade(&(epoch + 1));
                 }
             })();
-            match result {
-                _ if failure.is_set() => state = None,
-                Ok(false) => {}
-                Ok(true) => state = None,
-                Err(error) => {
-                    failure.fail(error);
-                    state = None;
-                }
+            if is_over(result, &failure) {
+                state = None;
             }
         }
     })

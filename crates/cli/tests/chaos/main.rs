@@ -7,6 +7,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../outcome/mod.rs"]
+mod outcome;
+
 mod bucket;
 mod disk;
 mod files;
@@ -17,14 +20,15 @@ mod screen;
 mod servers;
 mod standby;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
 use sloth_types::Clock;
 use sloth_types::rng::Rng;
+
+pub(crate) use self::outcome::{assert_same, pause, rows_of};
 
 /// A directory of one test, removed when the test has passed.
 pub(crate) struct Place(pub(crate) PathBuf);
@@ -84,10 +88,6 @@ pub(crate) fn finish(script: &Path, state: Option<&Path>) {
 pub(crate) fn signal(child: &Child, name: &str) {
     let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
     assert!(status.success());
-}
-
-pub(crate) fn pause(ms: u64) {
-    std::thread::sleep(Duration::from_millis(ms));
 }
 
 /// The instants of a test.
@@ -176,37 +176,4 @@ fn names_below(directory: &Path) -> BTreeSet<PathBuf> {
         }
     }
     names
-}
-
-/// The rows that the visible files of a directory tell of: inserts less deletions, with their numbers.
-pub(crate) fn rows_of(directory: &Path) -> BTreeMap<String, i64> {
-    let mut rows: BTreeMap<String, i64> = BTreeMap::new();
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if !path.file_name().unwrap().to_str().unwrap().starts_with("part-") {
-            continue;
-        }
-        for line in std::fs::read_to_string(&path).unwrap().lines() {
-            match serde_json::from_str::<Value>(line) {
-                Ok(change @ Value::Object(_)) => {
-                    for (image, weight) in [("before", -1), ("after", 1)] {
-                        if !change[image].is_null() {
-                            *rows.entry(change[image].to_string()).or_default() += weight;
-                        }
-                    }
-                }
-                _ => *rows.entry(line.to_owned()).or_default() += 1,
-            }
-        }
-    }
-    rows.retain(|_, weight| *weight != 0);
-    rows
-}
-
-/// Fails with the first differences.
-pub(crate) fn assert_same(what: &str, found: &BTreeMap<String, i64>, expected: &BTreeMap<String, i64>) {
-    let missing: Vec<_> = expected.iter().filter(|(row, n)| found.get(*row) != Some(n)).take(3).collect();
-    let wrong: Vec<_> = found.iter().filter(|(row, n)| expected.get(*row) != Some(n)).take(3).collect();
-    assert!(missing.is_empty() && wrong.is_empty(), "{what}: missing {missing:?}, wrong {wrong:?}");
-    assert!(!found.is_empty(), "{what} is empty");
 }

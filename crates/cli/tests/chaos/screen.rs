@@ -46,10 +46,25 @@ fn shown(url: &str, pairs: usize) -> [Vec<String>; 3] {
     panic!("{pairs} pairs are not shown: {:?}", get(url));
 }
 
+/// An address that nobody uses.
+fn free() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// POSTs more rows, each until it is acknowledged.
+fn send(url: &str, sent: &mut u64, more: u64) {
+    for id in *sent..*sent + more {
+        let body = format!("{{\"id\":{id},\"page\":\"/{}\"}}", id % 5);
+        while ureq::post(url).header("Idempotency-Key", id.to_string()).send(&body).is_err() {
+            pause(20);
+        }
+    }
+    *sent += more;
+}
+
 #[test]
 fn a_screen_is_whole_again_when_its_job_is_back() {
     let place = Place::new("screen");
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let (listen, http) = (free(), free());
     let script = place.script("job", &JOB.replace("${LISTEN}", &listen));
     let (rows, screen) = (format!("http://{listen}/clicks"), format!("http://{http}/api/snapshot"));
@@ -58,14 +73,7 @@ fn a_screen_is_whole_again_when_its_job_is_back() {
         |round: usize| command(&script, Some(&place.state()), round % 3 + 1).args(["--http", &http]).spawn().unwrap();
     let (mut sent, mut job) = (0, start(0));
     for round in 0..dice.kills {
-        let rounds_rows = dice.between(3, 20);
-        for id in sent..sent + rounds_rows {
-            let body = format!("{{\"id\":{id},\"page\":\"/{}\"}}", id % 5);
-            while ureq::post(&rows).header("Idempotency-Key", id.to_string()).send(&body).is_err() {
-                pause(20);
-            }
-        }
-        sent += rounds_rows;
+        send(&rows, &mut sent, dice.between(3, 20));
         let before = shown(&screen, sent as usize);
         assert_eq!(before[2].len(), sent.min(7) as usize);
         pause(dice.between(0, 500));
@@ -76,4 +84,26 @@ fn a_screen_is_whole_again_when_its_job_is_back() {
     }
     job.kill().unwrap();
     job.wait().unwrap();
+}
+
+#[test]
+fn a_process_that_stands_by_shows_the_same_and_goes_on_taking_rows_in() {
+    let place = Place::new("screen-standby");
+    let (listen, https) = (free(), [free(), free()]);
+    let script = place.script("job", &JOB.replace("${LISTEN}", &listen));
+    let rows = format!("http://{listen}/clicks");
+    let start =
+        |http: &String| command(&script, Some(&place.state()), 2).args(["--standby", "--http", http]).spawn().unwrap();
+    let mut first = start(&https[0]);
+    let (mut sent, screens) = (0, https.clone().map(|http| format!("http://{http}/api/snapshot")));
+    send(&rows, &mut sent, 5);
+    let mut second = start(&https[1]);
+    send(&rows, &mut sent, 5);
+    assert_eq!(shown(&screens[1], sent as usize), shown(&screens[0], sent as usize));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    send(&rows, &mut sent, 5);
+    shown(&screens[1], sent as usize);
+    second.kill().unwrap();
+    second.wait().unwrap();
 }

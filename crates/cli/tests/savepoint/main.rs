@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../outcome/mod.rs"]
+mod outcome;
+
 mod changing;
 mod kafka;
 mod keeping;
@@ -10,9 +13,9 @@ mod keeping;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
 
-use serde_json::Value;
+use self::outcome::rows_of;
+pub(crate) use self::outcome::{assert_same, pause};
 
 /// A directory of one test, removed when the test has passed.
 pub(crate) struct Place(pub(crate) PathBuf);
@@ -38,27 +41,8 @@ impl Place {
 
     /// The rows that a table's files tell of: inserts less deletions, with their numbers.
     pub(crate) fn rows(&self, files: &str, table: &str) -> BTreeMap<String, i64> {
-        let mut rows: BTreeMap<String, i64> = BTreeMap::new();
-        for entry in std::fs::read_dir(self.0.join(files).join(table)).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            if !path.file_name().unwrap().to_str().unwrap().starts_with("part-") {
-                continue;
-            }
-            for line in std::fs::read_to_string(&path).unwrap().lines() {
-                match serde_json::from_str::<Value>(line) {
-                    Ok(change @ Value::Object(_)) => {
-                        for (image, weight) in [("before", -1), ("after", 1)] {
-                            if !change[image].is_null() {
-                                *rows.entry(change[image].to_string()).or_default() += weight;
-                            }
-                        }
-                    }
-                    _ => *rows.entry(line.to_owned()).or_default() += 1,
-                }
-            }
-        }
-        rows.retain(|_, weight| *weight != 0);
-        rows
+        let directory = self.0.join(files).join(table);
+        if directory.exists() { rows_of(&directory) } else { BTreeMap::new() }
     }
 
     pub(crate) fn log(&self, script: &Path) -> String {
@@ -106,16 +90,4 @@ pub(crate) fn fails(args: &[&str], with: &str) {
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{args:?}: {errors}");
     assert!(errors.contains(with), "{with:?} is not in:\n{errors}");
-}
-
-pub(crate) fn pause(ms: u64) {
-    std::thread::sleep(Duration::from_millis(ms));
-}
-
-/// Fails with the first differences.
-pub(crate) fn assert_same(what: &str, found: &BTreeMap<String, i64>, expected: &BTreeMap<String, i64>) {
-    let missing: Vec<_> = expected.iter().filter(|(row, n)| found.get(*row) != Some(n)).take(3).collect();
-    let wrong: Vec<_> = found.iter().filter(|(row, n)| expected.get(*row) != Some(n)).take(3).collect();
-    assert!(missing.is_empty() && wrong.is_empty(), "{what}: missing {missing:?}, wrong {wrong:?}");
-    assert!(!found.is_empty(), "{what} is empty");
 }

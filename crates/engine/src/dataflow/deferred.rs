@@ -10,7 +10,7 @@ use timely::dataflow::channels::pact::ParallelizationContract;
 use timely::dataflow::operators::generic::Operator as _;
 use timely::scheduling::SyncActivator;
 
-use super::{Edge, Floor};
+use super::{Edge, Floor, is_over};
 use crate::message::{Batch, Builder, Message};
 use crate::operators::Deferred;
 
@@ -75,14 +75,8 @@ where
                     capability.downgrade(&(epoch + 1));
                 }
             })();
-            match result {
-                _ if failure.is_set() => state = None,
-                Ok(false) => {}
-                Ok(true) => state = None,
-                Err(error) => {
-                    failure.fail(error);
-                    state = None;
-                }
+            if is_over(result, &failure) {
+                state = None;
             }
         }
     })
