@@ -167,7 +167,13 @@ fn supervise(
     let mut supervisor = charge.is_some().then(|| Supervisor::new(settings.restart));
     let mut http = args.http;
     // The very first start is somebody's who looks on, and wants to know at once what is wrong with it.
-    let mut begun = charge.as_ref().map_or(Ok(false), Charge::has_begun)?;
+    let mut begun = loop {
+        match (charge.as_ref().map_or(Ok(false), Charge::has_begun), &mut supervisor) {
+            (Ok(begun), _) => break begun,
+            (Err(error), Some(supervisor)) => supervisor.wait(error, interrupts)?,
+            (Err(error), None) => return Err(error),
+        }
+    };
     loop {
         let result = match try_start(prepared, text, http, screen, charge.as_mut()) {
             Err(error) if !begun => return Err(error),

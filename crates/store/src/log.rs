@@ -1,11 +1,16 @@
 //! Segments of the epoch log: one line of JSON that names the run, and one for each epoch.
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bytes::Bytes;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use sloth_types::journal::OpenedSplit;
+use sloth_types::rng::Rng;
 use sloth_types::source::SplitId;
-use sloth_types::{Epoch, EpochEntry, Error, Offset, Result, Watermark};
+use sloth_types::{Clock, Epoch, EpochEntry, Error, Offset, Result, Watermark};
 
 use crate::frame::{self, Kind};
 use crate::layout;
@@ -21,6 +26,28 @@ struct Head {
     /// The plan that its epochs are of.
     #[serde(default = "first")]
     plan: u64,
+    /// No other segment has it: two runs that claim the same number do not write the same.
+    #[serde(default)]
+    mark: u64,
+}
+
+impl Head {
+    fn new(segment: u64, (generation, plan): (u64, u64), stopped: bool) -> Self {
+        Head { segment, generation, stopped, plan, mark: mark() }
+    }
+}
+
+/// A number that no other segment has, whichever process writes it.
+fn mark() -> u64 {
+    static DRAWN: OnceLock<u64> = OnceLock::new();
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let seed = DRAWN.get_or_init(|| {
+        // Processes on several machines may have the same number; hash keys are drawn by the system.
+        let drawn = RandomState::new().hash_one(std::process::id());
+        drawn ^ Clock::System.now_ms() as u64
+    });
+    // JSON numbers are exact up to 53 bits everywhere.
+    Rng::at(*seed, NEXT.fetch_add(1, Ordering::Relaxed)).below(1 << 53)
 }
 
 fn first() -> u64 {
@@ -54,10 +81,10 @@ pub(crate) struct Segment {
     pub(crate) entries: Vec<(Epoch, EpochEntry)>,
 }
 
-/// A segment as an object.
-pub(crate) fn encode(segment: u64, (generation, plan): (u64, u64), entries: &[(Epoch, EpochEntry)]) -> Result<Bytes> {
+/// A segment as an object, another one each time; `by` is the generation and the plan of the run that writes it.
+pub(crate) fn encode(segment: u64, by: (u64, u64), entries: &[(Epoch, EpochEntry)]) -> Result<Bytes> {
     let mut out = vec![];
-    push(&mut out, &Head { segment, generation, stopped: false, plan })?;
+    push(&mut out, &Head::new(segment, by, false))?;
     for (epoch, entry) in entries {
         let opened =
             entry.opened.iter().map(|o| Opened { source: o.source, split: o.split.to_string(), from: o.from.0 });
@@ -74,9 +101,9 @@ pub(crate) fn encode(segment: u64, (generation, plan): (u64, u64), entries: &[(E
 }
 
 /// The last segment of a run that has been asked to stop.
-pub(crate) fn encode_stop(segment: u64, (generation, plan): (u64, u64)) -> Result<Bytes> {
+pub(crate) fn encode_stop(segment: u64, by: (u64, u64)) -> Result<Bytes> {
     let mut out = vec![];
-    push(&mut out, &Head { segment, generation, stopped: true, plan })?;
+    push(&mut out, &Head::new(segment, by, true))?;
     Ok(frame::wrap(Kind::Log, &out))
 }
 

@@ -1,6 +1,7 @@
 //! An object store with the few calls that are needed here, waiting for each.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -8,7 +9,7 @@ use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{BackoffConfig, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig};
 use sloth_types::{Error, Result};
 
 use crate::directory::Directory;
@@ -21,10 +22,19 @@ pub struct Objects {
     runtime: Arc<tokio::runtime::Runtime>,
     /// Where objects are files, their directory: they are created there so that they survive a loss of power.
     directory: Option<Arc<Directory>>,
+    /// How often an operation is tried whose connection has broken.
+    tries: usize,
 }
 
 /// How places in S3 begin.
 const S3: &str = "s3://";
+/// How often an operation of S3 is tried, beside what its client does by itself where nothing can have happened yet.
+const TRIES: usize = 4;
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(50);
+/// What waits for the log waits for the longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// After so long the store is out of order, and the job fails, to start again as it has been told to.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 
 impl Objects {
     /// True for a place that is not a directory of this machine.
@@ -47,12 +57,15 @@ impl Objects {
     /// other tools of S3 use (`AWS_ENDPOINT`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, …).
     fn s3(place: &str) -> Result<Objects> {
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-        let store = AmazonS3Builder::from_env().with_bucket_name(bucket).build().map_err(|e| {
+        let backoff = BackoffConfig { max_backoff: LONGEST_PAUSE, ..BackoffConfig::default() };
+        let retry = RetryConfig { backoff, max_retries: usize::MAX, retry_timeout: GIVE_UP_AFTER };
+        let builder = AmazonS3Builder::from_env().with_retry(retry).with_bucket_name(bucket);
+        let store = builder.build().map_err(|e| {
             Error::invalid(format!("the state at 's3://{place}' cannot be used: {e}"))
                 .hint("Set AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for another store than Amazon's also AWS_ENDPOINT, and AWS_ALLOW_HTTP=true where that is http://.")
         })?;
         let prefix = Path::parse(prefix).map_err(|e| Error::invalid(format!("'s3://{place}' is no place: {e}")))?;
-        Objects::new(Arc::new(PrefixStore::new(store, prefix)))
+        Ok(Objects { tries: TRIES, ..Objects::new(Arc::new(PrefixStore::new(store, prefix)))? })
     }
 
     /// The objects in a directory, which is made when it does not exist.
@@ -78,7 +91,7 @@ impl Objects {
     pub fn new(store: Arc<dyn ObjectStore>) -> Result<Objects> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| Error::unavailable(format!("cannot start a runtime: {e}")))?;
-        Ok(Objects { store, runtime: Arc::new(runtime), directory: None })
+        Ok(Objects { store, runtime: Arc::new(runtime), directory: None, tries: 1 })
     }
 
     /// Creates an object; false when there is one of this name already, or when somebody else has removed it at once.
@@ -92,22 +105,50 @@ impl Objects {
             let created = directory.create(path.as_ref(), &pieces);
             return created.map_err(|e| Error::unavailable(format!("'{path}' cannot be written: {e}")));
         }
-        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.runtime.block_on(self.store.put_opts(path, PutPayload::from_iter(pieces), options)) {
+        let put = self.insist(|| {
+            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+            self.runtime.block_on(self.store.put_opts(path, PutPayload::from_iter(pieces.iter().cloned()), options))
+        });
+        match put {
             Ok(_) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            // An answer may have been lost, and the client have tried again: then what is in the way is this object.
+            Err(object_store::Error::AlreadyExists { .. }) => self.has(path, &pieces),
             Err(error) => Err(failed("written", path, &error)),
         }
     }
 
+    /// Carries an operation out that may be repeated, again when the connection has broken.
+    fn insist<T>(&self, mut operation: impl FnMut() -> object_store::Result<T>) -> object_store::Result<T> {
+        let mut left = self.tries;
+        loop {
+            left = left.saturating_sub(1);
+            match operation() {
+                Err(object_store::Error::Generic { .. }) if left > 0 => std::thread::sleep(TRY_AGAIN_AFTER),
+                done => return done,
+            }
+        }
+    }
+
+    /// True when an object consists of these pieces. No two writers write the same under one name, see
+    /// [`log::encode`](crate::log::encode).
+    fn has(&self, path: &Path, pieces: &[Bytes]) -> Result<bool> {
+        let Some(object) = self.find(path)? else { return Ok(false) };
+        let mut rest = &object[..];
+        Ok(pieces.iter().all(|piece| rest.strip_prefix(&piece[..]).map(|after| rest = after).is_some())
+            && rest.is_empty())
+    }
+
     /// Reads an object that may not be there.
     pub(crate) fn find(&self, path: &Path) -> Result<Option<Bytes>> {
-        let read = async { self.store.get(path).await?.bytes().await };
-        match self.runtime.block_on(read) {
+        match self.get(path) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(failed("read", path, &error)),
         }
+    }
+
+    fn get(&self, path: &Path) -> object_store::Result<Bytes> {
+        self.insist(|| self.runtime.block_on(async { self.store.get(path).await?.bytes().await }))
     }
 
     /// The directory, where objects are files.
@@ -120,16 +161,16 @@ impl Objects {
         let path = Path::from(layout::ALIVE);
         match &self.directory {
             Some(directory) => Ok(directory.overwrite(layout::ALIVE, &text)?),
-            None => match self.runtime.block_on(self.store.put(&path, PutPayload::from(text))) {
-                Ok(_) => Ok(()),
-                Err(error) => Err(failed("written", &path, &error)),
-            },
+            None => {
+                let put = self.runtime.block_on(self.store.put(&path, PutPayload::from(text)));
+                put.map(|_| ()).map_err(|e| failed("written", &path, &e))
+            }
         }
     }
 
     /// True when there is an object of this name.
     pub(crate) fn exists(&self, path: &Path) -> Result<bool> {
-        match self.runtime.block_on(self.store.head(path)) {
+        match self.insist(|| self.runtime.block_on(self.store.head(path))) {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(failed("looked at", path, &error)),
@@ -137,27 +178,36 @@ impl Objects {
     }
 
     /// Reads an object.
+    ///
+    /// # Errors
+    /// Of the kind `Unavailable` when the store does not answer; of the kind `Data` when the object is missing or its disk
+    /// cannot be read.
     pub(crate) fn read(&self, path: &Path) -> Result<Bytes> {
         if let Some(directory) = &self.directory {
             let read = directory.read(path.as_ref());
-            return read.map_err(|e| Error::unavailable(format!("'{path}' cannot be read: {e}")));
+            return read.map_err(|e| Error::data(format!("'{path}' cannot be read: {e}")));
         }
-        let read = async { self.store.get(path).await?.bytes().await };
-        self.runtime.block_on(read).map_err(|e| failed("read", path, &e))
+        self.get(path).map_err(|e| match e {
+            object_store::Error::NotFound { .. } => Error::data(format!("'{path}' cannot be read: it is missing")),
+            error => failed("read", path, &error),
+        })
     }
 
     /// The names and sizes under a prefix, in the order of the names.
     pub(crate) fn list(&self, prefix: &str) -> Result<Vec<(Path, u64)>> {
         let prefix = Path::from(prefix);
-        let list = self.store.list(Some(&prefix)).map_ok(|o| (o.location, o.size)).try_collect::<Vec<_>>();
-        let mut list = self.runtime.block_on(list).map_err(|e| failed("listed", &prefix, &e))?;
+        let list = self.insist(|| {
+            let list = self.store.list(Some(&prefix)).map_ok(|o| (o.location, o.size));
+            self.runtime.block_on(list.try_collect::<Vec<_>>())
+        });
+        let mut list = list.map_err(|e| failed("listed", &prefix, &e))?;
         list.sort();
         Ok(list)
     }
 
     /// Removes an object; one that is not there is removed already.
     pub(crate) fn remove(&self, path: &Path) -> Result<()> {
-        match self.runtime.block_on(self.store.delete(path)) {
+        match self.insist(|| self.runtime.block_on(self.store.delete(path))) {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed("removed", path, &error)),
         }
@@ -173,5 +223,13 @@ impl Objects {
 }
 
 fn failed(what: &str, path: &Path, error: &object_store::Error) -> Error {
-    Error::unavailable(format!("'{path}' cannot be {what}: {error}"))
+    use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
+    let text = format!("'{path}' cannot be {what}: {error}");
+    match error {
+        // Objects that are not there are no failures: this is the bucket.
+        NotFound { .. } => Error::invalid(text).hint("Is there such a bucket?"),
+        PermissionDenied { .. } | Unauthenticated { .. } => Error::invalid(text)
+            .hint("Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to keys that may read and write there."),
+        _ => Error::unavailable(text),
+    }
 }

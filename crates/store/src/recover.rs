@@ -7,7 +7,7 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use sloth_types::journal::{Checkpoint, OperatorState, Recovered};
 use sloth_types::rng::Rng;
-use sloth_types::{Clock, EpochEntry, Error, Result};
+use sloth_types::{Clock, EpochEntry, Error, ErrorKind, Result};
 
 use crate::frame::{self, Kind};
 use crate::manifest::{Manifest, StateFile};
@@ -213,6 +213,8 @@ pub(crate) fn recover_before(objects: &Objects, first: u64) -> Result<Found> {
                 newest = Some(found);
                 break;
             }
+            // Whether it is whole is not known: an older one is not for now.
+            Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
             Err(error) => damaged.push(error),
         }
     }

@@ -1,9 +1,11 @@
-//! State in a bucket of an S3 store: killed at random, taken over while asleep, looked after from the command line.
+//! State in a bucket of an S3 store: killed at random, taken over while asleep, looked after from the command line, and
+//! with a store that fails, delays, and breaks off.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::files::{JOB, assert_equals_undisturbed};
+use crate::proxy::Proxy;
 use crate::{Place, command, dice, pause, signal};
 
 /// A store and a place in its bucket.
@@ -78,4 +80,41 @@ fn a_run_that_sleeps_while_another_takes_the_bucket_over_can_write_no_more() {
     assert!(log_of(&script).contains("another run of this job"), "{}", log_of(&script));
     assert!(new.wait().unwrap().success(), "{}", log_of(&script));
     assert_equals_undisturbed(&place);
+}
+
+/// What the log of a job must not tell of: nobody else was there, and no byte was damaged.
+const WRONG: [&str; 3] = ["another run of this job", "cannot be used", "panicked"];
+
+#[test]
+fn a_store_that_fails_and_delays_harms_nothing() {
+    let Some(direct) = Bucket::new("troubled") else { return };
+    let place = Place::new("bucket-troubled");
+    let script = place.script("job", JOB);
+    let mut dice = dice("troubled", 3);
+    let proxy = Proxy::start(&direct.address, dice.between(0, u64::MAX));
+    let bucket = Bucket { address: proxy.address.clone(), state: direct.state.clone() };
+    let mut job = bucket.start(&script, 2);
+    // The very first start of a job ends with its first error.
+    pause(1000);
+    for round in 0..dice.kills {
+        proxy.trouble([40, 150, 300][round % 3]);
+        pause(dice.between(200, 2500));
+        if round % 2 == 1 {
+            proxy.outage(dice.between(100, 1500));
+            continue;
+        }
+        let ended = job.try_wait().unwrap();
+        assert!(ended.is_none_or(|status| status.success()), "{}", log_of(&script));
+        let _ = job.kill();
+        job.wait().unwrap();
+        job = bucket.start(&script, round % 3 + 1);
+    }
+    proxy.trouble(100);
+    assert!(job.wait().unwrap().success(), "{}", log_of(&script));
+    println!("delayed, cut, cut in half, refused: {:?}", proxy.met());
+    assert!(proxy.met().iter().all(|times| *times > 0), "{:?}", proxy.met());
+    assert_equals_undisturbed(&place);
+    let log = log_of(&script);
+    assert!(WRONG.iter().all(|word| !log.contains(word)), "{log}");
+    assert!(!direct.checkpoint(&["verify", &direct.state]).is_empty());
 }

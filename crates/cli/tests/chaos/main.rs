@@ -1,6 +1,6 @@
 //! Chaos: the real binary is killed with SIGKILL at random instants, stopped until others have taken over, and given
-//! damaged files, full disks, and brokers and databases that crash; what it has written must be what an undisturbed run
-//! writes: no row lost, none twice, none wrong.
+//! damaged files, full disks, an object store that fails, and brokers and databases that crash; what it has written must
+//! be what an undisturbed run writes: no row lost, none twice, none wrong.
 //!
 //! `SEED` chooses the instants (printed; another one with every run), `KILLS` how often each job is killed, and
 //! `SLOTH_SOAK=1` kills fifty times more. `SLOTH_BINARY` is another binary than the one just built.
@@ -16,6 +16,7 @@ mod files;
 mod ingest;
 mod kafka;
 mod postgres;
+mod proxy;
 mod screen;
 mod servers;
 mod standby;

@@ -51,6 +51,8 @@ enum Fate {
     Well,
     /// It takes a while.
     Slow,
+    /// Its answer is lost, and it is asked for again, as clients do by themselves.
+    Again,
     /// It fails, without effect or after it.
     Fails {
         /// It had taken effect.
@@ -125,6 +127,7 @@ impl Life {
             0..=24 => Fate::Slow,
             n if n < 25 + 2 * hardship => Fate::PowerFails { done: dice.chance(0.5) },
             n if n < 25 + 3 * hardship => Fate::Fails { done: dice.chance(0.5) },
+            n if n < 25 + 4 * hardship => Fate::Again,
             _ => Fate::Well,
         };
         if !matches!(fate, Fate::Well | Fate::Slow) {

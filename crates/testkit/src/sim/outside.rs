@@ -102,7 +102,7 @@ impl Writer {
         written.generation = self.durable.generation;
         let changed = change(written);
         match fate {
-            Fate::Well | Fate::Slow => Ok(changed),
+            Fate::Well | Fate::Slow | Fate::Again => Ok(changed),
             _ => {
                 if matches!(fate, Fate::PowerFails { .. }) {
                     self.life.end();

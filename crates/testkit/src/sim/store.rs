@@ -31,7 +31,7 @@ impl SimStore {
         let failed = |what: &str| Error::Generic { store: "simulated", source: format!("{name}: {what}").into() };
         let Some(fate) = self.life.fate(&name) else { return Err(failed("the power is off")) };
         match fate {
-            Fate::Well => operation.await,
+            Fate::Well | Fate::Again => operation.await,
             Fate::Slow => {
                 std::thread::sleep(SLOW);
                 // The power may have failed meanwhile.
@@ -53,11 +53,15 @@ impl SimStore {
 #[async_trait]
 impl ObjectStore for SimStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        let name = format!("put {location}");
+        if self.life.fate(&name) == Some(Fate::Again) {
+            self.objects.put_opts(location, payload.clone(), options.clone()).await?;
+        }
         let put = self.objects.put_opts(location, payload, options);
         if self.life.world.flaw == Some(Flaw::LostObjects) && location.as_ref().ends_with('7') {
             return Ok(PutResult { e_tag: None, version: None });
         }
-        self.carry_out(format!("put {location}"), put).await
+        self.carry_out(name, put).await
     }
 
     async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
