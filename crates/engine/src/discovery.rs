@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sloth_plan::{SourceNode, SourceOrigin};
+use sloth_types::clock::Mono;
 use sloth_types::journal::{OpenedSplit, Recovered};
 use sloth_types::source::OpenSplit;
 use sloth_types::{Clock, ConnectorRegistry, EpochEntry, Error, JobStore, Offset, Result, Source, SplitId, Watermark};
@@ -54,19 +55,30 @@ pub(crate) fn open_sources(
     following: bool,
 ) -> Result<OpenedSources> {
     let mut opened = OpenedSources { discovering: vec![], bounded: true, clock: clock.clone() };
+    let mut entries = vec![];
     for (ordinal, node) in sources.iter().enumerate() {
         let source: Arc<dyn Source> = match &node.origin {
             SourceOrigin::Table(spec) => connectors.of(spec)?.source(spec).map_err(|e| name_table(e, &spec.name))?,
             SourceOrigin::Rows(rows) => RowsSource::shared(rows.clone()),
         };
-        let mut entry =
-            Opened { ordinal, source, node: (*node).clone(), known: vec![], resumed: recovered.splits(ordinal) };
-        opened.bounded &= entry.source.bounded();
+        entries.push(Opened {
+            ordinal,
+            source,
+            node: (*node).clone(),
+            known: vec![],
+            resumed: recovered.splits(ordinal),
+        });
+    }
+    let open = |entry: &mut Opened| {
         let more = match following {
             true => entry.open_resumed(context, clock).map(|()| true),
             false => entry.open_new(context, clock).map(|()| entry.source.discovers()),
         };
-        if more.map_err(|e| name_table(e, entry.name()))? {
+        more.map_err(|e| name_table(e, entry.name()))
+    };
+    for (entry, more) in all_at_once(entries, open)? {
+        opened.bounded &= entry.source.bounded();
+        if more? {
             if let Some(board) = entry.board(context) {
                 board.discovering.store(true, Ordering::SeqCst);
                 // New ones are looked for only when this run is in charge.
@@ -76,6 +88,40 @@ pub(crate) fn open_sources(
         }
     }
     Ok(opened)
+}
+
+/// Opens sources side by side: each may wait for an outside system.
+///
+/// # Errors
+/// When opening one has panicked.
+fn all_at_once(
+    mut entries: Vec<Opened>,
+    open: impl Fn(&mut Opened) -> Result<bool> + Sync,
+) -> Result<Vec<(Opened, Result<bool>)>> {
+    let begun = Mono::now();
+    let timed = |entry: &mut Opened| {
+        let more = open(entry);
+        tracing::debug!(
+            "source '{}' has opened {} splits after {:?}",
+            entry.name(),
+            entry.known.len(),
+            begun.elapsed()
+        );
+        more
+    };
+    let opened = std::thread::scope(|scope| {
+        let timed = &timed;
+        let mut all = entries.iter_mut();
+        let first = all.next();
+        let others: Vec<_> = all.map(|entry| scope.spawn(move || timed(entry))).collect();
+        let panicked = |_| Error::internal("opening a source has panicked");
+        let mut opened: Vec<_> = first.map(timed).into_iter().collect();
+        for other in others {
+            opened.push(other.join().map_err(panicked)?);
+        }
+        Ok::<_, Error>(opened)
+    })?;
+    Ok(entries.into_iter().zip(opened).collect())
 }
 
 impl Opened {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sloth_plan::{Every, JobPlan, NodeKind, SinkNode, SourceNode, SourceOrigin};
 use sloth_types::metrics::{JobFigures, SinkFigures, SourceFigures};
-use sloth_types::{Clock, ConnectorRegistry, EpochListener, Error, JobStore, Result, Sink, Waker};
+use sloth_types::{Clock, ConnectorRegistry, Epoch, EpochListener, Error, JobStore, Result, Sink, Waker};
 
 use crate::checkpoint::Durability;
 use crate::completion::Completion;
@@ -77,7 +77,8 @@ impl Job {
         let figures = Arc::new(figures_of(&plan));
         let following = options.store.as_ref().is_some_and(|store| !store.in_charge());
         figures.standing_by.set(following.into());
-        let (sinks, blocking_writers) = open_sinks(&plan, tables, settings.parallelism, options.store.as_ref())?;
+        let begun = recovered.first_epoch() > Epoch(0) || !recovered.log.is_empty();
+        let (sinks, blocking_writers) = open_sinks(&plan, tables, settings.parallelism, options.store.as_ref(), begun)?;
         let completion = Completion::new(first, blocking_writers);
         let shared = options.store.clone().map(Durable::new);
         let context = Arc::new(JobContext {
@@ -100,6 +101,16 @@ impl Job {
                 board.upgrade().into_iter().for_each(|board| board.ring());
             }));
         }
+        let over = Arc::new(AtomicBool::new(false));
+        let mut job = Job {
+            context: Arc::clone(&context),
+            listeners: options.listeners.clone(),
+            workers: None,
+            writers: vec![],
+            discovery: None,
+            over,
+        };
+        let (ordered, writers) = job.start_writers(sinks)?;
         let opened = open_sources(&sources, connectors, &context, &options.clock, &recovered, following)?;
         let followed = following.then(Arc::<Followed>::default);
         let coordinator = Coordinator {
@@ -108,7 +119,7 @@ impl Job {
             completion: Arc::clone(&context.completion),
             figures,
             failure: Arc::clone(&context.failure),
-            listeners: options.listeners.clone(),
+            listeners: options.listeners,
             idle_timeouts: sources.iter().map(|s| s.idle_timeout.unwrap_or(settings.idle_timeout)).collect(),
             clock_driven: plan.nodes.iter().any(by_clock),
             bounded: opened.bounded,
@@ -119,11 +130,8 @@ impl Job {
             settings,
         };
         let lookups = crate::lookups::open(&plan, connectors)?;
-        let over = Arc::new(AtomicBool::new(false));
-        let discovery = opened.watch(followed, &context, &over)?;
+        job.discovery = opened.watch(followed, &context, &job.over)?;
         let logged = coordinator.record.is_some() || coordinator.durable.is_some();
-        let mut job = Job { context, listeners: options.listeners, workers: None, writers: vec![], discovery, over };
-        let (ordered, writers) = job.start_writers(sinks)?;
         let rendering = Rendering {
             plan,
             context: Arc::clone(&job.context),
@@ -216,6 +224,10 @@ impl Drop for Job {
             self.context.failure.fail(Error::internal("the job was abandoned"));
         }
         self.over.store(true, Ordering::SeqCst);
+        // Of a job that could not be started: its sinks must not be taken over after those of the next run.
+        for writer in self.writers.drain(..).filter(|_| self.workers.is_none()) {
+            let _ = writer.join();
+        }
     }
 }
 

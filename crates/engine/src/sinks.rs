@@ -20,7 +20,8 @@ pub(crate) struct OpenedSink {
 }
 
 /// Opens the writers of all sinks; gives them and the number of those with threads. While another run is in charge only
-/// sinks are opened that live with the job: the others belong to that run.
+/// sinks are opened that live with the job: the others belong to that run. Sinks of a job that has begun before and that
+/// may keep the caller waiting are opened by their threads, while sources open and state is taken up.
 ///
 /// # Errors
 /// When a sink cannot be opened.
@@ -29,6 +30,7 @@ pub(crate) fn open_sinks(
     tables: Vec<Arc<dyn Sink>>,
     parallelism: usize,
     store: Option<&Arc<dyn JobStore>>,
+    begun: bool,
 ) -> Result<(Vec<OpenedSink>, usize)> {
     let mut named_before: HashMap<&str, usize> = HashMap::new();
     let mut sinks = vec![];
@@ -42,7 +44,8 @@ pub(crate) fn open_sinks(
         let job = store.map(|store| (format!("{}-{}-{place}", store.job(), table.name), Arc::clone(store)));
         *before += 1;
         let own = matches!(sink.guarantee(), Guarantee::WithTheJob | Guarantee::Shown(_));
-        let later = !own && store.is_some_and(|store| !store.in_charge());
+        let aside = begun && sink.blocking();
+        let later = !own && store.is_some_and(|store| aside || !store.in_charge());
         let open = |writer| {
             let (sink, job, schema) = (Arc::clone(&sink), job.clone(), Arc::clone(&node.schema));
             let (mode, table) = (node_sink.mode.clone(), table.name.clone());

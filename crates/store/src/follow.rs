@@ -385,6 +385,10 @@ impl JobStore for Follower {
         self.shared.keeper.get().map_or_else(followed, |keeper| keeper.durable())
     }
 
+    fn inherited(&self) -> Epoch {
+        self.shared.keeper.get().map_or_else(|| self.durable(), |keeper| keeper.inherited())
+    }
+
     fn upload(&self, checkpoint: Checkpoint) {
         if let Some(keeper) = self.shared.keeper.get() {
             keeper.upload(checkpoint);

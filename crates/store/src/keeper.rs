@@ -56,6 +56,8 @@ struct Shared {
     generation: u64,
     plan: Plan,
     durable: AtomicU64,
+    /// What it was at first.
+    inherited: u64,
     published: AtomicU64,
     heard: Heard,
     failure: Mutex<Option<Error>>,
@@ -96,6 +98,7 @@ impl Keeper {
             generation,
             plan,
             durable: AtomicU64::new(durable),
+            inherited: durable,
             published: AtomicU64::new(published),
             heard: Heard::default(),
             failure: Mutex::default(),
@@ -150,6 +153,10 @@ impl JobStore for Keeper {
 
     fn durable(&self) -> Epoch {
         Epoch(self.shared.durable.load(Ordering::SeqCst))
+    }
+
+    fn inherited(&self) -> Epoch {
+        Epoch(self.shared.inherited)
     }
 
     fn upload(&self, checkpoint: Checkpoint) {

@@ -199,6 +199,12 @@ pub trait JobStore: Send + Sync {
     /// All epochs below this one are in the log for good.
     fn durable(&self) -> Epoch;
 
+    /// All epochs below this one were in the log when this run took charge: earlier runs may have told the outside of them,
+    /// and of no others. Before that as [`JobStore::durable`].
+    fn inherited(&self) -> Epoch {
+        self.durable()
+    }
+
     /// Uploads a checkpoint. It counts only after [`JobStore::publish`].
     fn upload(&self, checkpoint: Checkpoint);
 

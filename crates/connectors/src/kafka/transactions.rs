@@ -49,25 +49,20 @@ impl Transactions {
         let doing = format!("write topic '{topic}' in transactions");
         let context = Context::default();
         let failed = |e: KafkaError| context.explain(&doing, &connection.servers, &e);
-        take_over(producer, connection.timeout).map_err(failed)?;
+        let begun = Mono::now();
         let mut config = connection.consumer()?;
         config.set("group.id", id);
         let consumer: BaseConsumer =
             config.create().map_err(|e| Error::invalid(format!("cannot make a Kafka client: {e}")))?;
         let mut place = TopicPartitionList::new();
         place.add_partition(topic, 0);
-        let begun = Mono::now();
-        let found = loop {
-            match consumer.committed_offsets(place.clone(), connection.timeout) {
-                // A broker that has just started does not know its groups yet.
-                Err(error)
-                    if error.rdkafka_error_code().is_some_and(settles) && begun.elapsed() < connection.timeout =>
-                {
-                    std::thread::sleep(SETTLING);
-                }
-                found => break found.map_err(failed)?,
-            }
-        };
+        // The consumer finds its coordinator meanwhile. What it is told now may not hold any more afterwards.
+        std::thread::scope(|scope| {
+            scope.spawn(|| _ = ask(&consumer, &place, connection.timeout));
+            take_over(producer, connection.timeout).map_err(failed)
+        })?;
+        tracing::debug!("kafka: transactional id '{id}' is taken over after {:?}", begun.elapsed());
+        let found = ask(&consumer, &place, connection.timeout).map_err(failed)?;
         let committed = match found.find_partition(topic, 0).map(|p| p.offset()) {
             // The offset is the number of the next epoch, so that it is never less than 1.
             Some(Offset::Offset(next)) if next > 0 => Some(Epoch(next as u64 - 1)),
@@ -140,6 +135,23 @@ impl Transactions {
                 );
         }
         explain(&format!("commit a transaction of topic '{}'", self.topic), &self.servers, code, &error.to_string())
+    }
+}
+
+/// The offsets of a group. A broker that has just started does not know its groups yet: it is asked again.
+fn ask(
+    consumer: &BaseConsumer,
+    place: &TopicPartitionList,
+    timeout: Duration,
+) -> std::result::Result<TopicPartitionList, KafkaError> {
+    let begun = Mono::now();
+    loop {
+        match consumer.committed_offsets(place.clone(), timeout) {
+            Err(error) if error.rdkafka_error_code().is_some_and(settles) && begun.elapsed() < timeout => {
+                std::thread::sleep(SETTLING);
+            }
+            found => return found,
+        }
     }
 }
 

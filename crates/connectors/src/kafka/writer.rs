@@ -14,6 +14,7 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use sloth_types::clock::Mono;
 use sloth_types::{ChangeBatch, Epoch, Error, Result, SinkWriter};
 
 use super::columns::{Columns, Meta, Part};
@@ -217,6 +218,7 @@ impl KafkaWriter {
                 config.set("delivery.timeout.ms", "30000").set("transaction.timeout.ms", "60000");
             }
         }
+        let begun = Mono::now();
         let producer: ThreadedProducer<Deliveries> = config
             .create_with_context(Deliveries::default())
             .map_err(|e| Error::invalid(format!("cannot make a Kafka client: {e}")))?;
@@ -224,6 +226,7 @@ impl KafkaWriter {
         let context = |e: &KafkaError| producer.context().context.explain(&doing, &connection.servers, e);
         let answer =
             producer.client().fetch_metadata(Some(&target.topic), connection.timeout).map_err(|e| context(&e))?;
+        tracing::debug!("kafka: topic '{}' is found after {:?}", target.topic, begun.elapsed());
         let topic = answer.topics().iter().find(|t| t.name() == target.topic);
         let partitions = match topic.map(|t| (t.error().map(RDKafkaErrorCode::from), t.partitions().len())) {
             Some((None, count)) if count > 0 => i32::try_from(count).unwrap_or(i32::MAX),

@@ -23,7 +23,7 @@ pub(crate) enum Work {
     Close,
 }
 
-/// A writer that is open, or that is opened when this run is in charge.
+/// A writer that is open, or that is opened by its thread, when this run is in charge.
 pub(crate) enum Opening {
     Now(Box<dyn SinkWriter>),
     Later(Box<dyn FnOnce() -> Result<Box<dyn SinkWriter>> + Send>),
@@ -107,7 +107,12 @@ fn write_all(writer: Opening, work: &Receiver<Work>, slot: usize, context: &JobC
         let mut writer = match writer {
             Opening::Now(writer) => writer,
             Opening::Later(open) => match thread.stand_by(work) {
-                Standby::InCharge => open()?,
+                Standby::InCharge => {
+                    let begun = Mono::now();
+                    let writer = open()?;
+                    tracing::debug!("a writer has opened after {:?}", begun.elapsed());
+                    writer
+                }
                 Standby::Over => return Ok(()),
             },
         };
@@ -187,8 +192,10 @@ impl WriterWork<'_> {
         if let Some(durable) = &self.context.durable {
             self.committed = writer.committed()?;
             // Rows become visible after their epoch is in the log, never before.
-            if let Some(epoch) = self.committed.filter(|epoch| *epoch >= durable.store.durable()) {
-                return Err(log_is_short(epoch, durable.store.durable()));
+            // By now this run may have logged epochs of its own.
+            let end = durable.store.inherited();
+            if let Some(epoch) = self.committed.filter(|epoch| *epoch >= end) {
+                return Err(log_is_short(epoch, end));
             }
         }
         loop {
