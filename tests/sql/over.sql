@@ -111,7 +111,7 @@ EXPLAIN SELECT shop, day, SUM(amount) OVER (PARTITION BY shop ORDER BY day) AS s
 --|         computes: sum(sales.amount) PARTITION BY [sales.shop] ORDER BY [sales.day ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
 --|         order: day, then the other columns
 --|         emits the changed results of every epoch
---|         work: the whole of each changed partition
+--|         work: from each change on, until nothing differs
 --|         state: all rows and their results, kept for ever (warning: grows with the input)
 --|         changelog: retract
 --|       Source sales (inline) #0

@@ -29,7 +29,7 @@ pub use node::{
     Normalize, SetOperation, SinkNode, SourceNode, SourceOrigin, Stage, TemporalAt, TemporalJoin, UnnestColumn,
     WatermarkRule, WindowAssign, WindowJoin, bad_record_schema,
 };
-pub use over::{Over, OverCall, OverEmission, Reach};
+pub use over::{Over, OverCall, OverEmission, Reach, Scope};
 pub use rank::{OrderColumn, Rank, RankFunction, Ties};
 pub use settings::{JobSettings, RestartPolicy};
 pub use window::WindowSpec;

@@ -7,6 +7,10 @@ use datafusion::physical_plan::PhysicalExpr;
 
 use crate::rank::OrderColumn;
 
+mod scope;
+
+pub use scope::Scope;
+
 /// Functions over partitions in order. Output columns: those of the input, and one for each call.
 #[derive(Clone, Debug)]
 pub struct Over {

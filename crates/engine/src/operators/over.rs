@@ -1,8 +1,10 @@
 //! OVER, kept up to date: partitions stand in order with their results; what a change reaches is computed anew, and the
-//! results that differ are corrected.
+//! results that differ are corrected. `stretches.rs` finds what it reaches, `blocks.rs` what follows from all rows before.
 
+mod blocks;
 mod frames;
 mod running;
+mod stretches;
 pub(crate) mod timed;
 
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32Array};
 use arrow::compute::{SortOptions, concat, take};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use hashbrown::{HashMap, HashSet};
-use sloth_plan::{OrderColumn, Over, Reach};
+use sloth_plan::{OrderColumn, Over, OverCall, Scope};
 use sloth_types::Result;
 
 use super::Operator;
@@ -20,6 +22,7 @@ use super::window::fit;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
+use crate::state::marks::Marks;
 use crate::state::ordered::{OrderedRows, Stamp, weight_at};
 use crate::state::rows::Rows;
 use crate::state::snapshot::{Owner, Section, batches_of};
@@ -33,8 +36,10 @@ pub(crate) struct OverOperator {
     types: Vec<DataType>,
     input: SchemaRef,
     schema: SchemaRef,
-    /// How many rows around a change are touched; `None` when the whole partition is.
-    reach: Option<(usize, usize)>,
+    /// Which rows a change touches, call by call; `None` when for one of them it is the whole partition.
+    scopes: Option<Vec<Scope>>,
+    /// What rows have come to, for calls that go on from there.
+    marks: Marks,
     consolidator: Consolidator,
     net: Consolidator,
     waiting: Vec<Batch>,
@@ -44,8 +49,8 @@ pub(crate) struct OverOperator {
 /// What an epoch does to the rows.
 #[derive(Default)]
 struct Moved {
-    /// First and last changed row of each partition, by their bytes.
-    partitions: HashMap<u32, (Vec<u8>, Vec<u8>)>,
+    /// The changed rows of each partition: what went is readable until the epoch's end.
+    partitions: HashMap<u32, Vec<u32>>,
     came: HashSet<u32>,
     gone: Vec<u32>,
     gone_of: Vec<u32>,
@@ -77,16 +82,15 @@ impl OverOperator {
     pub(crate) fn new(over: &Over, input: SchemaRef, schema: SchemaRef, context: Arc<JobContext>) -> Result<Self> {
         let width = input.fields().len();
         let fields: Vec<_> = schema.fields().iter().skip(width).cloned().collect();
-        let reach = over.calls.iter().try_fold((0, 0), |(b, a): (usize, usize), call| match call.reach {
-            Reach::Rows { before, after } => Some((b.max(before as usize), a.max(after as usize))),
-            _ => None,
-        });
+        let scopes = over.calls.iter().map(OverCall::scope);
+        let scopes: Vec<Scope> = scopes.map(|scope| stretches::ordered(scope, over, &input)).collect();
         Ok(OverOperator {
             rows: OrderedRows::new(&input, &over.partition, &sort_options(&over.order), Stamp::Copy)?,
             results: Rows::new(&Schema::new(fields))?,
             types: result_types(&input, &schema),
             over: over.clone(),
-            reach,
+            scopes: (!scopes.contains(&Scope::Partition)).then_some(scopes),
+            marks: Marks::default(),
             consolidator: Consolidator::new(&input)?,
             net: Consolidator::new(&schema)?,
             input,
@@ -94,6 +98,12 @@ impl OverOperator {
             waiting: vec![],
             gauge: StateGauge::new(context),
         })
+    }
+
+    /// For tests: whole partitions are computed anew.
+    #[cfg(test)]
+    pub(crate) fn without_scopes(self) -> Self {
+        OverOperator { scopes: None, ..self }
     }
 
     fn take_in(&mut self, delta: &Batch) -> Result<Moved> {
@@ -114,42 +124,33 @@ impl OverOperator {
                         moved.gone_of.push(*partition);
                     }
                 }
-                let bytes = self.rows.row(slot);
-                let (low, high) =
-                    moved.partitions.entry(*partition).or_insert_with(|| (bytes.to_vec(), bytes.to_vec()));
-                if bytes < low.as_slice() {
-                    *low = bytes.to_vec();
-                } else if bytes > high.as_slice() {
-                    *high = bytes.to_vec();
-                }
+                moved.partitions.entry(*partition).or_default().push(slot);
             }
         }
         Ok(moved)
     }
 
     /// Computes what a partition's changes reach.
-    fn renew(&self, partition: u32, moved: &Moved, ends: &(Vec<u8>, Vec<u8>), out: &mut Corrections) -> Result<()> {
-        let len = self.rows.len_of(partition);
-        let (stretch, wanted) = match self.reach {
-            None => (0..len, 0..len),
-            Some((before, after)) => {
-                let low = self.rows.place_of(partition, &ends.0).saturating_sub(after);
-                let high = (self.rows.place_of(partition, &ends.1) + 1 + before).min(len);
-                let start = low.saturating_sub(before);
-                (start..(high + after).min(len), low - start..high.max(low) - start)
-            }
-        };
-        let slots: Vec<u32> = self.rows.rows_of(partition).skip(stretch.start).take(stretch.len()).collect();
-        if slots.is_empty() || wanted.is_empty() {
-            return Ok(());
+    fn renew(&mut self, partition: u32, moved: &Moved, changes: &[u32], out: &mut Corrections) -> Result<()> {
+        for piece in self.reached(partition, changes)?.into_iter().filter(|piece| !piece.rows.is_empty()) {
+            let slots: Vec<u32> = self.rows.rows_of(partition).skip(piece.rows.start).take(piece.rows.len()).collect();
+            let results = self.results_of(partition, piece, &slots)?;
+            self.compare(partition, moved, &slots, &results, out)?;
         }
-        let columns = self.rows.decode(&slots, &vec![partition; slots.len()])?;
-        let rows = fit(&self.input, columns)?;
-        let calls = self.over.calls.iter().zip(&self.types);
-        let results: Vec<ArrayRef> =
-            calls.map(|(call, data_type)| frames::evaluate(call, &rows, data_type)).collect::<Result<_>>()?;
+        Ok(())
+    }
+
+    /// Which of some rows have new results.
+    fn compare(
+        &self,
+        partition: u32,
+        moved: &Moved,
+        slots: &[u32],
+        results: &[ArrayRef],
+        out: &mut Corrections,
+    ) -> Result<()> {
         let (new, old): (Vec<u32>, Vec<u32>) =
-            (wanted.start as u32..wanted.end as u32).partition(|at| moved.came.contains(&slots[*at as usize]));
+            (0..slots.len() as u32).partition(|at| moved.came.contains(&slots[*at as usize]));
         let old_slots: Vec<u32> = old.iter().map(|at| slots[*at as usize]).collect();
         let at = UInt32Array::from(old.clone());
         let now: Vec<ArrayRef> = results.iter().map(|c| take(c, &at, None)).collect::<std::result::Result<_, _>>()?;
@@ -166,7 +167,7 @@ impl OverOperator {
         out.plus_of.resize(out.plus.len(), partition);
         let renewed = UInt32Array::from(renewed);
         out.results.resize(self.types.len(), vec![]);
-        for (pieces, column) in out.results.iter_mut().zip(&results) {
+        for (pieces, column) in out.results.iter_mut().zip(results) {
             pieces.push(take(column, &renewed, None)?);
         }
         Ok(())
@@ -218,14 +219,14 @@ impl Operator for OverOperator {
         let mut corrections = Corrections::default();
         corrections.minus.extend(&moved.gone);
         corrections.minus_of.extend(&moved.gone_of);
-        for (partition, ends) in &moved.partitions {
-            self.renew(*partition, &moved, ends, &mut corrections)?;
+        for (partition, changes) in &moved.partitions {
+            self.renew(*partition, &moved, changes, &mut corrections)?;
         }
         self.correct(corrections, out)?;
         moved.gone.iter().for_each(|slot| self.results.clear(*slot));
         self.rows.free(&mut moved.gone);
         moved.partitions.keys().for_each(|partition| self.rows.forget(*partition));
-        self.gauge.set(self.rows.len(), self.rows.bytes() + self.results.bytes());
+        self.gauge.set(self.rows.len(), self.rows.bytes() + self.results.bytes() + self.marks.bytes());
         Ok(())
     }
 

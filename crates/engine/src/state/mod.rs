@@ -8,6 +8,7 @@ pub(crate) mod cache;
 pub(crate) mod groups;
 pub(crate) mod keys;
 pub(crate) mod latest;
+pub(crate) mod marks;
 pub(crate) mod ordered;
 pub(crate) mod rows;
 pub(crate) mod sliding;

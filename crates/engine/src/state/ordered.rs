@@ -337,6 +337,31 @@ impl OrderedRows {
         }
     }
 
+    /// How many rows of a partition have order columns before these, or (`equal`) not behind them.
+    pub(crate) fn bound(&self, partition: u32, prefix: &[u8], equal: bool) -> usize {
+        let Some(run) = self.runs.get(partition as usize) else { return 0 };
+        let side = |slot: u32| match self.prefix(slot).cmp(prefix) {
+            Ordering::Equal if equal => Ordering::Less,
+            Ordering::Equal => Ordering::Greater,
+            order => order,
+        };
+        match run.find(side) {
+            Ok((_, place)) | Err(place) => run.before_place(place),
+        }
+    }
+
+    /// The order columns of rows.
+    pub(crate) fn decode_order(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        let prefix = &self.layout.prefix;
+        let parser = prefix.parser();
+        Ok(prefix.convert_rows(slots.iter().map(|slot| parser.parse(self.prefix(*slot))))?)
+    }
+
+    /// Values of the order columns as bytes.
+    pub(crate) fn encode_order(&self, columns: &[ArrayRef]) -> Result<Rows> {
+        Ok(self.layout.prefix.convert_columns(columns)?)
+    }
+
     /// Takes the first rows of a partition away; they stay readable until they are freed.
     pub(crate) fn drop_first(&mut self, partition: u32, count: usize, gone: &mut Vec<u32>) {
         if let Some(run) = self.runs.get_mut(partition as usize) {

@@ -3,7 +3,7 @@
 use arrow::datatypes::Schema;
 
 use super::rank_lines::order_column;
-use crate::over::{Over, OverEmission, Reach};
+use crate::over::{Over, OverCall, OverEmission, Reach, Scope};
 
 pub(super) fn details(over: &Over, input: Option<&Schema>, clock: String, lines: &mut Vec<String>) {
     lines.extend(over.calls.iter().map(|call| format!("computes: {}", call.sql)));
@@ -20,9 +20,13 @@ pub(super) fn details(over: &Over, input: Option<&Schema>, clock: String, lines:
     match over.emission {
         OverEmission::Changes => {
             lines.push("emits the changed results of every epoch".to_owned());
-            lines.push(match reaches().all(|r| matches!(r, Reach::Rows { .. })) {
-                true => "work: the rows around each change".to_owned(),
-                false => "work: the whole of each changed partition".to_owned(),
+            let scopes: Vec<Scope> = over.calls.iter().map(OverCall::scope).collect();
+            lines.push(match () {
+                () if scopes.contains(&Scope::Partition) => "work: the whole of each changed partition".to_owned(),
+                () if scopes.iter().any(|s| matches!(s, Scope::On { .. })) => {
+                    "work: from each change on, until nothing differs".to_owned()
+                }
+                () => "work: the rows around each change".to_owned(),
             });
             lines.push("state: all rows and their results, kept for ever (warning: grows with the input)".to_owned());
             return;

@@ -150,6 +150,11 @@ fn reach_of(function: &WindowFunction) -> Reach {
         match udf.name() {
             "row_number" | "rank" | "dense_rank" => return Reach::Running,
             "lag" | "lead" => return shift(function, udf.name() == "lag"),
+            "first_value" if whole_past(function) => return Reach::Running,
+            // The last row of such a frame is the row itself.
+            "last_value" if whole_past(function) && frame.units == WindowFrameUnits::Rows => {
+                return Reach::Rows { before: 0, after: 0 };
+            }
             "first_value" | "last_value" | "nth_value" => {}
             _ => return Reach::Partition,
         }
@@ -159,16 +164,12 @@ fn reach_of(function: &WindowFunction) -> Reach {
         _ => None,
     };
     match (frame.units, &frame.start_bound, &frame.end_bound) {
-        (WindowFrameUnits::Rows | WindowFrameUnits::Range, WindowFrameBound::Preceding(start), end)
-            if start.is_null() =>
-        {
-            match end {
-                WindowFrameBound::CurrentRow if aggregate => Reach::Running,
-                WindowFrameBound::CurrentRow => Reach::Back,
-                WindowFrameBound::Preceding(end) if !end.is_null() => Reach::Back,
-                _ => Reach::Partition,
-            }
-        }
+        (_, WindowFrameBound::Preceding(start), end) if start.is_null() => match end {
+            WindowFrameBound::CurrentRow if aggregate => Reach::Running,
+            WindowFrameBound::CurrentRow => Reach::Back,
+            WindowFrameBound::Preceding(end) if !end.is_null() => Reach::Back,
+            _ => Reach::Partition,
+        },
         (WindowFrameUnits::Rows, start, end) => {
             let before = match start {
                 WindowFrameBound::Preceding(n) => rows(n),
@@ -194,16 +195,26 @@ fn reach_of(function: &WindowFunction) -> Reach {
     }
 }
 
+/// From the first row of the partition to the row itself, with NULL a value like others.
+fn whole_past(function: &WindowFunction) -> bool {
+    let frame = &function.params.window_frame;
+    matches!(&frame.start_bound, WindowFrameBound::Preceding(start) if start.is_null())
+        && matches!(frame.end_bound, WindowFrameBound::CurrentRow)
+        && !ignores_nulls(function)
+}
+
+fn ignores_nulls(function: &WindowFunction) -> bool {
+    function.params.null_treatment == Some(datafusion::logical_expr::expr::NullTreatment::IgnoreNulls)
+}
+
 /// The reach of LAG and LEAD.
 fn shift(function: &WindowFunction, back: bool) -> Reach {
     let by = match function.params.args.get(1) {
         None => Some(1),
         Some(by) => int_literal(by),
     };
-    let ignores_nulls =
-        function.params.null_treatment == Some(datafusion::logical_expr::expr::NullTreatment::IgnoreNulls);
     match by {
-        Some(by) if !ignores_nulls => {
+        Some(by) if !ignores_nulls(function) => {
             let by = if back { by } else { by.saturating_neg() };
             Reach::Rows { before: by.max(0).unsigned_abs(), after: by.min(0).unsigned_abs() }
         }

@@ -14,11 +14,14 @@ use sloth_plan::OverCall;
 
 use super::frames::{aggregate_of, arguments, failed, slices};
 use crate::aggregate::moments::row_accumulator;
+use crate::state::ordered::OrderedRows;
 
 /// What the rows of a partition so far have come to.
 pub(super) enum Running {
     Total(Box<dyn Accumulator>),
     Number(Number),
+    /// `FIRST_VALUE`: the argument of the first row, once there is one.
+    First(Option<ScalarValue>),
 }
 
 /// `ROW_NUMBER`, `RANK` and `DENSE_RANK`.
@@ -52,6 +55,7 @@ impl Running {
             Some("row_number") => Kind::RowNumber,
             Some("rank") => Kind::Rank,
             Some("dense_rank") => Kind::DenseRank,
+            Some("first_value") => return Ok(Running::First(None)),
             other => return Err(DataFusionError::Internal(format!("{other:?} does not go on from row to row"))),
         };
         Ok(Running::Number(Number { kind, rows: 0, rank: 0, last: None }))
@@ -84,6 +88,13 @@ impl Running {
                     number.advance(values.collect::<Result<_>>()?, stretch.len(), &mut results);
                 }
             }
+            Running::First(first) => {
+                let (args, _) = arguments(call, rows)?;
+                if let (None, Some(argument)) = (&first, args.first().filter(|_| rows.num_rows() > 0)) {
+                    *first = Some(ScalarValue::try_from_array(argument, 0)?);
+                }
+                results.extend(first.iter().flat_map(|value| std::iter::repeat_n(value.clone(), rows.num_rows())));
+            }
             Running::Total(accumulator) => {
                 let (args, mask) = arguments(call, rows)?;
                 let by_row = call.expr.get_window_frame().units == WindowFrameUnits::Rows;
@@ -101,6 +112,17 @@ impl Running {
         }
         let result = ScalarValue::iter_to_array(results)?;
         if result.data_type() == data_type { Ok(result) } else { Ok(cast(&result, data_type)?) }
+    }
+
+    /// What the rows have come to, to be compared and taken up again.
+    pub(super) fn known(&mut self, call: &OverCall) -> sloth_types::Result<Vec<ScalarValue>> {
+        self.state(call).map_err(|e| failed(call, &e))
+    }
+
+    /// Takes up what [`Running::known`] has given.
+    pub(super) fn taken_up(call: &OverCall, known: &[ScalarValue]) -> sloth_types::Result<Self> {
+        let columns: Result<Vec<ArrayRef>> = known.iter().map(ScalarValue::to_array).collect();
+        columns.and_then(|columns| Running::restored(call, &columns, 0)).map_err(|e| failed(call, &e))
     }
 
     /// What several partitions have come to, as columns for a checkpoint. Leaves them as they are.
@@ -123,6 +145,7 @@ impl Running {
                 let numbers = [ScalarValue::from(*rows), ScalarValue::from(*rank)];
                 Ok(numbers.into_iter().chain(last.iter().flatten().cloned()).collect())
             }
+            Running::First(first) => Ok(first.iter().cloned().collect()),
             Running::Total(accumulator) => {
                 let state = accumulator.state()?;
                 // Some functions give their state away: put it back.
@@ -136,6 +159,7 @@ impl Running {
     pub(super) fn width(call: &OverCall) -> sloth_types::Result<usize> {
         let width = match Running::new(call)? {
             Running::Number(_) => Ok(2 + call.expr.order_by().len()),
+            Running::First(_) => Ok(1),
             Running::Total(_) => aggregate_of(&call.expr).and_then(|a| a.state_fields()).map(|fields| fields.len()),
         };
         width.map_err(|e| failed(call, &e))
@@ -147,10 +171,16 @@ impl Running {
     }
 
     fn restored(call: &OverCall, state: &[ArrayRef], row: usize) -> Result<Self> {
-        let running = Running::of(call)?;
-        let Running::Number(number) = running else {
-            let state = state.iter().map(|column| column.slice(row, 1)).collect();
-            return Ok(Running::Total(merged(call, state)?));
+        let number = match Running::of(call)? {
+            Running::Number(number) => number,
+            Running::First(_) => {
+                let first = state.first().map(|column| ScalarValue::try_from_array(column, row)).transpose()?;
+                return Ok(Running::First(first));
+            }
+            Running::Total(_) => {
+                let state = state.iter().map(|column| column.slice(row, 1)).collect();
+                return Ok(Running::Total(merged(call, state)?));
+            }
         };
         let mut values = state.iter().map(|column| ScalarValue::try_from_array(column, row));
         let mut count = || match values.next() {
@@ -161,6 +191,18 @@ impl Running {
         let last = values.collect::<Result<Vec<_>>>()?;
         Ok(Running::Number(Number { rows, rank, last: Some(last), ..number }))
     }
+}
+
+/// Stretches of rows that the order leaves equal.
+pub(super) fn peers(rows: &OrderedRows, slots: &[u32]) -> Vec<Range<usize>> {
+    let mut out: Vec<Range<usize>> = vec![];
+    for (at, slot) in slots.iter().enumerate() {
+        match out.last_mut() {
+            Some(last) if rows.peers(slots[last.start], *slot) => last.end = at + 1,
+            _ => out.push(at..at + 1),
+        }
+    }
+    out
 }
 
 fn merged(call: &OverCall, state: Vec<ArrayRef>) -> Result<Box<dyn Accumulator>> {

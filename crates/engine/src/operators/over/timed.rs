@@ -2,7 +2,6 @@
 //! at once), and is kept as long as a later row looks at it.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray};
@@ -13,7 +12,7 @@ use sloth_plan::{Over, OverEmission, Reach};
 use sloth_types::{Result, Watermark};
 
 use super::frames;
-use super::running::Running;
+use super::running::{Running, peers};
 use super::{result_types, sort_options};
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
@@ -185,7 +184,7 @@ impl TimedOver {
         let read = &slots[start..];
         let rows = fit(&self.input, self.rows.decode(read, &vec![partition; read.len()])?)?;
         let new = rows.slice(fresh.start - start, fresh.len());
-        let peers = self.peers(&slots[fresh.clone()]);
+        let peers = peers(&self.rows, &slots[fresh.clone()]);
         part.running.resize_with(self.over.calls.len(), || None);
         let mut columns = new.columns().to_vec();
         for ((call, data_type), state) in self.over.calls.iter().zip(&self.types).zip(&mut part.running) {
@@ -203,18 +202,6 @@ impl TimedOver {
             columns.push(result);
         }
         Ok(Batch::changes(fit(&self.schema, columns)?, None))
-    }
-
-    /// Stretches of rows that the order leaves equal.
-    fn peers(&self, slots: &[u32]) -> Vec<Range<usize>> {
-        let mut out: Vec<Range<usize>> = vec![];
-        for (at, slot) in slots.iter().enumerate() {
-            match out.last_mut() {
-                Some(last) if self.rows.peers(slots[last.start], *slot) => last.end = at + 1,
-                _ => out.push(at..at + 1),
-            }
-        }
-        out
     }
 
     /// How many of the last of these rows a later row may look at.

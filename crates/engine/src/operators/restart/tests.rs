@@ -36,6 +36,8 @@ use crate::operators::single_row::SingleRowOperator;
 use crate::operators::temporal_join::TemporalJoinOperator;
 use crate::state::groups::GroupsSpec;
 
+mod over;
+
 /// Key, text, number, float, time, and two truths.
 #[derive(Clone, PartialEq)]
 struct Row(Option<i64>, Option<u64>, i64, f64, i64, bool, bool);
@@ -267,86 +269,6 @@ fn ranks_go_on() {
             RankOperator::new(parts, JobContext::alone()).unwrap()
         });
         drive(seed, Feed { retracts, ..INSERTS }, &mut operator);
-    }
-}
-
-fn over_call(function: WindowFunctionDefinition, column: Option<usize>, frame: WindowFrame, reach: Reach) -> OverCall {
-    let column_of = |i: usize| Arc::new(Column::new(schema().field(i).name(), i)) as Arc<dyn PhysicalExpr>;
-    let args: Vec<_> = column.into_iter().map(column_of).collect();
-    let order = [PhysicalSortExpr::new_default(column_of(4))];
-    let partition = [column_of(0)];
-    let frame = Arc::new(frame);
-    let sql = format!("{function:?}");
-    let expr =
-        create_window_expr(&function, "over".into(), &args, &partition, &order, frame, schema(), false, false, None);
-    OverCall { expr: expr.unwrap(), filter: None, fresh: false, reach, sql }
-}
-
-fn rows_before(rows: Option<u64>) -> WindowFrame {
-    let start = WindowFrameBound::Preceding(ScalarValue::UInt64(rows));
-    WindowFrame::new_bounds(WindowFrameUnits::Rows, start, WindowFrameBound::CurrentRow)
-}
-
-fn over_calls(kind: u64) -> Vec<OverCall> {
-    let sum = || WindowFunctionDefinition::AggregateUDF(f::sum::sum_udaf());
-    let count = || WindowFunctionDefinition::AggregateUDF(f::count::count_udaf());
-    let ranking = |function| {
-        over_call(WindowFunctionDefinition::WindowUDF(function), None, WindowFrame::new(Some(false)), Reach::Running)
-    };
-    match kind {
-        0 => vec![
-            over_call(sum(), Some(2), WindowFrame::new(Some(false)), Reach::Running),
-            over_call(count(), Some(1), rows_before(None), Reach::Running),
-            ranking(w::row_number::row_number_udwf()),
-            ranking(w::rank::rank_udwf()),
-            ranking(w::rank::dense_rank_udwf()),
-        ],
-        1 => vec![
-            over_call(sum(), Some(2), rows_before(Some(2)), Reach::Rows { before: 2, after: 0 }),
-            over_call(count(), Some(1), rows_before(None), Reach::Running),
-        ],
-        _ => vec![over_call(sum(), Some(2), rows_before(Some(1)), Reach::Rows { before: 1, after: 0 })],
-    }
-}
-
-fn over_schema(calls: &[OverCall]) -> SchemaRef {
-    let mut fields: Vec<Field> = schema().fields().iter().map(|f| f.as_ref().clone()).collect();
-    let result =
-        |(i, c): (usize, &OverCall)| Field::new(format!("o{i}"), c.expr.field().unwrap().data_type().clone(), true);
-    fields.extend(calls.iter().enumerate().map(result));
-    Arc::new(Schema::new(fields))
-}
-
-#[test]
-fn over_goes_on() {
-    for seed in 0..90u64 {
-        let (kind, feed) = (seed % 3, Feed { retracts: seed % 2 == 0, ..INSERTS });
-        let mut operator = Restarting::by_key(seed, &[0], move |_| {
-            let calls = over_calls(kind);
-            let schema_out = over_schema(&calls);
-            let over = Over { partition: vec![0], order: vec![ascending(4)], calls, emission: OverEmission::Changes };
-            OverOperator::new(&over, schema(), schema_out, JobContext::alone()).unwrap()
-        });
-        assert!(drive(seed, feed, &mut operator) > 0);
-    }
-}
-
-#[test]
-fn over_in_the_order_of_time_goes_on() {
-    for seed in 0..100u64 {
-        let kind = seed % 3;
-        let by_time = seed % 5 < 3;
-        let mut operator = Restarting::by_key(seed, &[0], move |_| {
-            let calls = over_calls(kind);
-            let schema_out = over_schema(&calls);
-            let (order, emission) = match by_time {
-                true => (vec![ascending(4)], OverEmission::Watermark { time: 4, cascaded: false }),
-                false => (vec![], OverEmission::Arrival { by_content: false }),
-            };
-            let over = Over { partition: vec![0], order, calls, emission };
-            TimedOver::new(&over, schema(), schema_out, domain(), JobContext::alone()).unwrap()
-        });
-        assert!(drive(seed, INSERTS, &mut operator) > 0);
     }
 }
 
