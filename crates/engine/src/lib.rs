@@ -20,6 +20,7 @@ mod discovery;
 mod durable;
 mod epoch;
 mod failure;
+mod fields;
 mod hash;
 mod io;
 mod job;

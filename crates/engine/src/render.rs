@@ -17,6 +17,7 @@ use crate::context::JobContext;
 use crate::coordinator::Coordinator;
 use crate::dataflow::{Call, Edge, Floor, read_source, stateful, stateless, tick_source, watch_end};
 use crate::epoch::{EpochTable, TimeDomain};
+use crate::fields;
 use crate::io::reader::SourceReader;
 use crate::io::writer::Writer;
 use crate::lookups::OpenLookups;
@@ -92,14 +93,16 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
         let edge = match &node.kind {
             NodeKind::Source(source) => {
                 let ordinal = source_ids.iter().position(|s| *s == id).unwrap_or(0);
-                let reader =
-                    SourceReader::new((**source).clone(), ordinal, worker, Arc::clone(&rendering.context), logged);
+                let mut source = (**source).clone();
+                fields::take_out_of(&mut source);
+                let reader = SourceReader::new(source, ordinal, worker, Arc::clone(&rendering.context), logged);
                 let (rows, bad) = read_source(&floor, ticks.clone(), reader);
                 bad_edges.insert(id, bad);
                 rows
             }
             NodeKind::Map(list) => {
-                let list = list.clone();
+                let mut list = list.clone();
+                fields::take_out(&mut list, input_schema()?);
                 stateless(&floor, first()?, "map", move |_, batch, out| stages::run(&list, batch, out))
             }
             NodeKind::Union => floor.scope.concatenate(inputs.clone()),

@@ -1,6 +1,7 @@
 //! JSON text to tokens: one pass, no tree, values that nobody asked for are checked and skipped.
 
 use super::super::shred::{Child, Kind, Node, Token};
+use super::super::value::number::leading_digits;
 
 /// Deeper nesting than this is refused, so that a hostile record cannot exhaust the stack.
 const DEPTH_MAX: usize = 128;
@@ -8,7 +9,8 @@ const DEPTH_MAX: usize = 128;
 /// What is wrong with a record.
 pub(super) type Fault = String;
 
-/// Keys of an object as earlier records had them, place by place, so that the next record needs no look-up.
+/// Keys of an object as earlier records had them, place by place, so that the next record needs no look-up: it is compared
+/// with what is expected there, white space and all.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
     places: Vec<Vec<Member>>,
@@ -18,17 +20,46 @@ pub(super) struct Shape {
 
 #[derive(Debug)]
 struct Member {
-    /// The key with its quotes.
-    key: Vec<u8>,
+    /// What stands between the value before and this one: `,"key":`, with the white space that the writer puts there.
+    lead: Lead,
     child: Option<usize>,
     /// The shape of the value, when it is a ROW.
     inner: Shape,
 }
 
-/// Remembered places of an object, keys of a place, and bytes of a key: hostile records must not fill the memory.
+/// Some bytes, the first sixteen of which are compared at once.
+#[derive(Debug)]
+struct Lead {
+    start: u128,
+    mask: u128,
+    bytes: Vec<u8>,
+}
+
+impl Lead {
+    fn new(bytes: &[u8]) -> Lead {
+        let mut first = [0; 16];
+        first.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        let mask = u128::MAX.checked_shr(128 - 8 * bytes.len().min(16) as u32).unwrap_or(0);
+        Lead { start: u128::from_le_bytes(first), mask, bytes: bytes.to_vec() }
+    }
+
+    /// True when `text` starts with the bytes.
+    #[inline(always)]
+    fn begins(&self, text: &[u8]) -> bool {
+        match text.split_first_chunk::<16>() {
+            Some((first, rest)) => {
+                (u128::from_le_bytes(*first) ^ self.start) & self.mask == 0
+                    && self.bytes.get(16..).is_none_or(|more| rest.starts_with(more))
+            }
+            None => text.starts_with(&self.bytes),
+        }
+    }
+}
+
+/// Remembered places of an object, keys of a place, and bytes before a value: hostile records must not fill the memory.
 const PLACES_MAX: usize = 256;
 const KEYS_MAX: usize = 4;
-const KEY_BYTES_MAX: usize = 128;
+const LEAD_BYTES_MAX: usize = 128;
 
 /// A position in a block of JSON text.
 pub(super) struct Scanner<'a> {
@@ -84,35 +115,21 @@ impl Scanner<'_> {
     /// An object whose `{` comes next; the children have `row` values and get one more.
     fn object(&mut self, children: &mut [Child], shape: &mut Shape, row: usize, depth: usize) -> Result<(), Fault> {
         self.at += 1;
-        let mut filled = 0;
-        if self.next_token() == b'}' {
-            self.at += 1;
-        } else {
-            let mut position = 0;
-            loop {
-                let (child, inner) = self.member(children, shape, position)?;
-                match child.and_then(|index| children.get_mut(index)) {
-                    Some(target) => {
-                        if target.node.len() > row {
-                            // The key stands twice: the last one counts.
-                            target.node.truncate(row);
-                            filled -= 1;
-                        }
-                        self.value(&mut target.node, inner, depth + 1)?;
-                        filled += 1;
+        let (mut filled, mut place) = (0, 0);
+        while let Some((child, inner)) = self.member(children, shape, place)? {
+            match child.and_then(|index| children.get_mut(index)) {
+                Some(target) => {
+                    if target.node.len() > row {
+                        // The key stands twice: the last one counts.
+                        target.node.truncate(row);
+                        filled -= 1;
                     }
-                    None => self.skip(depth + 1)?,
+                    self.value(&mut target.node, inner, depth + 1)?;
+                    filled += 1;
                 }
-                position += 1;
-                match self.next_token() {
-                    b',' => self.at += 1,
-                    b'}' => {
-                        self.at += 1;
-                        break;
-                    }
-                    _ => return self.unexpected("',' or '}'"),
-                }
+                None => self.skip(depth + 1)?,
             }
+            place += 1;
         }
         if filled < children.len() {
             self.fill_missing(children, row)?;
@@ -130,45 +147,52 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// Reads `"key":` and finds which child it stands for, and the shape of its value.
+    /// Reads `,"key":` and finds which child it stands for, and the shape of its value; nothing at the object's end.
     #[inline]
     fn member<'s>(
         &mut self,
         children: &[Child],
         shape: &'s mut Shape,
         place: usize,
-    ) -> Result<(Option<usize>, &'s mut Shape), Fault> {
-        if self.next_token() != b'"' {
-            return self.unexpected("a key in quotes");
-        }
+    ) -> Result<Option<(Option<usize>, &'s mut Shape)>, Fault> {
         let rest = self.block.get(self.at..).unwrap_or_default();
-        let known = shape.places.get(place).and_then(|keys| keys.iter().position(|m| starts_with(rest, &m.key)));
-        let (child, known) = match known {
-            Some(index) => {
-                let member = shape.places.get(place).and_then(|keys| keys.get(index));
-                self.at += member.map_or(0, |m| m.key.len());
-                (member.and_then(|m| m.child), Some(index))
+        let members = shape.places.get(place).map(Vec::as_slice).unwrap_or_default();
+        let known = members.iter().position(|m| m.lead.begins(rest));
+        let (child, known) = match known.and_then(|index| Some((index, members.get(index)?))) {
+            Some((index, member)) => {
+                self.at += member.lead.bytes.len();
+                (member.child, Some(index))
             }
-            None => self.learn(children, shape, place)?,
+            None if self.next_token() == b'}' => {
+                self.at += 1;
+                return Ok(None);
+            }
+            None => self.learn(children, shape, place, rest)?,
         };
-        if self.next_token() != b':' {
-            return self.unexpected("':'");
-        }
-        self.at += 1;
         let Shape { places, spare } = shape;
         let inner = known.and_then(|index| Some(&mut places.get_mut(place)?.get_mut(index)?.inner));
-        Ok((child, inner.unwrap_or_else(|| spare.get_or_insert_default())))
+        Ok(Some((child, inner.unwrap_or_else(|| spare.get_or_insert_default()))))
     }
 
-    /// Looks the key up that comes next, and remembers it at `place` if there is room (its index comes back then).
+    /// Looks the key up that comes next, and remembers what stood since `from` at `place` if there is room (its index comes
+    /// back then).
     #[cold]
     fn learn(
         &mut self,
         children: &[Child],
         shape: &mut Shape,
         place: usize,
+        from: &[u8],
     ) -> Result<(Option<usize>, Option<usize>), Fault> {
-        let start = self.at;
+        if place > 0 {
+            if self.next_token() != b',' {
+                return self.unexpected("',' or '}'");
+            }
+            self.at += 1;
+        }
+        if self.next_token() != b'"' {
+            return self.unexpected("a key in quotes");
+        }
         let (text_start, text_end, escaped) = self.string()?;
         let name = self.block.get(text_start..text_end).unwrap_or_default();
         let child = if escaped {
@@ -180,16 +204,22 @@ impl Scanner<'_> {
         } else {
             find(children, name)
         };
-        let key = self.block.get(start..self.at).unwrap_or_default();
+        if self.next_token() != b':' {
+            return self.unexpected("':'");
+        }
+        self.at += 1;
+        self.next_token();
+        let left = self.block.len().saturating_sub(self.at);
+        let lead = from.get(..from.len().saturating_sub(left)).unwrap_or_default();
         if place == shape.places.len() && place < PLACES_MAX {
             shape.places.push(Vec::new());
         }
         match shape.places.get_mut(place) {
-            Some(keys) if key.len() <= KEY_BYTES_MAX => {
+            Some(members) if lead.len() <= LEAD_BYTES_MAX => {
                 // The last one makes room: what odd records left behind must not keep the usual keys out.
-                keys.truncate(KEYS_MAX - 1);
-                keys.push(Member { key: key.to_vec(), child, inner: Shape::default() });
-                Ok((child, Some(keys.len() - 1)))
+                members.truncate(KEYS_MAX - 1);
+                members.push(Member { lead: Lead::new(lead), child, inner: Shape::default() });
+                Ok((child, Some(members.len() - 1)))
             }
             _ => Ok((child, None)),
         }
@@ -401,12 +431,20 @@ impl Scanner<'_> {
         Ok(())
     }
 
+    /// Skips digits, eight at a time, and counts them.
     #[inline]
     fn digits(&mut self) -> usize {
+        let start = self.at;
+        while let Some(chunk) = self.block.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
+            let count = leading_digits(*chunk);
+            self.at += count;
+            if count < 8 {
+                return self.at - start;
+            }
+        }
         let rest = self.block.get(self.at..).unwrap_or_default();
-        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.at += count;
-        count
+        self.at += rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at - start
     }
 
     /// A string whose quote comes next: where its text starts and ends, and whether it has escapes.
@@ -435,17 +473,6 @@ impl Scanner<'_> {
                 Some(byte) => return Err(format!("broken JSON: raw control character 0x{byte:02x} in a text")),
             }
         }
-    }
-}
-
-/// As `text.starts_with(key)`; keys of up to 16 bytes are compared by two loads that may overlap, without a call.
-#[inline(always)]
-fn starts_with(text: &[u8], key: &[u8]) -> bool {
-    let Some(text) = text.get(..key.len()) else { return false };
-    match key.len() {
-        8..=16 => text.first_chunk::<8>() == key.first_chunk::<8>() && text.last_chunk::<8>() == key.last_chunk::<8>(),
-        4..8 => text.first_chunk::<4>() == key.first_chunk::<4>() && text.last_chunk::<4>() == key.last_chunk::<4>(),
-        _ => text == key,
     }
 }
 

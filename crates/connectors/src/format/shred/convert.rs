@@ -17,7 +17,7 @@ use super::ValueStyle;
 use super::text;
 use super::token::{Kind, Text, Token};
 use crate::format::value::number::{
-    narrow, parse_bool, parse_decimal, parse_f32, parse_f64, parse_i64, parse_i64_from_number,
+    last_digits, narrow, parse_bool, parse_decimal, parse_f32, parse_f64, parse_i64, parse_i64_from_number,
 };
 use crate::format::value::time::{TimestampParser, Zone, parse_date, parse_time, units_per_second};
 
@@ -153,6 +153,11 @@ impl<'a> Column<'a> {
         self.within.map_or(self.tokens.len(), <[bool]>::len)
     }
 
+    /// Length of all values as they are written.
+    pub(super) fn bytes(&self) -> usize {
+        self.tokens.iter().map(|token| token.len()).sum()
+    }
+
     fn values<T: ArrowPrimitiveType>(
         &self,
         name: &str,
@@ -189,12 +194,43 @@ impl<'a> Column<'a> {
             DataType::Int64 => "BIGINT",
             _ => "unsigned number",
         };
+        if let Some(plain) = self.plain_numbers::<T>() {
+            return plain;
+        }
         Arc::new(self.values::<T>(name, faults, |bytes, kind| match parse_i64(bytes) {
             Some(value) => narrow(value),
             // Numbers may be written as 12.0; texts are trimmed as Flink does.
             None if kind == Kind::Plain => narrow(parse_i64_from_number(bytes)?),
             None => narrow(parse_i64(bytes.trim_ascii())?),
         }))
+    }
+
+    /// The usual column: no value is NULL, all are short and have digits only. `None` for any other.
+    ///
+    /// Lengths differ from row to row, so a branch on them would be taken wrongly again and again: each value is read as the
+    /// eight bytes before its end.
+    fn plain_numbers<T>(&self) -> Option<ArrayRef>
+    where
+        T: ArrowPrimitiveType,
+        T::Native: TryFrom<i64> + ArrowNativeType,
+    {
+        let mut good = true;
+        let number = |token: &Token| {
+            let (end, length) = (token.end(), token.len());
+            let bytes = self.text.block.get(..end).and_then(<[u8]>::last_chunk::<8>);
+            let value = bytes.and_then(|bytes| last_digits(*bytes, length));
+            let value = value.filter(|_| token.kind() == Kind::Plain).and_then(|v| narrow(v as i64));
+            good &= value.is_some();
+            value.unwrap_or_default()
+        };
+        let values: ScalarBuffer<T::Native> = match self.within {
+            None => self.tokens.iter().map(number).collect(),
+            Some(within) => {
+                let mut numbers = self.tokens.iter().map(number);
+                within.iter().map(|there| if *there { numbers.next() } else { None }.unwrap_or_default()).collect()
+            }
+        };
+        good.then(|| Arc::new(PrimitiveArray::<T>::new(values, self.validity(&[]))) as ArrayRef)
     }
 
     fn booleans(&self, faults: &mut Vec<Fault>) -> ArrayRef {

@@ -45,7 +45,7 @@ fn gather<'a, O: OffsetSizeTrait>(
     let count = column.len();
     let mut offsets = Vec::with_capacity(count + 1);
     offsets.push(O::usize_as(0));
-    let mut values = Vec::new();
+    let mut values = Vec::with_capacity(column.bytes());
     let mut overflow = false;
     let nulls = column.walk(name, false, faults, |bytes, kind| {
         let start = values.len();

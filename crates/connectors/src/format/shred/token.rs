@@ -44,6 +44,18 @@ impl Token {
         Token { start: start as u32, rest: length as u32 | ((kind as u32) << LENGTH_BITS) }
     }
 
+    /// Length of the value as it is written.
+    #[inline]
+    pub(in crate::format) fn len(self) -> usize {
+        (self.rest & LENGTH_MAX as u32) as usize
+    }
+
+    /// Where the value ends.
+    #[inline]
+    pub(in crate::format) fn end(self) -> usize {
+        self.start as usize + self.len()
+    }
+
     #[inline]
     pub(in crate::format) fn kind(self) -> Kind {
         match self.rest >> LENGTH_BITS {
@@ -77,8 +89,6 @@ impl<'a> Text<'a> {
     #[inline]
     pub(in crate::format) fn of(self, token: Token) -> &'a [u8] {
         let from = if token.kind() == Kind::Scratch { self.scratch } else { self.block };
-        let start = token.start as usize;
-        let end = start + (token.rest & LENGTH_MAX as u32) as usize;
-        from.get(start..end).unwrap_or_default()
+        from.get(token.start as usize..token.end()).unwrap_or_default()
     }
 }

@@ -9,16 +9,71 @@ pub(in crate::format) fn parse_i64(text: &[u8]) -> Option<i64> {
     if digits.is_empty() || digits.len() > 19 {
         return parse_long_i64(negative, digits);
     }
-    let mut magnitude: u64 = 0;
-    for byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        // 19 digits stay below 2^64.
-        magnitude = magnitude.wrapping_mul(10).wrapping_add(u64::from(digit));
+    // 19 digits stay below 2^64.
+    let mut magnitude = 0u64;
+    let mut rest = digits;
+    while let Some((chunk, more)) = rest.split_first_chunk::<8>() {
+        magnitude = magnitude * 100_000_000 + eight_digits(u64::from_le_bytes(*chunk) ^ ZEROS)?;
+        rest = more;
+    }
+    if !rest.is_empty() {
+        magnitude = magnitude * power(rest.len()) + eight_digits(right_aligned(rest))?;
     }
     signed(negative, magnitude)
+}
+
+/// The text of the number 0, eight times.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// Flags the bytes that are above 9. A carry can only flag bytes above one that is flagged rightly.
+#[inline(always)]
+fn above_nine(values: u64) -> u64 {
+    (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080
+}
+
+/// Number of digits before the first other byte.
+#[inline(always)]
+pub(in crate::format) fn leading_digits(text: [u8; 8]) -> usize {
+    (above_nine(u64::from_le_bytes(text) ^ ZEROS).trailing_zeros() / 8) as usize
+}
+
+/// The values of up to seven digits in the upper bytes of a word, zeros below.
+#[inline(always)]
+fn right_aligned(digits: &[u8]) -> u64 {
+    let length = digits.len();
+    let at = |index: usize| u64::from(digits.get(index).copied().unwrap_or(b'0'));
+    let word = match (digits.first_chunk::<4>(), digits.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (8 * (length - 4))
+        }
+        _ => at(0) | at(length / 2) << (8 * (length / 2)) | at(length - 1) << (8 * (length - 1)),
+    };
+    (word ^ ZEROS) << (8 * (8 - length))
+}
+
+/// The number whose decimal digits are the bytes of `values`, the first one lowest: neighbours are added pairwise.
+#[inline(always)]
+fn eight_digits(values: u64) -> Option<u64> {
+    if above_nine(values) != 0 {
+        return None;
+    }
+    let pairs = (values * 10 + (values >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
+}
+
+/// The number whose digits are the last `length` of the bytes; `None` for 0 or more than 8 of them, and for other bytes.
+#[inline(always)]
+pub(in crate::format) fn last_digits(text: [u8; 8], length: usize) -> Option<u64> {
+    let before = 8usize.checked_sub(length).filter(|before| *before < 8)?;
+    eight_digits((u64::from_le_bytes(text) ^ ZEROS) >> (8 * before) << (8 * before))
+}
+
+/// 10 to the power of a number below 8.
+#[inline(always)]
+fn power(exponent: usize) -> u64 {
+    const POWERS: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+    POWERS.get(exponent).copied().unwrap_or(1)
 }
 
 /// Leading zeros may make a small number long.

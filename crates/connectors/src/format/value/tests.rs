@@ -34,6 +34,29 @@ fn whole_numbers() {
 }
 
 #[test]
+fn digits_are_read_eight_at_a_time_as_one_by_one() {
+    let mut rng = Rng::new(11);
+    for _ in 0..20_000 {
+        let length = 1 + rng.below(21) as usize;
+        let mut text: Vec<u8> = (0..length).map(|_| b'0' + rng.below(10) as u8).collect();
+        let wrong = rng.below(4) == 0;
+        if wrong {
+            text[rng.below(length as u64) as usize] = *b"/:a.\xb5 \xff\0".get(rng.below(8) as usize).unwrap();
+        }
+        let expected = std::str::from_utf8(&text).ok().and_then(|text| text.parse::<i64>().ok());
+        assert_eq!(parse_i64(&text), expected, "{}", text.escape_ascii());
+        if let Some(eight) = text.first_chunk::<8>() {
+            for length in 0..10 {
+                let digits = eight.get(8usize.saturating_sub(length)..).filter(|_| (1..=8).contains(&length));
+                let number = digits.and_then(|d| std::str::from_utf8(d).ok()?.parse::<u64>().ok());
+                assert_eq!(last_digits(*eight, length), number, "{} {length}", text.escape_ascii());
+            }
+            assert_eq!(leading_digits(*eight), eight.iter().take_while(|b| b.is_ascii_digit()).count());
+        }
+    }
+}
+
+#[test]
 fn decimals_round_half_up_and_refuse_what_does_not_fit() {
     for (text, value) in [
         ("12.34", Some(1234)),
