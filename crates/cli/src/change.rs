@@ -126,12 +126,29 @@ pub(crate) fn describe(script: &JobPlan, parts: &[SinkPart], instances: u32, sql
         about: plan.headline(id),
         sinks: (0..sinks.len()).filter(|sink| below.get(*sink).is_some_and(|all| all.contains(&id))).collect(),
     };
+    // Rows that joins may read together have a state of their own, wherever they do.
+    let mut arrangements = vec![];
+    let of_script = script.arrangements();
+    for arranged in plan.arrangements() {
+        let origin = origins.get(arranged.join);
+        let Some(base) = of_script.iter().find(|s| Some(&s.join) == origin && s.side == arranged.side) else { continue };
+        let held = PlanOperator {
+            query: format!("{:016x}", base.identity),
+            identity: format!("{:016x}", arranged.identity),
+            about: "Arrange".to_owned(),
+            ..operator(arranged.join)
+        };
+        match arrangements.iter_mut().find(|a: &&mut PlanOperator| a.identity == held.identity) {
+            Some(known) => known.sinks.extend(held.sinks.iter().filter(|s| !known.sinks.contains(s)).collect::<Vec<_>>()),
+            None => arrangements.push(held),
+        }
+    }
     Plan {
         fingerprint: script.fingerprint(),
         instances,
         sources: plan.source_ids().into_iter().map(source).collect(),
         sinks: sinks.iter().map(sink).collect(),
-        operators: (0..plan.nodes.len()).map(operator).collect(),
+        operators: (0..plan.nodes.len()).map(operator).chain(arrangements).collect(),
         ..Plan::default()
     }
 }

@@ -1,6 +1,7 @@
 //! The adapters between operators and timely: ticks, sources, operators with and without state, the end.
 
 mod deferred;
+mod gate;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -34,6 +35,7 @@ use crate::pact;
 use crate::state::snapshot::{leave_to_first, share_of};
 
 pub(crate) use self::deferred::deferred;
+pub(crate) use self::gate::{Gate, SharedState};
 
 /// A stream of messages.
 pub(crate) type Edge<'s> = Stream<'s, u64, Message>;
@@ -226,7 +228,23 @@ pub(crate) fn stateful<'s, P>(
     input: Edge<'s>,
     name: &str,
     pact: P,
+    operator: impl Operator + 'static,
+) -> Edge<'s>
+where
+    P: ParallelizationContract<u64, Message>,
+    P::Puller: Pull<Envelope<u64, Message>> + 'static,
+{
+    gated(floor, input, name, pact, operator, vec![])
+}
+
+/// As [`stateful`], for an operator that reads what others keep: it comes to an epoch's end when all its gates are open.
+pub(crate) fn gated<'s, P>(
+    floor: &Floor<'s>,
+    input: Edge<'s>,
+    name: &str,
+    pact: P,
     mut operator: impl Operator + 'static,
+    gates: Vec<Gate>,
 ) -> Edge<'s>
 where
     P: ParallelizationContract<u64, Message>,
@@ -239,8 +257,10 @@ where
         failure.fail(error);
     }
     let first = floor.context.first_epoch.0;
-    input.unary_frontier::<Builder, _, _, _>(pact, name, move |mut capability, _| {
+    let scope = floor.scope;
+    input.unary_frontier::<Builder, _, _, _>(pact, name, move |mut capability, about| {
         capability.downgrade(&first);
+        gates.iter().for_each(|gate| gate.call(scope.activator_for(Rc::clone(&about.address))));
         let mut state = Some((capability, BTreeMap::<u64, Vec<Batch>>::new()));
         move |(input, frontier), output| {
             let Some((capability, early)) = &mut state else {
@@ -282,6 +302,9 @@ where
                         operator.on_end()?;
                         return Ok(true);
                     };
+                    if !gates.iter().all(|gate| gate.is_open(epoch)) {
+                        return Ok(false);
+                    }
                     sloth_types::clock::set_epoch_now_ms(info.now_ms);
                     operator.on_epoch_end(&info, &mut out)?;
                     if info.checkpoint {
@@ -293,6 +316,7 @@ where
                             session.give_container(&mut Message::Batch(batch));
                         }
                     }
+                    gates.iter().try_for_each(|gate| gate.leave(epoch))?;
                     capability.downgrade(&(epoch + 1));
                 }
             })();

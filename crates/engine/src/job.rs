@@ -71,6 +71,9 @@ impl Job {
         }
         let recovered = options.replay.as_ref().map(|r| r.recovered.clone()).unwrap_or_default();
         let cut = recovered.checkpoint.as_ref().map(|c| c.cut.clone()).unwrap_or_default();
+        let restored = Restored::new(recovered.checkpoint.clone());
+        // Rows that an earlier version has kept with a join stay there.
+        let plan = plan.arranged(&|join, side| crate::render::keeps_side(&restored, join, side));
         let first = cut.epoch;
         let sources = source_nodes(&plan);
         let board = Board::new(sources.len(), settings.parallelism, first);
@@ -84,7 +87,7 @@ impl Job {
         let context = Arc::new(JobContext {
             first_epoch: first,
             durable: shared.clone(),
-            restored: Restored::new(recovered.checkpoint.clone()),
+            restored,
             settings: settings.clone(),
             board: Arc::clone(&board),
             failure: Arc::new(Failure::default()),

@@ -18,6 +18,8 @@ pub(crate) enum Route {
     Key(Vec<usize>),
     /// Each batch to the worker that its place's number names: copies were made before.
     Named,
+    /// Each batch to this worker: it is where it belongs.
+    To(usize),
 }
 
 /// Sends each row to the worker that owns its key.
@@ -74,6 +76,12 @@ impl Distributor<Message> for ByKey {
         let keys = match self.routes.get(usize::from(batch.port)) {
             Some(Route::Named) => {
                 if let Some(pusher) = pushers.get_mut(batch.place.seq as usize) {
+                    Envelope::push_at(&mut Message::Batch(batch), stamp.clone(), pusher);
+                }
+                return;
+            }
+            Some(Route::To(worker)) => {
+                if let Some(pusher) = pushers.get_mut(*worker) {
                     Envelope::push_at(&mut Message::Batch(batch), stamp.clone(), pusher);
                 }
                 return;

@@ -44,6 +44,8 @@ use crate::operators::window_updates::WindowUpdatesOperator;
 use crate::pact;
 use crate::state::groups::GroupsSpec;
 
+pub(crate) use joins::keeps_side;
+
 /// Writers opened before the start, by (sink ordinal, writer number).
 pub(crate) type OpenWriters = HashMap<(usize, usize), Writer>;
 
@@ -80,6 +82,7 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
     let mut bad_edges: HashMap<NodeId, Edge<'_>> = HashMap::new();
     let mut ends: Vec<Edge<'_>> = vec![];
     let mut sinks = 0;
+    let mut shared = joins::Sharing::new(plan, &identities);
     for (id, node) in plan.nodes.iter().enumerate() {
         floor.node.set(identities.get(id).copied().unwrap_or_default());
         let inputs: Vec<Edge<'_>> = node.inputs.iter().filter_map(|i| edges.get(*i).cloned()).collect();
@@ -198,7 +201,8 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 let operator = GroupAggregateOperator::new(parts, Arc::clone(&floor.context))?;
                 stateful(&floor, exchanged, "group aggregate", by_key_of(&group.keys), operator)
             }
-            NodeKind::Join(join) => joins::join(&floor, plan, node, join, &inputs)?,
+            NodeKind::Arrange(arrange) => shared.arrange(&floor, id, node, arrange, first()?)?,
+            NodeKind::Join(join) => shared.join(&floor, id, node, join, &inputs)?,
             NodeKind::WindowJoin(window) => {
                 let domain = |cascaded| domain(window.proctime, cascaded);
                 joins::window_join(&floor, plan, node, window, &inputs, domain)?

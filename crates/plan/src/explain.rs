@@ -1,5 +1,6 @@
 //! EXPLAIN: the plan as text, sinks first, each operator with its exchange, changelog mode, watermark and state.
 
+mod arrange_lines;
 mod lookup_lines;
 mod over_lines;
 mod rank_lines;
@@ -13,12 +14,13 @@ use crate::aggregate::AggregateCall;
 use crate::emission::{self, Every};
 use crate::grouping::WindowSource;
 use crate::node::{
-    BadRecordPolicy, JobPlan, Join, JoinExchange, JoinKind, Node, NodeId, NodeKind, SinkNode, SourceNode, SourceOrigin,
+    BadRecordPolicy, JobPlan, Join, JoinExchange, Node, NodeId, NodeKind, SinkNode, SourceNode, SourceOrigin,
     Stage, TemporalAt, TemporalJoin, WatermarkRule,
 };
 
 /// The plan as an indented tree for each sink. A node that several sinks use is printed once and referred to as `#n`.
 pub fn explain(plan: &JobPlan) -> String {
+    let plan = &plan.arranged(&|_, _| false);
     let mut out = String::new();
     let mut printed = vec![false; plan.nodes.len()];
     for sink in plan.sink_ids() {
@@ -45,7 +47,7 @@ fn print(plan: &JobPlan, id: NodeId, depth: usize, printed: &mut [bool], out: &m
     }
     let input = node.inputs.first().and_then(|i| plan.nodes.get(*i));
     let _ = writeln!(out, "{indent}{} #{id}", headline(node, input));
-    for line in details(plan, node, input) {
+    for line in details(plan, id, node, input) {
         let _ = writeln!(out, "{indent}    {line}");
     }
     for input in &node.inputs {
@@ -82,6 +84,7 @@ fn headline(node: &Node, input: Option<&Node>) -> String {
         }
         NodeKind::GroupAggregate(g) if g.calls.is_empty() => format!("Distinct{}", by(&columns(&g.keys))),
         NodeKind::GroupAggregate(g) => format!("GroupAggregate{}", by(&columns(&g.keys))),
+        NodeKind::Arrange(held) => format!("Arrange{}", by(&columns(&held.keys))),
         NodeKind::Join(join) => format!("Join {:?}", join.kind),
         NodeKind::Match(m) => format!("MatchRecognize{}", by(&columns(&m.partition))),
         NodeKind::Over(over) => format!("Over{}", by(&columns(&over.partition))),
@@ -118,7 +121,7 @@ fn names(schema: Option<&Schema>, indexes: &[usize]) -> String {
     indexes.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
+fn details(plan: &JobPlan, id: NodeId, node: &Node, input: Option<&Node>) -> Vec<String> {
     let mut lines = vec![];
     match &node.kind {
         NodeKind::Source(source) => source_details(source, &mut lines),
@@ -200,22 +203,13 @@ fn details(plan: &JobPlan, node: &Node, input: Option<&Node>) -> Vec<String> {
             exchange(&rank.partition, &[], input, plan, &mut lines);
             rank_lines::details(rank, input, clock(plan, node, rank.proctime), &mut lines);
         }
+        NodeKind::Arrange(held) => {
+            exchange(&held.keys, &[], input, plan, &mut lines);
+            arrange_lines::details(plan, id, held, &mut lines);
+        }
         NodeKind::Join(join) => {
             join_details(plan, node, join, &mut lines);
-            let kept = match (join.residual.is_some() || join.kind.pairs(), join.kind) {
-                (true, _) => "the rows of both sides",
-                (false, JoinKind::RightSemi | JoinKind::RightAnti) => {
-                    "the rows of the right side and the keys of the left"
-                }
-                _ => "the rows of the left side and the keys of the right",
-            };
-            lines.push(match join.ttl_ms {
-                [None, None] if join.kind == JoinKind::Inner => {
-                    format!("state: {kept}, kept for ever (warning: grows with the input; STATE_TTL bounds it)")
-                }
-                [None, None] => format!("state: {kept}, kept for ever (warning: grows with the input)"),
-                [left, right] => format!("state: left rows {}, right rows {}", lifetime(left), lifetime(right)),
-            });
+            arrange_lines::join_details(plan, id, join, &mut lines);
         }
         NodeKind::IntervalJoin(interval) => {
             join_details(plan, node, &interval.join, &mut lines);

@@ -6,6 +6,7 @@
 //! a stage runs in the source or behind it. What only tunes (how often results are told, how long idle state is kept, the
 //! address of a broker) is left out. The texts are pinned by tests: a change of any of them loses the state of all jobs.
 
+mod arranged;
 mod expr;
 mod kinds;
 mod stages;
@@ -51,14 +52,21 @@ impl JobPlan {
     /// For each node a number that is the same wherever the same query stands. Where something that has a state of its own
     /// stands twice, the second has another number.
     pub fn identities(&self) -> Vec<u64> {
+        self.known().0
+    }
+
+    /// The identities of all nodes, and what their outputs are.
+    fn known(&self) -> (Vec<u64>, Vec<Known>) {
         let mut known: Vec<Known> = vec![];
         let mut identities: Vec<u64> = vec![];
         let mut seen: HashMap<u64, u64> = HashMap::new();
         for node in &self.nodes {
             let inputs: Vec<&Known> = node.inputs.iter().filter_map(|input| known.get(*input)).collect();
-            let (identity, output) = match stages::passed(node, &inputs) {
-                Some(output) => (fnv(&output.text()), output),
-                None => {
+            let (identity, output) = match (stages::passed(node, &inputs), &node.kind) {
+                // What it holds is known by its rows and its key, whoever reads which of its columns.
+                (Some(output), NodeKind::Arrange(held)) => (held.identity, output),
+                (Some(output), _) => (fnv(&output.text()), output),
+                (None, _) => {
                     let (text, columns) = self.described(node, &inputs);
                     let mut identity = fnv(&text);
                     let times = seen.entry(identity).or_default();
@@ -72,7 +80,7 @@ impl JobPlan {
             identities.push(identity);
             known.push(output);
         }
-        identities
+        (identities, known)
     }
 
     /// The text of a node that has a state or a place of its own, and what its output is, given its identity.

@@ -5,6 +5,7 @@
 
 pub mod aggregate;
 mod apart;
+pub mod arrange;
 pub mod changelog;
 pub mod emission;
 pub mod explain;
@@ -21,6 +22,7 @@ pub mod window;
 
 pub use aggregate::{AggregateCall, CallOrder};
 pub use apart::SinkPart;
+pub use arrange::{Arrange, Arranged};
 pub use emission::{Emission, Every};
 pub use grouping::{GroupAggregate, SessionAggregate, WindowAggregate, WindowSource};
 pub use lookup::LookupJoin;

@@ -62,6 +62,8 @@ pub enum NodeKind {
     SessionAggregate(SessionAggregate),
     /// Aggregates by key without a window, and emits the changed groups of every epoch.
     GroupAggregate(GroupAggregate),
+    /// Keeps its input's rows by a key, for several joins, and passes its changes on to them.
+    Arrange(crate::arrange::Arrange),
     /// Joins two inputs.
     Join(Box<Join>),
     /// Finds sequences of rows.
@@ -235,6 +237,16 @@ impl JoinKind {
     /// True when the columns of both sides are in the output.
     pub fn pairs(self) -> bool {
         matches!(self, JoinKind::Inner | JoinKind::Left | JoinKind::Right | JoinKind::Full)
+    }
+
+    /// True when rows of a side (0: left, 1: right) appear in the output outside of pairs, or not at all for want of one.
+    pub fn keeps_alone(self, side: usize) -> bool {
+        match self {
+            JoinKind::Inner => false,
+            JoinKind::Full => true,
+            JoinKind::Left | JoinKind::LeftSemi | JoinKind::LeftAnti | JoinKind::LeftMark => side == 0,
+            JoinKind::Right | JoinKind::RightSemi | JoinKind::RightAnti => side == 1,
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub struct JobSettings {
     pub batch_rows: usize,
     /// Rounds after which a recursive query is taken for one that does not end.
     pub recursion_rounds_max: usize,
+    /// Joins that keep the same rows by the same key share them.
+    pub share_join_state: bool,
     /// What happens when an outside system fails the job.
     pub restart: RestartPolicy,
     /// Where the job keeps its epoch log and checkpoints.
@@ -109,6 +111,7 @@ impl Default for JobSettings {
             epoch_bytes_max: 16 << 20,
             batch_rows: 16_384,
             recursion_rounds_max: 10_000,
+            share_join_state: true,
             restart: RestartPolicy {
                 attempts_max: None,
                 first_delay: Duration::from_millis(100),
@@ -135,6 +138,7 @@ pub const KNOWN_SETTINGS: &[(&str, &str)] = &[
     ("sloth.epoch.max-bytes", "bytes one worker reads for one epoch (default: 16 mb)"),
     ("sloth.batch.rows", "rows in a batch (default: 16384)"),
     ("sloth.recursion.max-rounds", "rounds after which a recursion is taken for endless (default: 10000)"),
+    ("sloth.join.share-state", "joins that keep the same rows by the same key hold them once (default: true)"),
     ("state.checkpoints.dir", "where the job keeps its log and checkpoints, to be resumed from; as --state"),
     ("state.checkpoints.num-retained", "checkpoints that are kept (default: 3)"),
     ("execution.checkpointing.interval", "distance of checkpoints, with --state (default: 10 s)"),
@@ -185,6 +189,7 @@ impl JobSettings {
             epoch_bytes_max: options.bytes("sloth.epoch.max-bytes")?.map_or(default.epoch_bytes_max, |b| b as usize),
             batch_rows: count("sloth.batch.rows", default.batch_rows)?,
             recursion_rounds_max: count("sloth.recursion.max-rounds", default.recursion_rounds_max)?,
+            share_join_state: options.parse_or("sloth.join.share-state", "true or false", default.share_join_state)?,
             restart: RestartPolicy::from_options(options)?,
             state_dir: options.get("state.checkpoints.dir").map(str::to_owned),
             checkpoints_retained: count("state.checkpoints.num-retained", default.checkpoints_retained)?,

@@ -4,9 +4,11 @@
 //! Mumick, "Maintenance of Materialized Views", 1995). Rows without a partner follow from how many partners a row has:
 //! with keys alone that is the weight of its key on the other side; with a residual condition it is counted per row.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array, new_null_array};
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -21,15 +23,19 @@ use crate::epoch::EpochInfo;
 use crate::message::Batch;
 use crate::state::ages::Ages;
 use crate::state::arrangement::Arrangement;
-use crate::state::keys::ABSENT;
+use crate::state::keys::{ABSENT, EncodedKeys};
+use crate::state::shared::take_up;
 use crate::state::snapshot::Section;
 
+mod alone;
+mod held;
 mod lifetime;
 mod residual;
 mod snapshot;
 
+use held::Held;
 use residual::{Moved, Residual};
-pub(crate) use snapshot::{SIDES, owners};
+pub(crate) use snapshot::{CHANGES, SIDES, owners};
 
 /// Pairs that are made at once.
 const PAIRS_MAX: usize = 16 * 1024;
@@ -54,7 +60,7 @@ pub(crate) struct JoinOperator {
 struct Side {
     waiting: Vec<Batch>,
     consolidator: Consolidator,
-    arrangement: Arrangement,
+    arrangement: Held,
     keys: Vec<usize>,
     schema: SchemaRef,
     /// What becomes of the side's rows by themselves.
@@ -125,7 +131,7 @@ impl JoinOperator {
             Ok(Side {
                 waiting: vec![],
                 consolidator: Consolidator::new(&schema)?,
-                arrangement,
+                arrangement: Held::own(arrangement),
                 keys: keys.to_vec(),
                 schema,
                 alone,
@@ -144,10 +150,30 @@ impl JoinOperator {
         Ok(JoinOperator { join: join.clone(), sides, residual, schema, appends, netted, now_ms: 0, gauge })
     }
 
+    /// A side reads rows that another operator keeps; `columns` says where its columns are among theirs.
+    pub(crate) fn read_elsewhere(
+        &mut self,
+        which: usize,
+        rows: Rc<RefCell<Arrangement>>,
+        columns: Option<Vec<usize>>,
+    ) {
+        if let Some(side) = self.sides.get_mut(which) {
+            side.arrangement = Held::elsewhere(rows, columns);
+        }
+    }
+
+    /// A side takes up the rows that it read with others when this state was written. `columns` say what its columns are.
+    pub(crate) fn take_over(&mut self, which: usize, columns: &[u64], mut state: Vec<Section>) -> Result<()> {
+        if let Some(side) = self.sides.get_mut(which) {
+            take_up(&mut side.arrangement.write(), &side.schema, columns, &mut state)?;
+        }
+        Ok(())
+    }
+
     fn measure(&mut self) {
-        let [left, right] = self.sides.each_ref().map(|side| &side.arrangement);
+        let [left, right] = self.sides.each_ref().map(|side| side.arrangement.size());
         let ages: usize = self.sides.iter().filter_map(|side| side.ages.as_ref()).map(Ages::bytes).sum();
-        self.gauge.set(left.len() + right.len(), left.bytes() + right.bytes() + ages);
+        self.gauge.set(left.0 + right.0, left.1 + right.1 + ages);
     }
 
     /// Takes in an epoch's changes of one side, against the other side as it is.
@@ -156,12 +182,12 @@ impl JoinOperator {
         let Some(delta) = self.without_forgotten(which, delta)? else { return Ok(()) };
         let other = 1 - which;
         let rows = delta.rows.num_rows();
-        let keys = self.sides[which].arrangement.encode(&delta.rows)?;
-        let found = self.sides[other].arrangement.find(&keys, rows);
+        let keys = self.sides[which].encode(&delta.rows)?;
+        let found = self.sides[other].arrangement.read().find(&keys, rows);
         let by_pairs = self.join.residual.is_some();
         let counts = self.sides[which].alone != Alone::Never;
         let mut partners: Vec<i64> = match counts && !by_pairs {
-            true => found.iter().map(|key| self.sides[other].arrangement.total(*key)).collect(),
+            true => self.sides[other].arrangement.read().totals(&found),
             false => vec![0; rows],
         };
         if self.join.kind.pairs() || by_pairs {
@@ -174,27 +200,48 @@ impl JoinOperator {
         if counts {
             self.alone_of_delta(which, &delta, &partners, out)?;
         }
+        let totals = |side: &Side| {
+            let stored = side.arrangement.read();
+            stored.totals(&stored.find(&keys, rows))
+        };
         let by_key = !by_pairs && self.sides[other].alone != Alone::Never;
-        let own = if by_key { self.sides[which].arrangement.find(&keys, rows) } else { vec![] };
-        let before: Vec<i64> = own.iter().map(|key| self.sides[which].arrangement.total(*key)).collect();
-        let mut slots = vec![];
         let side = &mut self.sides[which];
-        side.arrangement.apply(&delta.rows, delta.diffs.as_ref(), &keys, &mut slots)?;
-        side.stamp(&slots, self.now_ms);
-        if by_pairs && counts {
-            side.partners.resize(side.arrangement.slots(), 0);
-            for (slot, count) in slots.iter().zip(&partners) {
-                side.partners[*slot as usize] = *count;
+        let before = if by_key { totals(side) } else { vec![] };
+        if !side.arrangement.is_elsewhere() {
+            let mut slots = vec![];
+            side.arrangement.write().apply(&delta.rows, delta.diffs.as_ref(), &keys, &mut slots)?;
+            side.stamp(&slots, self.now_ms);
+            if by_pairs && counts {
+                side.partners.resize(side.arrangement.read().slots(), 0);
+                for (slot, count) in slots.iter().zip(&partners) {
+                    side.partners[*slot as usize] = *count;
+                }
             }
         }
         if by_key {
-            let after: Vec<i64> = {
-                let arrangement = &self.sides[which].arrangement;
-                arrangement.find(&keys, rows).iter().map(|key| arrangement.total(*key)).collect()
+            let after = match side.arrangement.is_elsewhere() {
+                true => side.arrangement.read().totals_after(&keys, delta.diffs.as_ref(), &before),
+                false => totals(side),
             };
             self.turn_keys(other, &found, &before, &after, out)?;
         }
         Ok(())
+    }
+
+    /// The pairs of what both sides' changes have brought, where neither side takes its changes in by itself.
+    fn take_in_both(&mut self, left: &[Batch], right: &[Batch], out: &mut Vec<Batch>) -> Result<()> {
+        let side = &self.sides[0];
+        let retracts = side.arrangement.read().retracts();
+        let mut rows = Arrangement::new(&side.schema, &side.keys, retracts)?;
+        for delta in left {
+            let Some(delta) = self.without_null_keys(0, delta, out)? else { continue };
+            let keys = rows.encode(&delta.rows)?;
+            rows.apply(&delta.rows, delta.diffs.as_ref(), &keys, &mut vec![])?;
+        }
+        let stored = std::mem::replace(&mut self.sides[0].arrangement, Held::own(rows));
+        let made = right.iter().try_for_each(|delta| self.take_in(1, delta, out));
+        self.sides[0].arrangement = stored;
+        made
     }
 
     /// Rows with a NULL key have no partner, ever, and need not be kept. Returns the others.
@@ -225,13 +272,13 @@ impl JoinOperator {
         out: &mut Vec<Batch>,
     ) -> Result<()> {
         let mut pairs = Pairs::default();
-        let inserts_only = delta.diffs.is_none() && !self.sides[1 - which].arrangement.retracts();
+        let arrangement = self.sides[1 - which].arrangement.read();
+        let inserts_only = delta.diffs.is_none() && !arrangement.retracts();
         for (row, key) in found.iter().enumerate() {
             if *key == ABSENT {
                 continue;
             }
             let diff = delta.diffs.as_ref().map_or(1, |d| d.value(row));
-            let arrangement = &self.sides[1 - which].arrangement;
             let mut at = arrangement.first_of(*key);
             while at != ABSENT {
                 pairs.rows.push(row as u32);
@@ -274,9 +321,10 @@ impl JoinOperator {
         if let Some(residual) = &self.residual {
             let mask = residual.mask(rows.len(), |at| column(at, &rows, &slots))?;
             let turns = self.sides[1 - which].alone != Alone::Never;
+            let stored = other.read();
             for row in mask.values().set_indices() {
                 let (mine, slot) = (rows.value(row), slots[row]);
-                partners[mine as usize] += other.weight(slot);
+                partners[mine as usize] += stored.weight(slot);
                 if turns {
                     moved.add(slot, delta.diffs.as_ref().map_or(1, |d| d.value(mine as usize)));
                 }
@@ -296,112 +344,22 @@ impl JoinOperator {
         }
         Ok(())
     }
+}
 
-    /// Rows of a delta by themselves, given how many partners each has.
-    fn alone_of_delta(&self, which: usize, delta: &Batch, partners: &[i64], out: &mut Vec<Batch>) -> Result<()> {
-        let alone = self.sides[which].alone;
-        if alone == Alone::Marked {
-            let mark: BooleanArray = partners.iter().map(|p| Some(*p > 0)).collect();
-            return self.emit_alone(which, delta, Some(Arc::new(mark)), out);
-        }
-        let wanted: BooleanArray = partners.iter().map(|p| Some((*p > 0) == (alone == Alone::Matched))).collect();
-        if wanted.true_count() == 0 {
-            return Ok(());
-        }
-        self.emit_alone(which, &pick(delta, &wanted)?, None, out)
+impl Side {
+    fn encode(&self, rows: &RecordBatch) -> Result<EncodedKeys> {
+        let keys: Vec<ArrayRef> = self.keys.iter().map(|k| Arc::clone(rows.column(*k))).collect();
+        self.arrangement.write().encode_columns(&keys)
     }
+}
 
-    /// Stored rows whose number of partners has changed (residual joins).
-    fn turn_rows(&mut self, which: usize, moved: &Moved, out: &mut Vec<Batch>) -> Result<()> {
-        let (mut gained, mut lost) = (vec![], vec![]);
-        let side = &mut self.sides[which];
-        side.partners.resize(side.arrangement.slots(), 0);
-        for (slot, delta) in moved.changes() {
-            let count = &mut side.partners[slot as usize];
-            let before = *count > 0;
-            *count += delta;
-            match (before, *count > 0) {
-                (false, true) => gained.push(slot),
-                (true, false) => lost.push(slot),
-                _ => {}
-            }
-        }
-        self.emit_turned(which, &gained, &lost, out)
+/// What the batches of an epoch have changed. Rows that only come are taken as they are, unless they came in crumbs.
+pub(super) fn gathered_delta(waiting: Vec<Batch>, consolidator: &mut Consolidator) -> Result<Vec<Batch>> {
+    let rows: usize = waiting.iter().map(|b| b.rows.num_rows()).sum();
+    if waiting.iter().all(|b| b.diffs.is_none()) && rows >= waiting.len() * BATCH_ROWS_MIN {
+        return Ok(waiting);
     }
-
-    /// Keys of the other side whose weight has come up from zero or gone down to it: all rows of the key on this side gain
-    /// or lose their partners.
-    fn turn_keys(&self, which: usize, keys: &[u32], before: &[i64], after: &[i64], out: &mut Vec<Batch>) -> Result<()> {
-        let (mut gained, mut lost) = (vec![], vec![]);
-        let mut seen = hashbrown::HashSet::new();
-        let arrangement = &self.sides[which].arrangement;
-        for (key, (before, after)) in keys.iter().zip(before.iter().zip(after)) {
-            if *key == ABSENT || (*before > 0) == (*after > 0) || !seen.insert(*key) {
-                continue;
-            }
-            let turned = if *after > 0 { &mut gained } else { &mut lost };
-            turned.extend(arrangement.rows_of(*key));
-        }
-        self.emit_turned(which, &gained, &lost, out)
-    }
-
-    fn emit_turned(&self, which: usize, gained: &[u32], lost: &[u32], out: &mut Vec<Batch>) -> Result<()> {
-        let (plus, minus) = match self.sides[which].alone {
-            Alone::Never => return Ok(()),
-            Alone::Unmatched => (lost, gained),
-            Alone::Matched => (gained, lost),
-            Alone::Marked => {
-                for (slots, mark) in [(gained, true), (lost, false)] {
-                    self.emit_stored(which, slots, 1, Some(mark), out)?;
-                    self.emit_stored(which, slots, -1, Some(!mark), out)?;
-                }
-                return Ok(());
-            }
-        };
-        self.emit_stored(which, plus, 1, None, out)?;
-        self.emit_stored(which, minus, -1, None, out)
-    }
-
-    fn emit_stored(
-        &self,
-        which: usize,
-        slots: &[u32],
-        sign: i64,
-        mark: Option<bool>,
-        out: &mut Vec<Batch>,
-    ) -> Result<()> {
-        let side = &self.sides[which];
-        for slots in slots.chunks(PAIRS_MAX) {
-            let columns: Vec<ArrayRef> = (0..side.schema.fields().len())
-                .map(|column| side.arrangement.gather(column, slots))
-                .collect::<Result<_>>()?;
-            let diffs: Int64Array = slots.iter().map(|s| sign * side.arrangement.weight(*s)).collect();
-            let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(slots.len()));
-            let rows = RecordBatch::try_new_with_options(Arc::clone(&side.schema), columns, &options)?;
-            let mark = mark.map(|m| Arc::new(BooleanArray::from(vec![m; slots.len()])) as ArrayRef);
-            self.emit_alone(which, &Batch::changes(rows, Some(diffs)), mark, out)?;
-        }
-        Ok(())
-    }
-
-    /// Rows of one side, padded to the output's columns.
-    fn emit_alone(&self, which: usize, delta: &Batch, mark: Option<ArrayRef>, out: &mut Vec<Batch>) -> Result<()> {
-        let rows = delta.rows.num_rows();
-        if rows == 0 {
-            return Ok(());
-        }
-        let mut columns = delta.rows.columns().to_vec();
-        if self.join.kind.pairs() {
-            let padding = self.sides[1 - which].schema.fields().iter().map(|f| new_null_array(f.data_type(), rows));
-            columns = match which {
-                0 => columns.into_iter().chain(padding).collect(),
-                _ => padding.chain(columns).collect(),
-            };
-        }
-        columns.extend(mark);
-        out.push(Batch::changes(fit_rows(&self.schema, columns, rows)?, delta.diffs.clone()));
-        Ok(())
-    }
+    Ok(consolidator.run(&waiting)?.into_iter().collect())
 }
 
 /// The columns of both inputs side by side.
@@ -428,7 +386,7 @@ pub(super) fn certain(mask: &BooleanArray) -> BooleanArray {
 }
 
 /// The changes for which the mask is true.
-fn pick(delta: &Batch, mask: &BooleanArray) -> Result<Batch> {
+pub(super) fn pick(delta: &Batch, mask: &BooleanArray) -> Result<Batch> {
     let rows = filter_record_batch(&delta.rows, mask)?;
     let diffs = match &delta.diffs {
         Some(diffs) => Some(super::stages::weights(&arrow::compute::filter(diffs, mask)?)),
@@ -451,17 +409,21 @@ impl Operator for JoinOperator {
         let mut deltas = [vec![], vec![]];
         for (side, delta) in self.sides.iter_mut().zip(&mut deltas) {
             let waiting = std::mem::take(&mut side.waiting);
-            let rows: usize = waiting.iter().map(|b| b.rows.num_rows()).sum();
-            // Rows that only come are taken in as they are, unless they came in crumbs.
-            *delta = match waiting.iter().all(|b| b.diffs.is_none()) && rows >= waiting.len() * BATCH_ROWS_MIN {
+            *delta = match side.arrangement.is_elsewhere() && side.arrangement.is_whole() {
+                // They have come netted.
                 true => waiting,
-                false => side.consolidator.run(&waiting)?.into_iter().collect(),
+                false => gathered_delta(waiting, &mut side.consolidator)?,
             };
         }
-        for (which, delta) in deltas.iter().enumerate() {
-            for delta in delta {
+        let elsewhere = self.sides.each_ref().map(|side| side.arrangement.is_elsewhere());
+        // A side that is elsewhere stays as it was: the other one's changes meet it first.
+        for which in if elsewhere[0] { [1, 0] } else { [0, 1] } {
+            for delta in &deltas[which] {
                 self.take_in(which, delta, out)?;
             }
+        }
+        if elsewhere == [true, true] && deltas.iter().all(|delta| !delta.is_empty()) {
+            self.take_in_both(&deltas[0], &deltas[1], out)?;
         }
         if forgotten > 0 || deltas.iter().any(|delta| !delta.is_empty()) {
             self.measure();
@@ -486,8 +448,8 @@ impl Operator for JoinOperator {
     }
 
     fn kept_rows(&self) -> Option<(usize, usize)> {
-        let arrangements = || self.sides.iter().map(|side| &side.arrangement);
-        Some((arrangements().map(Arrangement::kept_rows).sum(), arrangements().map(Arrangement::len).sum()))
+        let own = || self.sides.iter().map(|side| &side.arrangement).filter(|held| !held.is_elsewhere());
+        Some((own().map(|held| held.read().kept_rows()).sum(), own().map(|held| held.read().len()).sum()))
     }
 
     fn restore(&mut self, state: Vec<Section>) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The operators: plain structs that know batches and epochs, not timely. [`render`](crate::render) puts them into the
 //! dataflow.
 
+pub(crate) mod arrange;
 pub(crate) mod delta;
 pub(crate) mod group;
 pub(crate) mod interval_join;

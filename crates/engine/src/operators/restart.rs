@@ -137,6 +137,7 @@ fn through_ipc(section: Section) -> Section {
 fn routed(batch: &Batch, route: &Route, workers: usize) -> Vec<Batch> {
     let keys = match route {
         Route::Named => return vec![batch.clone(); workers],
+        Route::To(_) => unreachable!("rows that another operator has placed"),
         Route::Key(keys) => keys,
     };
     let mut rows_of: Vec<Vec<u32>> = vec![vec![]; workers];

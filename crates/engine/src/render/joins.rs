@@ -1,5 +1,7 @@
 //! Joins and what belongs to them, put into the dataflow.
 
+mod sharing;
+
 use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -11,7 +13,6 @@ use crate::epoch::TimeDomain;
 use crate::lookups::OpenLookup;
 use crate::message::{Batch, Place};
 use crate::operators::interval_join::IntervalJoinOperator;
-use crate::operators::join::JoinOperator;
 use crate::operators::live_lookup::LiveLookup;
 use crate::operators::lookup_join::LookupJoinOperator;
 use crate::operators::single_row::SingleRowOperator;
@@ -19,21 +20,8 @@ use crate::operators::temporal_join::TemporalJoinOperator;
 use crate::operators::window_join::WindowJoinOperator;
 use crate::pact::{self, Route};
 
-/// A join of changing inputs.
-pub(super) fn join<'s>(
-    floor: &Floor<'s>,
-    plan: &JobPlan,
-    node: &Node,
-    join: &Join,
-    inputs: &[Edge<'s>],
-) -> Result<Edge<'s>> {
-    let schemas = input_schemas(plan, node)?;
-    let retracts = [0, 1].map(|i| node.inputs.get(i).is_some_and(|id| super::changes(plan, *id)));
-    let routes = routes(join, &schemas);
-    let both = side_by_side(floor, inputs, &routes);
-    let operator = JoinOperator::new(join, schemas, retracts, Arc::clone(&node.schema), Arc::clone(&floor.context))?;
-    Ok(stateful(floor, both, "join", pact::by_route(routes.to_vec()), operator))
-}
+pub(super) use sharing::Sharing;
+pub(crate) use sharing::keeps_side;
 
 /// A join of windows. `domain` gives the time of an input, by whether another window makes it.
 pub(super) fn window_join<'s>(

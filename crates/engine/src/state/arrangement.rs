@@ -83,7 +83,12 @@ impl Arrangement {
     /// The keys of a batch of this side.
     pub(crate) fn encode(&mut self, rows: &RecordBatch) -> Result<EncodedKeys> {
         let columns: Vec<ArrayRef> = self.key_columns.iter().map(|k| ArrayRef::clone(rows.column(*k))).collect();
-        self.encoder.encode(&columns)
+        self.encode_columns(&columns)
+    }
+
+    /// Keys by themselves.
+    pub(crate) fn encode_columns(&mut self, keys: &[ArrayRef]) -> Result<EncodedKeys> {
+        self.encoder.encode(keys)
     }
 
     /// The key slot of each of `rows` keys (encoded by this or an arrangement of equal key types), or [`ABSENT`].
@@ -96,6 +101,26 @@ impl Arrangement {
     /// Sum of the weights of a key's rows.
     pub(crate) fn total(&self, key: u32) -> i64 {
         self.totals.get(key as usize).copied().unwrap_or(0)
+    }
+
+    /// As [`Arrangement::total`] for many.
+    pub(crate) fn totals(&self, keys: &[u32]) -> Vec<i64> {
+        keys.iter().map(|key| self.total(*key)).collect()
+    }
+
+    /// What the totals of keys that are `before` will be when changes of these keys have been applied.
+    pub(crate) fn totals_after(&self, keys: &EncodedKeys, diffs: Option<&Int64Array>, before: &[i64]) -> Vec<i64> {
+        let mut changed = KeyTable::new(&self.encoder);
+        let mut slots = vec![];
+        changed.intern(keys, &RowSet::Range(0..before.len()), &mut slots);
+        let mut sums = vec![0; changed.slots()];
+        for (row, slot) in slots.iter().enumerate() {
+            if let Some(sum) = sums.get_mut(*slot as usize) {
+                *sum += diffs.map_or(1, |d| d.value(row));
+            }
+        }
+        let sum = |slot: &u32| sums.get(*slot as usize).copied().unwrap_or(0);
+        before.iter().zip(&slots).map(|(before, slot)| before + sum(slot)).collect()
     }
 
     /// True when rows may be taken back.
@@ -153,8 +178,19 @@ impl Arrangement {
         keys: &EncodedKeys,
         slots: &mut Vec<u32>,
     ) -> Result<()> {
-        let count = rows.num_rows();
         self.note(rows, diffs);
+        self.apply_noted(rows, diffs, keys, slots)
+    }
+
+    /// As [`Arrangement::apply`], with changes that were noted before.
+    pub(crate) fn apply_noted(
+        &mut self,
+        rows: &RecordBatch,
+        diffs: Option<&Int64Array>,
+        keys: &EncodedKeys,
+        slots: &mut Vec<u32>,
+    ) -> Result<()> {
+        let count = rows.num_rows();
         let mut key_slots = vec![];
         if matches!(keys, EncodedKeys::None) {
             self.keys.intern(keys, &RowSet::Range(0..1), &mut key_slots);

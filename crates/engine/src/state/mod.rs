@@ -11,6 +11,7 @@ pub(crate) mod latest;
 pub(crate) mod marks;
 pub(crate) mod ordered;
 pub(crate) mod rows;
+pub(crate) mod shared;
 pub(crate) mod sliding;
 pub(crate) mod snapshot;
 pub(crate) mod sorted;

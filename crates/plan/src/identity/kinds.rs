@@ -62,6 +62,7 @@ pub(super) fn text(node: &Node, inputs: &[&Known], schemas: &[&Schema]) -> Strin
         NodeKind::Source(_)
         | NodeKind::Map(_)
         | NodeKind::Union
+        | NodeKind::Arrange(_)
         | NodeKind::WindowAssign(_)
         | NodeKind::LateRows(..)
         | NodeKind::BadRecords => format!("rows of {whole}"),

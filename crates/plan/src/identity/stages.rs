@@ -12,6 +12,7 @@ pub(super) fn passed(node: &Node, inputs: &[&Known]) -> Option<Known> {
     let input = || inputs.first().map(|i| (*i).clone()).unwrap_or_default();
     match &node.kind {
         NodeKind::Map(list) => Some(after(list, input())),
+        NodeKind::Arrange(_) => Some(input()),
         NodeKind::Union => {
             let all: Vec<String> = inputs.iter().map(|i| i.text()).collect();
             Some(Known::fresh(fnv(&format!("union of {}", all.join(" "))), node.schema.fields().len()))

@@ -13,7 +13,7 @@ impl Side {
         let Some(ages) = &mut self.ages else { return 0 };
         let expired = ages.expired(now_ms);
         for slot in &expired {
-            self.arrangement.remove(*slot);
+            self.arrangement.write().remove(*slot);
         }
         expired.len()
     }
@@ -22,7 +22,7 @@ impl Side {
     pub(super) fn stamp(&mut self, slots: &[u32], now_ms: i64) {
         let Some(ages) = &mut self.ages else { return };
         for slot in slots {
-            match self.arrangement.weight(*slot) {
+            match self.arrangement.read().weight(*slot) {
                 0 => ages.forget(*slot),
                 _ => ages.touch(*slot, now_ms),
             }
@@ -35,7 +35,7 @@ impl JoinOperator {
     pub(super) fn without_forgotten(&mut self, which: usize, delta: Batch) -> Result<Option<Batch>> {
         let Some(side) = self.sides.get_mut(which).filter(|side| side.ages.is_some()) else { return Ok(Some(delta)) };
         let Some(diffs) = &delta.diffs else { return Ok(Some(delta)) };
-        let stored = side.arrangement.slots_of(&delta.rows)?;
+        let stored = side.arrangement.write().slots_of(&delta.rows)?;
         let known = |row: usize| stored.get(row).is_some_and(|slot| *slot != ABSENT);
         let kept: BooleanArray =
             diffs.values().iter().enumerate().map(|(row, diff)| Some(*diff > 0 || known(row))).collect();

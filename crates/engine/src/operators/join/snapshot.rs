@@ -14,7 +14,7 @@ use crate::state::snapshot::{Owner, Section, batches_of, column_of, foreign_stat
 pub(crate) const SIDES: [&str; 2] = ["left", "right"];
 
 /// What has changed in them.
-const CHANGES: [&str; 2] = ["left changes", "right changes"];
+pub(crate) const CHANGES: [&str; 2] = ["left changes", "right changes"];
 
 /// Who owns the rows of each side, of so many columns: whoever is sent them.
 pub(crate) fn owners(join: &Join, widths: [usize; 2]) -> [Owner; 2] {
@@ -27,6 +27,12 @@ pub(crate) fn owners(join: &Join, widths: [usize; 2]) -> [Owner; 2] {
 }
 
 impl JoinOperator {
+    /// The sides whose rows are with the join.
+    fn own_sides(&self) -> impl Iterator<Item = usize> + use<> {
+        let elsewhere = self.sides.each_ref().map(|side| side.arrangement.is_elsewhere());
+        [0, 1].into_iter().filter(move |which| !elsewhere[*which])
+    }
+
     /// Whether the partners of a side's rows are counted row by row.
     fn counts_partners(&self, which: usize) -> bool {
         self.join.residual.is_some() && self.sides[which].alone != Alone::Never
@@ -35,14 +41,18 @@ impl JoinOperator {
     pub(super) fn save_sides(&mut self) -> Result<Vec<Section>> {
         // What is kept beside the rows, and what is forgotten, is no change of theirs.
         if self.sides.iter().all(|side| side.ages.is_none()) {
-            self.sides.iter_mut().for_each(|side| side.arrangement.begin_changes());
+            self.own_sides().for_each(|which| self.sides[which].arrangement.write().begin_changes());
         }
         let owners = owners(&self.join, [0, 1].map(|which| self.sides[which].schema.fields().len()));
         let mut sections = vec![];
         for (which, owner) in owners.into_iter().enumerate() {
             let side = &self.sides[which];
             let counts = self.counts_partners(which);
-            let rows = side.arrangement.save(Written::Anyhow, |slots| {
+            if side.arrangement.is_elsewhere() {
+                continue;
+            }
+            let stored = side.arrangement.read();
+            let rows = stored.save(Written::Anyhow, |slots| {
                 let partners = slots.iter().map(|slot| side.partners.get(*slot as usize).copied().unwrap_or(0));
                 let mut beside = if counts { vec![column_of(partners)] } else { vec![] };
                 if let Some(ages) = &side.ages {
@@ -52,7 +62,7 @@ impl JoinOperator {
             })?;
             // Where only the weights of keys are kept, the key is all there is.
             let owner = match owner {
-                Owner::Key(_) if side.arrangement.is_bare() => Owner::Key((0..side.keys.len()).collect()),
+                Owner::Key(_) if stored.is_bare() => Owner::Key((0..side.keys.len()).collect()),
                 owner => owner,
             };
             sections.push(Section::new(SIDES[which], owner, rows));
@@ -65,14 +75,17 @@ impl JoinOperator {
         if self.sides.iter().any(|side| side.ages.is_some()) {
             return Ok(None);
         }
-        if [0, 1].into_iter().any(|which| self.counts_partners(which) || !self.sides[which].arrangement.knows_changes())
-        {
+        let knows = |which: usize| self.sides[which].arrangement.read().knows_changes();
+        if self.own_sides().any(|which| self.counts_partners(which) || !knows(which)) {
             return Ok(None);
         }
         let owners = owners(&self.join, [0, 1].map(|which| self.sides[which].schema.fields().len()));
         let mut sections = vec![];
         for (which, owner) in owners.into_iter().enumerate() {
-            sections.push(Section::new(CHANGES[which], owner, self.sides[which].arrangement.take_changes()?));
+            let held = &self.sides[which].arrangement;
+            if !held.is_elsewhere() {
+                sections.push(Section::new(CHANGES[which], owner, held.write().take_changes()?));
+            }
         }
         Ok(Some(sections))
     }
@@ -85,8 +98,8 @@ impl JoinOperator {
                 let (columns, _) = split(&rows, width)?;
                 let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
                 let batch = RecordBatch::try_new_with_options(Arc::clone(&side.schema), columns.to_vec(), &options)?;
-                let keys = side.arrangement.encode(&batch)?;
-                side.arrangement.apply(&batch, Some(numbers(&rows, width)?), &keys, &mut vec![])?;
+                let keys = side.encode(&batch)?;
+                side.arrangement.write().apply(&batch, Some(numbers(&rows, width)?), &keys, &mut vec![])?;
             }
         }
         Ok(())
@@ -97,7 +110,7 @@ impl JoinOperator {
             let counts = self.counts_partners(which);
             for rows in batches_of(&mut state, name) {
                 let side = &mut self.sides[which];
-                let (slots, beside) = side.arrangement.restore(&rows)?;
+                let (slots, beside) = side.arrangement.write().restore(&rows)?;
                 if let (Some(ages), Some(stamps)) = (&mut side.ages, beside.last()) {
                     let stamps = crate::operators::stages::weights(stamps);
                     let mut order: Vec<(i64, u32)> =
@@ -110,7 +123,7 @@ impl JoinOperator {
                 }
                 let partners = beside.first().ok_or_else(|| foreign_state(rows.num_columns()))?;
                 let partners = crate::operators::stages::weights(partners);
-                side.partners.resize(side.arrangement.slots(), 0);
+                side.partners.resize(side.arrangement.read().slots(), 0);
                 for (slot, count) in slots.iter().zip(partners.values()) {
                     side.partners[*slot as usize] = *count;
                 }

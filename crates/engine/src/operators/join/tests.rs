@@ -239,7 +239,7 @@ fn every_kind_equals_the_naive_join_after_every_epoch() {
             absorb(&mut answer, &out, &what);
             assert!(answer.is_empty(), "{what}: {answer:?}");
             for side in operator.workers.iter().flat_map(|worker| &worker.sides) {
-                assert!(side.arrangement.is_empty(), "{what}: rows are left in state");
+                assert!(side.arrangement.read().is_empty(), "{what}: rows are left in state");
             }
         }
     }

@@ -33,7 +33,7 @@ const CHANGES_MIN: usize = 1 << 14;
 impl Arrangement {
     /// Notes changes that are being applied. When they are about as many as all rows, they are forgotten: writing
     /// everything costs no more then, and memory is bounded.
-    pub(super) fn note(&mut self, rows: &RecordBatch, diffs: Option<&Int64Array>) {
+    pub(crate) fn note(&mut self, rows: &RecordBatch, diffs: Option<&Int64Array>) {
         let most = CHANGES_MIN.max(self.len() / 2);
         let Some(changes) = &mut self.changes else { return };
         changes.rows += rows.num_rows();
