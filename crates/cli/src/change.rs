@@ -131,7 +131,9 @@ pub(crate) fn describe(script: &JobPlan, parts: &[SinkPart], instances: u32, sql
     let of_script = script.arrangements();
     for arranged in plan.arrangements() {
         let origin = origins.get(arranged.join);
-        let Some(base) = of_script.iter().find(|s| Some(&s.join) == origin && s.side == arranged.side) else { continue };
+        let Some(base) = of_script.iter().find(|s| Some(&s.join) == origin && s.side == arranged.side) else {
+            continue;
+        };
         let held = PlanOperator {
             query: format!("{:016x}", base.identity),
             identity: format!("{:016x}", arranged.identity),
@@ -139,7 +141,9 @@ pub(crate) fn describe(script: &JobPlan, parts: &[SinkPart], instances: u32, sql
             ..operator(arranged.join)
         };
         match arrangements.iter_mut().find(|a: &&mut PlanOperator| a.identity == held.identity) {
-            Some(known) => known.sinks.extend(held.sinks.iter().filter(|s| !known.sinks.contains(s)).collect::<Vec<_>>()),
+            Some(known) => {
+                known.sinks.extend(held.sinks.iter().filter(|s| !known.sinks.contains(s)).collect::<Vec<_>>())
+            }
             None => arrangements.push(held),
         }
     }

@@ -14,8 +14,8 @@ use crate::aggregate::AggregateCall;
 use crate::emission::{self, Every};
 use crate::grouping::WindowSource;
 use crate::node::{
-    BadRecordPolicy, JobPlan, Join, JoinExchange, Node, NodeId, NodeKind, SinkNode, SourceNode, SourceOrigin,
-    Stage, TemporalAt, TemporalJoin, WatermarkRule,
+    BadRecordPolicy, JobPlan, Join, JoinExchange, Node, NodeId, NodeKind, SinkNode, SourceNode, SourceOrigin, Stage,
+    TemporalAt, TemporalJoin, WatermarkRule,
 };
 
 /// The plan as an indented tree for each sink. A node that several sinks use is printed once and referred to as `#n`.

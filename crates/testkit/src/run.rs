@@ -69,6 +69,8 @@ pub struct Outcome {
     pub late_rows: u64,
     /// Records that could not be decoded.
     pub bad_rows: u64,
+    /// What the operators held at the end.
+    pub state_bytes: u64,
     /// The epoch log, unless it was a replay.
     pub log: Vec<EpochEntry>,
     /// The checkpoints, where they were asked for.
@@ -140,6 +142,7 @@ pub fn run(plan: &JobPlan, setup: &Setup) -> Outcome {
     };
     Outcome {
         sinks: capture.take(),
+        state_bytes: figures.as_ref().map_or(0, |f| f.state_bytes.get()),
         late_rows: figures.as_ref().map_or(0, |f| f.late_rows.get()),
         bad_rows: figures.map_or(0, |f| f.sources.iter().map(|s| s.bad_rows.get()).sum()),
         log: log.entries(),

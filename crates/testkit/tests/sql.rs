@@ -154,7 +154,7 @@ fn after(outcome: &Outcome, epoch: Epoch) -> Outcome {
     for sink in &mut sinks {
         sink.changes.retain(|(e, _)| *e >= epoch);
     }
-    Outcome { sinks, late_rows: 0, bad_rows: 0, log: vec![], checkpoints: vec![], error: None }
+    Outcome { sinks, late_rows: 0, bad_rows: 0, state_bytes: 0, log: vec![], checkpoints: vec![], error: None }
 }
 
 fn same_sequences(expected: &Outcome, actual: &Outcome) -> Result<(), String> {

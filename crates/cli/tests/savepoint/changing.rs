@@ -19,6 +19,8 @@ CREATE TABLE totals (auction BIGINT, bids BIGINT, best BIGINT)
 WITH ('connector' = 'filesystem', 'path' = '${DIR}/totals', 'format' = 'debezium-json');
 CREATE TABLE pairs (auction BIGINT, one BIGINT, other BIGINT)
 WITH ('connector' = 'filesystem', 'path' = '${DIR}/pairs', 'format' = 'debezium-json');
+CREATE TABLE partners (auction BIGINT, n BIGINT, price BIGINT)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/partners', 'format' = 'debezium-json');
 CREATE TABLE lows (auction BIGINT, bids BIGINT, least BIGINT)
 WITH ('connector' = 'filesystem', 'path' = '${DIR}/lows', 'format' = 'debezium-json');
 ";
@@ -97,6 +99,26 @@ fn a_statement_that_is_added_sees_everything_and_the_others_go_on() {
     job.assert_undisturbed(&["windows", "totals", "pairs", "lows"], &[WINDOWS, TOTALS, PAIRS, LOWS]);
     let list = says(&["savepoint", "ls", &job.state]);
     assert!(list.contains("before-change-1") && !list.contains("before-change-2"), "{list}");
+}
+
+/// Reads the right rows of [`PAIRS`] by the same key, with another column.
+const PARTNERS: &str = "INSERT INTO partners SELECT b.auction, b.n, c.price
+FROM (SELECT * FROM bids WHERE MOD(n, 499) = 0) b LEFT JOIN (SELECT * FROM bids WHERE MOD(n, 313) = 0) c
+ON b.auction = c.auction;\n";
+
+#[test]
+fn a_statement_that_is_removed_leaves_the_rows_that_others_read_with_it() {
+    let job = Job::new("shared");
+    let one = job.script("one", "job", &[PARTNERS, PAIRS]);
+    let plan = says(&["explain", one.to_str().unwrap(), "--var", "rate=1"]);
+    assert!(plan.contains("Arrange by auction"), "{plan}");
+    job.run_a_while(&one, "2", &[]);
+    let two = job.script("two", "job", &[PAIRS]);
+    job.run_a_while(&two, "3", &["--upgrade"]);
+    let log = job.place.log(&two);
+    assert!(log.contains("kept      pairs ") && log.contains("dropped   partners "), "{log}");
+    job.finish(&two, "1", &[]);
+    job.assert_undisturbed(&["pairs"], &[PAIRS]);
 }
 
 #[test]

@@ -2,23 +2,26 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use arrow::array::BooleanArray;
+use arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use sloth_plan::Arrange;
-use sloth_types::Result;
+use sloth_types::{Error, Result};
 
 use super::Operator;
 use super::delta::Consolidator;
 use super::join::{gathered_delta, null_keys, pick};
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
-use crate::state::shared::SharedRows;
-use crate::state::snapshot::Section;
+use crate::state::arrangement::Arrangement;
+use crate::state::shared::{CHANGES, COLUMNS, ROWS, SharedRows, WEIGHTS};
+use crate::state::snapshot::{Section, batches_of, numbers};
 
 /// The writer of shared rows.
 pub(crate) struct ArrangeOperator {
     arrange: Arrange,
+    schema: SchemaRef,
     waiting: Vec<Batch>,
     consolidator: Consolidator,
     shared: Rc<RefCell<SharedRows>>,
@@ -28,7 +31,13 @@ impl ArrangeOperator {
     /// Writes rows of `schema` to `shared`.
     pub(crate) fn new(arrange: &Arrange, schema: &SchemaRef, shared: Rc<RefCell<SharedRows>>) -> Result<Self> {
         let consolidator = Consolidator::new(schema)?;
-        Ok(ArrangeOperator { arrange: arrange.clone(), waiting: vec![], consolidator, shared })
+        Ok(ArrangeOperator {
+            arrange: arrange.clone(),
+            schema: Arc::clone(schema),
+            waiting: vec![],
+            consolidator,
+            shared,
+        })
     }
 }
 
@@ -70,6 +79,61 @@ impl Operator for ArrangeOperator {
     }
 
     fn restore(&mut self, state: Vec<Section>) -> Result<()> {
-        self.shared.borrow_mut().restore(state)
+        let mut shared = self.shared.borrow_mut();
+        take_up(&mut shared.rows().borrow_mut(), &self.schema, &self.arrange.columns, state)?;
+        shared.restored();
+        Ok(())
     }
+}
+
+/// Takes the rows out of the state of an arrangement into another one, which may have fewer of the columns.
+pub(crate) fn take_up(
+    rows: &mut Arrangement,
+    schema: &SchemaRef,
+    columns: &[u64],
+    mut state: Vec<Section>,
+) -> Result<()> {
+    let written = batches_of(&mut state, COLUMNS);
+    let Some(written) = written.first() else { return Ok(()) };
+    let written: Vec<u64> = numbers(written, 0)?.values().iter().map(|c| c.cast_unsigned()).collect();
+    let mut some =
+        |name| -> Vec<RecordBatch> { batches_of(&mut state, name).into_iter().filter(|b| b.num_rows() > 0).collect() };
+    let (weights, whole, changes) = (some(WEIGHTS), some(ROWS), some(CHANGES));
+    let mut total = 0;
+    for batch in
+        weights.iter().map(|b| (b, b.num_columns() - 1)).chain(whole.iter().chain(&changes).map(|b| (b, written.len())))
+    {
+        total += numbers(batch.0, batch.1)?.values().iter().sum::<i64>();
+    }
+    if total == 0 {
+        // What was there has gone, whatever its columns were.
+        return Ok(());
+    }
+    for weights in &weights {
+        if !rows.is_bare() {
+            return Err(Error::internal("a join needs rows of which only the keys were kept"));
+        }
+        rows.restore(weights)?;
+    }
+    let picks: Option<Vec<usize>> = columns.iter().map(|c| written.iter().position(|w| w == c)).collect();
+    let picks = picks.ok_or_else(|| Error::internal("a join needs columns that were not kept"))?;
+    let same = written == columns && !rows.is_bare();
+    let mut consolidator = Consolidator::new(schema)?;
+    for (batch, same) in whole.iter().map(|b| (b, same)).chain(changes.iter().map(|b| (b, false))) {
+        if same {
+            rows.restore(batch)?;
+            continue;
+        }
+        let diffs = numbers(batch, written.len())?;
+        let picked = picks.iter().map(|p| Arc::clone(batch.column(*p))).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let picked = RecordBatch::try_new_with_options(Arc::clone(schema), picked, &options)?;
+        let picked = Batch::changes(picked, Some(diffs.clone()));
+        // Rows that differ in the columns that are left out are equal now; those that only come are kept one by one.
+        let net = if rows.retracts() { consolidator.run(&[picked])? } else { Some(picked) };
+        let Some(net) = net else { continue };
+        let keys = rows.encode(&net.rows)?;
+        rows.apply(&net.rows, net.diffs.as_ref(), &keys, &mut vec![])?;
+    }
+    Ok(())
 }

@@ -16,6 +16,7 @@ use sloth_plan::{Join, JoinKind};
 use sloth_types::Result;
 
 use super::Operator;
+use super::arrange::take_up;
 use super::delta::Consolidator;
 use super::window::fit_rows;
 use crate::context::{JobContext, StateGauge};
@@ -24,7 +25,6 @@ use crate::message::Batch;
 use crate::state::ages::Ages;
 use crate::state::arrangement::Arrangement;
 use crate::state::keys::{ABSENT, EncodedKeys};
-use crate::state::shared::take_up;
 use crate::state::snapshot::Section;
 
 mod alone;
@@ -151,21 +151,16 @@ impl JoinOperator {
     }
 
     /// A side reads rows that another operator keeps; `columns` says where its columns are among theirs.
-    pub(crate) fn read_elsewhere(
-        &mut self,
-        which: usize,
-        rows: Rc<RefCell<Arrangement>>,
-        columns: Option<Vec<usize>>,
-    ) {
+    pub(crate) fn read_elsewhere(&mut self, which: usize, rows: Rc<RefCell<Arrangement>>, columns: Option<Vec<usize>>) {
         if let Some(side) = self.sides.get_mut(which) {
             side.arrangement = Held::elsewhere(rows, columns);
         }
     }
 
     /// A side takes up the rows that it read with others when this state was written. `columns` say what its columns are.
-    pub(crate) fn take_over(&mut self, which: usize, columns: &[u64], mut state: Vec<Section>) -> Result<()> {
+    pub(crate) fn take_over(&mut self, which: usize, columns: &[u64], state: Vec<Section>) -> Result<()> {
         if let Some(side) = self.sides.get_mut(which) {
-            take_up(&mut side.arrangement.write(), &side.schema, columns, &mut state)?;
+            take_up(&mut side.arrangement.write(), &side.schema, columns, state)?;
         }
         Ok(())
     }

@@ -10,24 +10,22 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arrow::array::{Int64Array, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::SchemaRef;
-use sloth_types::{Error, Result};
+use arrow::array::{Int64Array, RecordBatch};
+use sloth_types::Result;
 
 use super::arrangement::{Arrangement, Written};
-use super::snapshot::{Owner, Section, batches_of, column_of, numbers, table};
+use super::snapshot::{Owner, Section, column_of, table};
 use crate::context::StateGauge;
 
 /// Rows with the weights of the keys, or the weights alone.
-const ROWS: &str = "rows";
-const WEIGHTS: &str = "weights";
-const CHANGES: &str = "changes";
-const COLUMNS: &str = "columns";
+pub(crate) const ROWS: &str = "rows";
+pub(crate) const WEIGHTS: &str = "weights";
+pub(crate) const CHANGES: &str = "changes";
+pub(crate) const COLUMNS: &str = "columns";
 
 /// Rows by a key, with the changes of epochs that some reader is not done with.
 pub(crate) struct SharedRows {
     rows: Rc<RefCell<Arrangement>>,
-    schema: SchemaRef,
     keys: Vec<usize>,
     /// What the columns are.
     columns: Vec<u64>,
@@ -40,18 +38,10 @@ pub(crate) struct SharedRows {
 }
 
 impl SharedRows {
-    /// No rows; `first` is the first epoch. `columns` say what the columns of `schema` are.
-    pub(crate) fn new(
-        rows: Arrangement,
-        schema: SchemaRef,
-        keys: &[usize],
-        columns: &[u64],
-        first: u64,
-        gauge: StateGauge,
-    ) -> Self {
+    /// No rows; `first` is the first epoch. `columns` say what the columns are.
+    pub(crate) fn new(rows: Arrangement, keys: &[usize], columns: &[u64], first: u64, gauge: StateGauge) -> Self {
         SharedRows {
             rows: Rc::new(RefCell::new(rows)),
-            schema,
             keys: keys.to_vec(),
             columns: columns.to_vec(),
             pending: VecDeque::new(),
@@ -135,49 +125,11 @@ impl SharedRows {
         (rows.kept_rows(), rows.len())
     }
 
-    /// Takes up what [`SharedRows::save`] gave.
-    pub(crate) fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        let mut rows = self.rows.borrow_mut();
-        take_up(&mut rows, &self.schema, &self.columns, &mut state)?;
+    /// The rows have been taken up from a checkpoint.
+    pub(crate) fn restored(&mut self) {
+        let rows = self.rows.borrow();
         self.gauge.set(rows.len(), rows.bytes());
-        Ok(())
     }
-}
-
-/// Takes the rows out of the state of an arrangement into another one, which may have fewer of the columns.
-pub(crate) fn take_up(
-    rows: &mut Arrangement,
-    schema: &SchemaRef,
-    columns: &[u64],
-    state: &mut [Section],
-) -> Result<()> {
-    let written = batches_of(state, COLUMNS);
-    let Some(written) = written.first() else { return Ok(()) };
-    let written: Vec<u64> = numbers(written, 0)?.values().iter().map(|c| c.cast_unsigned()).collect();
-    let same = written == columns;
-    for weights in batches_of(state, WEIGHTS) {
-        if !rows.is_bare() {
-            return Err(Error::internal("a join needs rows of which only the keys were kept"));
-        }
-        rows.restore(&weights)?;
-    }
-    let picks: Option<Vec<usize>> = columns.iter().map(|c| written.iter().position(|w| w == c)).collect();
-    let picks = picks.ok_or_else(|| Error::internal("a join needs columns that were not kept"))?;
-    let kept = batches_of(state, ROWS).into_iter().map(|batch| (batch, same && !rows.is_bare()));
-    let kept: Vec<_> = kept.chain(batches_of(state, CHANGES).into_iter().map(|batch| (batch, false))).collect();
-    for (batch, whole) in kept {
-        if whole {
-            rows.restore(&batch)?;
-            continue;
-        }
-        let diffs = numbers(&batch, written.len())?;
-        let picked = picks.iter().map(|p| Arc::clone(batch.column(*p))).collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let picked = RecordBatch::try_new_with_options(Arc::clone(schema), picked, &options)?;
-        let keys = rows.encode(&picked)?;
-        rows.apply(&picked, Some(diffs), &keys, &mut vec![])?;
-    }
-    Ok(())
 }
 
 fn with_weights(rows: &RecordBatch, diffs: Option<&Int64Array>) -> Result<RecordBatch> {

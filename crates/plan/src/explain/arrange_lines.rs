@@ -31,10 +31,16 @@ pub(super) fn join_details(plan: &JobPlan, id: NodeId, join: &Join, lines: &mut 
         }
         ([Some(left), Some(right)], _) => format!("state: none; left rows are in #{left}, right rows in #{right}"),
         ([Some(left), None], _) => {
-            format!("state: the {} of the right side (warning: grows with the input); left rows are in #{left}", what(1))
+            format!(
+                "state: the {} of the right side (warning: grows with the input); left rows are in #{left}",
+                what(1)
+            )
         }
         ([None, Some(right)], _) => {
-            format!("state: the {} of the left side (warning: grows with the input); right rows are in #{right}", what(0))
+            format!(
+                "state: the {} of the left side (warning: grows with the input); right rows are in #{right}",
+                what(0)
+            )
         }
     });
 }

@@ -13,7 +13,13 @@ use crate::state::keys::ABSENT;
 
 impl JoinOperator {
     /// Rows of a delta by themselves, given how many partners each has.
-    pub(super) fn alone_of_delta(&self, which: usize, delta: &Batch, partners: &[i64], out: &mut Vec<Batch>) -> Result<()> {
+    pub(super) fn alone_of_delta(
+        &self,
+        which: usize,
+        delta: &Batch,
+        partners: &[i64],
+        out: &mut Vec<Batch>,
+    ) -> Result<()> {
         let alone = self.sides[which].alone;
         if alone == Alone::Marked {
             let mark: BooleanArray = partners.iter().map(|p| Some(*p > 0)).collect();
@@ -46,7 +52,14 @@ impl JoinOperator {
 
     /// Keys of the other side whose weight has come up from zero or gone down to it: all rows of the key on this side gain
     /// or lose their partners.
-    pub(super) fn turn_keys(&self, which: usize, keys: &[u32], before: &[i64], after: &[i64], out: &mut Vec<Batch>) -> Result<()> {
+    pub(super) fn turn_keys(
+        &self,
+        which: usize,
+        keys: &[u32],
+        before: &[i64],
+        after: &[i64],
+        out: &mut Vec<Batch>,
+    ) -> Result<()> {
         let (mut gained, mut lost) = (vec![], vec![]);
         let mut seen = hashbrown::HashSet::new();
         let arrangement = self.sides[which].arrangement.read();

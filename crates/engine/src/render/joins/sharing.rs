@@ -57,7 +57,7 @@ impl<'p> Sharing<'p> {
         };
         let (context, first) = (&floor.context, floor.context.first_epoch.0);
         let gauge = StateGauge::new(Arc::clone(context));
-        let rows = SharedRows::new(rows, Arc::clone(schema), &arrange.keys, &arrange.columns, first, gauge);
+        let rows = SharedRows::new(rows, &arrange.keys, &arrange.columns, first, gauge);
         let state = SharedState::new(rows);
         let operator = ArrangeOperator::new(arrange, schema, std::rc::Rc::clone(&state.rows))?;
         self.states.insert(id, state);
