@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::PhysicalExpr;
 
@@ -121,38 +122,24 @@ impl JobPlan {
         Some(Group { sides: readers, point: point?, wanted })
     }
 
-    /// Where the rows of `node` have all these columns: at the node, or before projections of it.
+    /// Where the rows of `node` have all these columns: at the node, or before projections of it. Filters behind these are
+    /// carried out there.
     fn point(&self, mut node: NodeId, wanted: &[u64], known: &[Known]) -> Option<Point> {
-        let has = |known: &Known| wanted.iter().all(|c| known.columns.contains(c));
         let rows = known.get(node)?.rows;
+        let mut filters: Vec<Arc<dyn PhysicalExpr>> = vec![];
         loop {
             let (at, of) = (self.nodes.get(node)?, known.get(node)?);
-            if of.rows != rows {
-                return None;
-            }
-            if has(of) {
-                let (columns, schema) = (of.columns.clone(), Arc::clone(&at.schema));
-                return Some(Point { node, stages: vec![], columns, schema });
+            let stages: Vec<Stage> = filters.iter().cloned().map(Stage::Filter).collect();
+            let has = wanted.iter().all(|c| of.columns.contains(c));
+            if has && stages::after(&stages, of.clone()).rows == rows {
+                return Some(Point { node, stages, columns: of.columns.clone(), schema: Arc::clone(&at.schema) });
             }
             let (NodeKind::Map(stages), [below]) = (&at.kind, at.inputs.as_slice()) else { return None };
-            for count in (1..stages.len()).rev() {
-                let stages = stages.get(..count)?.to_vec();
-                let of = stages::after(&stages, known.get(*below)?.clone());
-                if of.rows != rows {
-                    return None;
-                }
-                if has(&of) {
-                    let made = stages.iter().rev().find_map(|stage| match stage {
-                        Stage::Filter(_) => None,
-                        Stage::Project { schema, .. } | Stage::Expand { schema, .. } | Stage::Unnest { schema, .. } => {
-                            Some(schema)
-                        }
-                    });
-                    let schema = Arc::clone(made.unwrap_or(&self.nodes.get(*below)?.schema));
-                    return Some(Point { node: *below, stages, columns: of.columns, schema });
-                }
+            let (mut lifted, columns) = lifted(stages, &self.nodes.get(*below)?.schema)?;
+            for filter in &filters {
+                lifted.push(through(filter, &columns)?);
             }
-            node = *below;
+            (node, filters) = (*below, lifted);
         }
     }
 
@@ -267,6 +254,34 @@ fn may_read(join: &Join, side: usize) -> bool {
         && !join.left_keys.is_empty()
         && join.ttl_ms == [None, None]
         && !counts_partners
+}
+
+/// The filters among some stages, and what the stages make of the columns, both over the columns before the stages.
+fn lifted(stages: &[Stage], schema: &Schema) -> Option<(Vec<Arc<dyn PhysicalExpr>>, Vec<Arc<dyn PhysicalExpr>>)> {
+    let column = |(at, field): (usize, &Arc<Field>)| Arc::new(Column::new(field.name(), at)) as Arc<dyn PhysicalExpr>;
+    let mut columns: Vec<_> = schema.fields().iter().enumerate().map(column).collect();
+    let mut filters = vec![];
+    for stage in stages {
+        match stage {
+            Stage::Filter(predicate) => filters.push(through(predicate, &columns)?),
+            Stage::Project { exprs, .. } => {
+                columns = exprs.iter().map(|expr| through(expr, &columns)).collect::<Option<_>>()?;
+            }
+            Stage::Expand { .. } | Stage::Unnest { .. } => return None,
+        }
+    }
+    Some((filters, columns))
+}
+
+/// An expression over the columns that other expressions compute, over what those read.
+fn through(expr: &Arc<dyn PhysicalExpr>, columns: &[Arc<dyn PhysicalExpr>]) -> Option<Arc<dyn PhysicalExpr>> {
+    let replaced = Arc::clone(expr).transform_down(|part| {
+        Ok(match part.downcast_ref::<Column>().map(|column| columns.get(column.index())) {
+            Some(Some(column)) => Transformed::new(Arc::clone(column), true, TreeNodeRecursion::Jump),
+            _ => Transformed::no(part),
+        })
+    });
+    replaced.data().ok()
 }
 
 /// A projection to some columns.
