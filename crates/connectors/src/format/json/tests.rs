@@ -321,3 +321,42 @@ fn mutated_records_never_panic_and_never_hurt_their_neighbours() {
     }
     assert!(broken > 1000, "{broken}");
 }
+
+#[test]
+fn columns_of_numbers_are_read_as_value_by_value() {
+    let mut rng = Rng::new(5);
+    let table = spec(vec![nullable("n", DataType::Int32), nullable("d", DataType::Decimal128(10, 2))], &[]);
+    let mut fast = decoder("json", &table.options, &table, table.schema.clone()).unwrap();
+    for round in 0..300 {
+        // Blocks of the usual kind, and blocks in which everything comes.
+        let odd = round % 3 == 0;
+        let whole = |rng: &mut Rng| {
+            let digits = rng.below(9) as u32;
+            rng.below(10u64.pow(digits)).to_string()
+        };
+        let values: Vec<(String, String)> = (0..1 + rng.below(20))
+            .map(|_| {
+                let sign = if odd && rng.chance(0.3) { "-" } else { "" };
+                let number = if odd && rng.chance(0.2) { "12.0".to_owned() } else { whole(&mut rng) };
+                let fraction = format!("{:02}", rng.below(100));
+                let fraction = if odd {
+                    fraction.repeat(1 + rng.below(2) as usize)[rng.below(2) as usize..].into()
+                } else {
+                    fraction
+                };
+                let quote = if odd && rng.chance(0.3) { "\"" } else { "" };
+                (format!("{sign}{number}"), format!("{quote}{sign}{}.{fraction}{quote}", &whole(&mut rng)))
+            })
+            .collect();
+        let line = |(n, d): &(String, String)| format!("{{\"n\":{n},\"d\":{d}}}\n");
+        let block: String = values.iter().map(line).collect();
+        let together = fast.decode_block(block.as_bytes()).unwrap();
+        assert_eq!(together.bad, []);
+        for (row, value) in values.iter().enumerate() {
+            // A record that says NULL too is read one by one.
+            let alone = format!("{}{{\"n\":null,\"d\":null}}\n", line(value));
+            let alone = fast.decode_block(alone.as_bytes()).unwrap().batch;
+            assert_eq!(together.batch.slice(row, 1), alone.slice(0, 1), "{value:?}");
+        }
+    }
+}

@@ -69,10 +69,11 @@ impl<'a> Column<'a> {
             DataType::Decimal128(precision, scale) => {
                 let (precision, scale) = (*precision, *scale);
                 let name = format!("DECIMAL({precision}, {scale})");
-                let array = self
-                    .values::<Decimal128Type>(&name, faults, |bytes, _| parse_decimal(bytes, precision, scale))
-                    .with_precision_and_scale(precision, scale)?;
-                Arc::new(array)
+                let array = match self.plain_decimals(precision, scale) {
+                    Some(plain) => plain,
+                    None => self.values(&name, faults, |bytes, _| parse_decimal(bytes, precision, scale)),
+                };
+                Arc::new(array.with_precision_and_scale(precision, scale)?)
             }
             DataType::Date32 => self.fixed::<Date32Type>("DATE", faults, |bytes, _| match bytes.first_chunk() {
                 Some(date) if bytes.len() == 10 => parse_date(date),
@@ -206,31 +207,57 @@ impl<'a> Column<'a> {
     }
 
     /// The usual column: no value is NULL, all are short and have digits only. `None` for any other.
-    ///
-    /// Lengths differ from row to row, so a branch on them would be taken wrongly again and again: each value is read as the
-    /// eight bytes before its end.
     fn plain_numbers<T>(&self) -> Option<ArrayRef>
     where
         T: ArrowPrimitiveType,
         T::Native: TryFrom<i64> + ArrowNativeType,
     {
+        let numbers = self.plain::<T>(|token, bytes| narrow(last_digits(*bytes.last_chunk()?, token.len())? as i64))?;
+        Some(Arc::new(numbers))
+    }
+
+    /// As [`Column::plain_numbers`], for values that are mostly written with as many digits behind the point as the scale has.
+    fn plain_decimals(&self, precision: u8, scale: i8) -> Option<PrimitiveArray<Decimal128Type>> {
+        let places = usize::try_from(scale).ok().filter(|places| (1..=8).contains(places))?;
+        let unit = i128::from(10u64.pow(u32::from(scale.unsigned_abs())));
+        let limit = 10i128.checked_pow(u32::from(precision))?;
+        self.plain::<Decimal128Type>(|token, bytes| {
+            let usual = || {
+                let (whole, fraction) = bytes.split_at_checked(bytes.len().checked_sub(places)?)?;
+                let (point, whole) = whole.split_last()?;
+                let before = last_digits(*whole.last_chunk()?, token.len().checked_sub(places + 1)?)?;
+                let behind = last_digits(*bytes.last_chunk()?, fraction.len())?;
+                let value = i128::from(before) * unit + i128::from(behind);
+                (*point == b'.' && value < limit).then_some(value)
+            };
+            usual().or_else(|| parse_decimal(self.text.of(*token), precision, scale))
+        })
+    }
+
+    /// A column without NULLs whose values `read` knows, each from its token and the block up to its end. Lengths differ from
+    /// row to row, so a branch on them would be taken wrongly again and again: digits are read as the eight bytes before
+    /// the end. `None` when there is anything else.
+    #[inline(always)]
+    fn plain<T: ArrowPrimitiveType>(
+        &self,
+        read: impl Fn(&Token, &[u8]) -> Option<T::Native>,
+    ) -> Option<PrimitiveArray<T>> {
         let mut good = true;
-        let number = |token: &Token| {
-            let (end, length) = (token.end(), token.len());
-            let bytes = self.text.block.get(..end).and_then(<[u8]>::last_chunk::<8>);
-            let value = bytes.and_then(|bytes| last_digits(*bytes, length));
-            let value = value.filter(|_| token.kind() == Kind::Plain).and_then(|v| narrow(v as i64));
+        let value = |token: &Token| {
+            let there = matches!(token.kind(), Kind::Plain | Kind::Text);
+            let bytes = self.text.block.get(..token.end()).filter(|_| there);
+            let value = bytes.and_then(|bytes| read(token, bytes));
             good &= value.is_some();
             value.unwrap_or_default()
         };
         let values: ScalarBuffer<T::Native> = match self.within {
-            None => self.tokens.iter().map(number).collect(),
+            None => self.tokens.iter().map(value).collect(),
             Some(within) => {
-                let mut numbers = self.tokens.iter().map(number);
-                within.iter().map(|there| if *there { numbers.next() } else { None }.unwrap_or_default()).collect()
+                let mut values = self.tokens.iter().map(value);
+                within.iter().map(|there| if *there { values.next() } else { None }.unwrap_or_default()).collect()
             }
         };
-        good.then(|| Arc::new(PrimitiveArray::<T>::new(values, self.validity(&[]))) as ArrayRef)
+        good.then(|| PrimitiveArray::new(values, self.validity(&[])))
     }
 
     fn booleans(&self, faults: &mut Vec<Fault>) -> ArrayRef {
