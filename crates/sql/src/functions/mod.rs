@@ -10,6 +10,7 @@ mod collect;
 mod comparisons;
 mod datetime;
 mod define;
+pub(crate) mod fields;
 mod json;
 mod json_build;
 mod length;

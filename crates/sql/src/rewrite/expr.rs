@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    self, BinaryOperator, CaseWhen, CeilFloorKind, DataType, DateTimeField, Expr, Function, FunctionArg,
+    self, AccessExpr, BinaryOperator, CaseWhen, CeilFloorKind, DataType, DateTimeField, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArguments, Ident, Interval, ObjectName, TypedString, Value,
 };
 use sloth_types::{Error, Result};
@@ -42,12 +42,23 @@ pub(super) fn rewrite(expr: &mut Expr, places: &Places<'_>) -> Result<()> {
             let parts = [(**expr).clone(), (**overlay_what).clone(), (**overlay_from).clone()];
             Some(call("overlay", parts.into_iter().chain(length).collect()))
         }
+        Expr::CompoundFieldAccess { access_chain, .. } => {
+            access_chain.iter_mut().for_each(field_by_name);
+            None
+        }
         _ => None,
     };
     if let Some(new) = new {
         *expr = new;
     }
     Ok(())
+}
+
+/// `(…).price` and `bids[1].price`: the planner takes names of fields as texts.
+fn field_by_name(access: &mut AccessExpr) {
+    if let AccessExpr::Dot(Expr::Identifier(name)) = access {
+        *access = AccessExpr::Dot(string(name.value.clone()));
+    }
 }
 
 /// `(a, b) OVERLAPS (c, d)`: the ends may come in any order, and a second one may be a length.

@@ -289,7 +289,8 @@ impl Session {
     /// # Errors
     /// When the expression does not fit the schema.
     pub fn physical_expr(&self, expr: &Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
-        self.context.state_ref().read().create_physical_expr(expr.clone(), schema).map_err(|e| {
+        let compiled = self.context.state_ref().read().create_physical_expr(expr.clone(), schema);
+        compiled.and_then(crate::functions::fields::masked).map_err(|e| {
             let source = crate::text::SourceText::new("");
             crate::error::explain(&source, &(0..0), e)
         })
