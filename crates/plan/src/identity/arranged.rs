@@ -256,8 +256,10 @@ fn may_read(join: &Join, side: usize) -> bool {
         && !counts_partners
 }
 
+type Exprs = Vec<Arc<dyn PhysicalExpr>>;
+
 /// The filters among some stages, and what the stages make of the columns, both over the columns before the stages.
-fn lifted(stages: &[Stage], schema: &Schema) -> Option<(Vec<Arc<dyn PhysicalExpr>>, Vec<Arc<dyn PhysicalExpr>>)> {
+fn lifted(stages: &[Stage], schema: &Schema) -> Option<(Exprs, Exprs)> {
     let column = |(at, field): (usize, &Arc<Field>)| Arc::new(Column::new(field.name(), at)) as Arc<dyn PhysicalExpr>;
     let mut columns: Vec<_> = schema.fields().iter().enumerate().map(column).collect();
     let mut filters = vec![];

@@ -151,7 +151,10 @@ impl OverOperator {
     fn seen(&self, partition: u32, scope: &Scope, rows: &Range<usize>, slots: &[u32]) -> Result<Vec<Range<usize>>> {
         let (Some(first), Some(last)) = (slots.first(), slots.last()) else { return Ok(vec![]) };
         Ok(match scope {
-            Scope::Rows { before, after } => vec![rows.start.saturating_sub(*before)..rows.end.saturating_add(*after)],
+            Scope::Rows { before, after } => {
+                let (start, end) = (rows.start.saturating_sub(*before), rows.end.saturating_add(*after));
+                std::iter::once(start..end).collect()
+            }
             Scope::Groups { before, after } => {
                 [first, last].map(|slot| self.groups(partition, self.rows.prefix(*slot), *before, *after)).to_vec()
             }

@@ -118,7 +118,7 @@ fn mixed_calls(kind: u64, by: OrderColumn) -> Vec<OverCall> {
     };
     let values = |before, after| frame(WindowFrameUnits::Range, distance(before), distance(after));
     let groups = |b, a| frame(WindowFrameUnits::Groups, ScalarValue::UInt64(Some(b)), ScalarValue::UInt64(Some(a)));
-    let call = |function, frame, reach| ordered_call(function, Some(2), frame, reach, by.clone());
+    let call = |function, frame, reach| ordered_call(function, Some(2), frame, reach, by);
     let all_before = || WindowFrame::new(Some(false));
     let mut calls = match kind {
         0 => vec![call(sum(), values(3, 1), Reach::Partition)],
@@ -167,9 +167,12 @@ impl Operator for Both {
 
 fn mixed(seed: u64) -> OverOperator {
     let kind = seed % 6;
-    let by =
-        OrderColumn { column: if seed % 4 < 2 { 4 } else { 2 }, descending: seed % 3 == 0, nulls_first: seed % 5 == 0 };
-    let calls = mixed_calls(kind, by.clone());
+    let by = OrderColumn {
+        column: if seed % 4 < 2 { 4 } else { 2 },
+        descending: seed.is_multiple_of(3),
+        nulls_first: seed.is_multiple_of(5),
+    };
+    let calls = mixed_calls(kind, by);
     let schema_out = over_schema(&calls);
     let partition = if seed % 7 < 3 { vec![] } else { vec![0] };
     let over = Over { partition, order: vec![by], calls, emission: OverEmission::Changes };
