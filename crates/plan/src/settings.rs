@@ -153,6 +153,7 @@ pub const KNOWN_SETTINGS: &[(&str, &str)] = &[
     ("table.exec.emit.late-fire.enabled", "late rows correct closed windows (also EMIT)"),
     ("table.exec.emit.late-fire.delay", "how often they do (0 s: in every epoch)"),
     ("table.exec.emit.allow-lateness", "how long closed windows are corrected"),
+    ("table.optimizer.join-reorder-enabled", "inner joins may be put into another order (default: true)"),
     ("table.local-time-zone", "zone of TIMESTAMP_LTZ texts (default: UTC)"),
 ];
 

@@ -8,6 +8,7 @@
 //! * group keys by constants: the key of a result is what the user wrote;
 //! * leaf-expression extraction: the lowering prunes nested fields itself.
 
+mod join_order;
 mod projected_exists;
 mod push_filters;
 mod quantified;
@@ -28,6 +29,7 @@ use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggreg
 use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 
+pub use join_order::JoinOrder;
 pub use projected_exists::ProjectedExists;
 pub use push_filters::PushFilters;
 pub use quantified::QuantifiedSubqueries;
@@ -54,6 +56,8 @@ pub(crate) fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         Arc::new(EliminateOuterJoin::new()),
         Arc::new(EliminateCrossJoin::new()),
         Arc::new(PushFilters),
+        // All conditions are at their joins now, and no projection lies between these yet.
+        Arc::new(JoinOrder),
         Arc::new(CommonSubexprEliminate::new()),
         Arc::new(OptimizeProjections::new()),
     ]

@@ -31,6 +31,7 @@ use crate::parse::{Statement, StatementKind, parse_script};
 
 /// The setting that names the session's time zone.
 const TIME_ZONE: &str = "table.local-time-zone";
+const JOIN_ORDER: &str = "table.optimizer.join-reorder-enabled";
 
 /// The setting that says how long idle state is kept.
 const STATE_TTL: &str = "table.exec.state.ttl";
@@ -243,6 +244,13 @@ impl Session {
             })?;
             self.set_zone(Some(value.to_owned()));
         }
+        if key == JOIN_ORDER {
+            let chosen = value.parse().map_err(|_| {
+                Error::invalid(format!("'{key}' = '{value}' is neither true nor false"))
+                    .hint("With 'false' joins are carried out in the order in which they are written.")
+            })?;
+            self.context.state_ref().write().config_mut().options_mut().optimizer.join_reordering = chosen;
+        }
         self.settings.set(key, value);
         Ok(())
     }
@@ -252,6 +260,9 @@ impl Session {
         self.settings = Options::new(kept.map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<Vec<_>>());
         if self.settings.get(TIME_ZONE).is_none() {
             self.set_zone(None);
+        }
+        if self.settings.get(JOIN_ORDER).is_none() {
+            self.context.state_ref().write().config_mut().options_mut().optimizer.join_reordering = true;
         }
     }
 
