@@ -78,6 +78,13 @@ pub(crate) fn hash_word(word: u64) -> u64 {
     mix(mix(SEED, word), SEED)
 }
 
+/// Hash of a key of several words, and of the bits that say which of its columns are NULL.
+#[inline(always)]
+pub(crate) fn hash_words(words: &[u64], nulls: u8) -> u64 {
+    let hash = words.iter().fold(SEED ^ u64::from(nulls), |hash, word| mix(hash, *word));
+    mix(hash, SEED)
+}
+
 /// Hashes key columns, with buffers kept between batches.
 #[derive(Default)]
 pub(crate) struct KeyHasher {

@@ -2,6 +2,8 @@
 //!
 //! A chunk once begun stays where it is: growing copies nothing, and no memory has to be cleared a second time.
 
+use super::paged::Paged;
+
 /// The largest usual chunk; a longer string has a chunk of its own.
 const CHUNK_BYTES_MAX: usize = 1 << 20;
 const CHUNK_BYTES_MIN: usize = 1 << 10;
@@ -10,7 +12,7 @@ const CHUNK_BYTES_MIN: usize = 1 << 10;
 #[derive(Default)]
 pub(crate) struct Arena {
     chunks: Chunks,
-    places: Vec<Place>,
+    places: Paged<Place>,
 }
 
 #[derive(Default)]
@@ -53,10 +55,7 @@ impl Arena {
                 let old = std::mem::replace(old, place);
                 self.bury(old);
             }
-            None => {
-                self.places.resize(slot as usize, Place::default());
-                self.places.push(place);
-            }
+            None => self.places.set(slot as usize, place, Place::default()),
         }
     }
 
@@ -76,7 +75,7 @@ impl Arena {
             return;
         }
         let old = std::mem::take(&mut self.chunks);
-        for place in &mut self.places {
+        for place in self.places.iter_mut() {
             *place = self.chunks.append(old.get(*place));
         }
     }
@@ -93,7 +92,7 @@ impl Arena {
         let room = |(number, chunk): (usize, &Chunk)| {
             if number == *current { chunk.bytes.capacity() } else { chunk.bytes.len() }
         };
-        chunks.iter().enumerate().map(room).sum::<usize>() + self.places.capacity() * size_of::<Place>()
+        chunks.iter().enumerate().map(room).sum::<usize>() + self.places.bytes()
     }
 }
 

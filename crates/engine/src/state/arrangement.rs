@@ -5,11 +5,12 @@
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::Schema;
-use hashbrown::HashTable;
 use sloth_types::Result;
 
+use super::index::{CHUNK, SlotIndex, Stored, tag_of};
 use super::keys::{ABSENT, EncodedKeys, KeyEncoder, KeyTable, RowSet};
-use super::rows::Rows;
+use super::paged::Paged;
+use super::rows::{Probe, Rows};
 use crate::hash::KeyHasher;
 
 mod snapshot;
@@ -21,15 +22,11 @@ pub(crate) struct Arrangement {
     key_columns: Vec<usize>,
     encoder: KeyEncoder,
     keys: KeyTable,
-    /// For each key the first row of its list, and the sum of its rows' weights.
-    heads: Vec<u32>,
-    totals: Vec<i64>,
+    lists: Paged<List>,
     rows: Rows,
-    links: Vec<Link>,
-    weights: Vec<i64>,
+    links: Paged<Link>,
     /// By content; absent when rows are never taken back.
-    index: Option<HashTable<u32>>,
-    hashes: Vec<u64>,
+    index: Option<SlotIndex>,
     hasher: KeyHasher,
     /// Only the weights of keys are kept, no rows.
     bare: bool,
@@ -37,11 +34,51 @@ pub(crate) struct Arrangement {
     changes: Option<Changes>,
 }
 
+/// The rows of a key: the first of them, and the sum of their weights.
+#[derive(Clone, Copy)]
+struct List {
+    total: i64,
+    head: u32,
+}
+
+const NO_ROWS: List = List { total: 0, head: ABSENT };
+
+/// A row: its neighbours, its key, the tag of its content where that is indexed, and its weight.
 #[derive(Clone, Copy)]
 struct Link {
+    weight: i64,
     next: u32,
     before: u32,
     key: u32,
+    tag: u32,
+}
+
+const NO_ROW: Link = Link { weight: 0, next: ABSENT, before: ABSENT, key: ABSENT, tag: 0 };
+
+/// Stored rows beside those of a batch, to be found by their content.
+struct Contents<'a> {
+    rows: &'a Rows,
+    probe: Probe,
+}
+
+impl Stored for Contents<'_> {
+    /// The hash of a row of the batch, and its number.
+    type Key<'k> = (u64, u32);
+
+    #[inline(always)]
+    fn hash((hash, _): (u64, u32)) -> u64 {
+        hash
+    }
+
+    #[inline(always)]
+    fn same(&self, slot: u32, (_, row): (u64, u32)) -> bool {
+        self.rows.same(slot, &self.probe, row as usize)
+    }
+
+    #[inline(always)]
+    fn touch(&self, slot: u32) -> u64 {
+        self.rows.touch(slot)
+    }
 }
 
 impl Arrangement {
@@ -52,13 +89,10 @@ impl Arrangement {
             key_columns: keys.to_vec(),
             keys: KeyTable::new(&encoder),
             encoder,
-            heads: vec![],
-            totals: vec![],
+            lists: Paged::default(),
             rows: Rows::new(schema)?,
-            links: vec![],
-            weights: vec![],
-            index: retracts.then(HashTable::new),
-            hashes: vec![],
+            links: Paged::default(),
+            index: retracts.then(SlotIndex::default),
             hasher: KeyHasher::default(),
             bare: false,
             changes: None,
@@ -69,7 +103,7 @@ impl Arrangement {
     pub(crate) fn of_weights(schema: &Schema, keys: &[usize], retracts: bool) -> Result<Self> {
         let kept = Arrangement::new(&Schema::empty(), &[], false)?;
         let encoder = KeyEncoder::new(keys.iter().map(|k| schema.field(*k).data_type().clone()).collect())?;
-        let index = retracts.then(HashTable::new);
+        let index = retracts.then(SlotIndex::default);
         Ok(Arrangement {
             key_columns: keys.to_vec(),
             keys: KeyTable::new(&encoder),
@@ -100,7 +134,7 @@ impl Arrangement {
 
     /// Sum of the weights of a key's rows.
     pub(crate) fn total(&self, key: u32) -> i64 {
-        self.totals.get(key as usize).copied().unwrap_or(0)
+        self.lists.get(key as usize).map_or(0, |list| list.total)
     }
 
     /// As [`Arrangement::total`] for many.
@@ -130,7 +164,7 @@ impl Arrangement {
 
     /// The first row of a key, or [`ABSENT`].
     pub(crate) fn first_of(&self, key: u32) -> u32 {
-        self.heads.get(key as usize).copied().unwrap_or(ABSENT)
+        self.lists.get(key as usize).map_or(ABSENT, |list| list.head)
     }
 
     /// The row behind a row of the same key, or [`ABSENT`].
@@ -146,7 +180,7 @@ impl Arrangement {
 
     /// Weight of a row.
     pub(crate) fn weight(&self, slot: u32) -> i64 {
-        self.weights.get(slot as usize).copied().unwrap_or(0)
+        self.links.get(slot as usize).map_or(0, |l| l.weight)
     }
 
     /// The key slot of a row, also of one that the last [`Arrangement::apply`] has removed.
@@ -198,12 +232,11 @@ impl Arrangement {
         } else {
             self.keys.intern(keys, &RowSet::Range(0..count), &mut key_slots);
         }
-        self.totals.resize(self.keys.slots(), 0);
+        self.lists.grow(self.keys.slots(), NO_ROWS);
         if self.bare {
             self.add_weights(&key_slots, diffs);
             return Ok(());
         }
-        self.heads.resize(self.keys.slots(), ABSENT);
         let found = self.look_up(rows)?;
         slots.clear();
         let (mut new_rows, mut new_slots) = (vec![], vec![]);
@@ -225,8 +258,8 @@ impl Arrangement {
         }
         for (row, (slot, key)) in slots.iter().zip(&key_slots).enumerate() {
             let diff = diffs.map_or(1, |d| d.value(row));
-            self.totals[*key as usize] += diff;
-            let weight = &mut self.weights[*slot as usize];
+            self.lists[*key as usize].total += diff;
+            let weight = &mut self.links[*slot as usize].weight;
             *weight += diff;
             if *weight == 0 {
                 self.unlink(*slot);
@@ -237,10 +270,10 @@ impl Arrangement {
 
     fn add_weights(&mut self, key_slots: &[u32], diffs: Option<&Int64Array>) {
         for (row, key) in key_slots.iter().enumerate() {
-            self.totals[*key as usize] += diffs.map_or(1, |d| d.value(row));
+            self.lists[*key as usize].total += diffs.map_or(1, |d| d.value(row));
         }
         // A key may come down to nothing and up again within the batch: only what is nothing in the end goes.
-        let mut gone: Vec<u32> = key_slots.iter().copied().filter(|key| self.totals[*key as usize] == 0).collect();
+        let mut gone: Vec<u32> = key_slots.iter().copied().filter(|key| self.total(*key) == 0).collect();
         gone.sort_unstable();
         gone.dedup();
         for key in gone {
@@ -250,13 +283,11 @@ impl Arrangement {
 
     /// Forgets a row, whatever its weight.
     pub(crate) fn remove(&mut self, slot: u32) {
-        let (Some(link), Some(weight)) = (self.links.get(slot as usize), self.weights.get_mut(slot as usize)) else {
-            return;
-        };
-        if let Some(total) = self.totals.get_mut(link.key as usize) {
-            *total -= *weight;
+        let Some(link) = self.links.get_mut(slot as usize) else { return };
+        let weight = std::mem::take(&mut link.weight);
+        if let Some(list) = self.lists.get_mut(link.key as usize) {
+            list.total -= weight;
         }
-        *weight = 0;
         self.unlink(slot);
     }
 
@@ -265,63 +296,56 @@ impl Arrangement {
         let Some(index) = &self.index else { return Ok(vec![]) };
         let columns: Vec<&ArrayRef> = rows.columns().iter().collect();
         let hashes = self.hasher.hash(&columns, rows.num_rows());
-        let probe = self.rows.probe(rows.columns())?;
-        let stored = &self.rows;
-        Ok(hashes
-            .iter()
-            .enumerate()
-            .map(|(row, hash)| index.find(*hash, |slot| stored.same(*slot, &probe, row)).copied().unwrap_or(ABSENT))
-            .collect())
+        let contents = Contents { rows: &self.rows, probe: self.rows.probe(rows.columns())? };
+        let mut found = Vec::with_capacity(hashes.len());
+        let mut chunk = [(0, 0); CHUNK];
+        for (start, hashes) in (0u32..).step_by(CHUNK).zip(hashes.chunks(CHUNK)) {
+            for ((row, hash), key) in (start..).zip(hashes).zip(&mut chunk) {
+                *key = (*hash, row);
+            }
+            index.find(chunk.get(..hashes.len()).unwrap_or_default(), &contents, ABSENT, &mut found);
+        }
+        Ok(found)
     }
 
     fn link(&mut self, slot: u32, key: u32, row: usize) {
         let place = slot as usize;
-        if self.links.len() <= place {
-            self.links.resize(place + 1, Link { next: ABSENT, before: ABSENT, key: ABSENT });
-            self.weights.resize(place + 1, 0);
-        }
-        let next = std::mem::replace(&mut self.heads[key as usize], slot);
-        self.links[place] = Link { next, before: ABSENT, key };
+        let next = std::mem::replace(&mut self.lists[key as usize].head, slot);
         if let Some(link) = self.links.get_mut(next as usize) {
             link.before = slot;
         }
-        self.weights[place] = 0;
+        let mut tag = 0;
         if let Some(index) = &mut self.index {
-            let hash = self.hasher.last(row);
-            if self.hashes.len() <= place {
-                self.hashes.resize(place + 1, 0);
-            }
-            self.hashes[place] = hash;
-            let hashes = &self.hashes;
-            index.insert_unique(hash, slot, |s| hashes[*s as usize]);
+            tag = tag_of(self.hasher.last(row));
+            index.insert(tag, slot);
         }
+        self.links.set(place, Link { next, key, tag, ..NO_ROW }, NO_ROW);
     }
 
     fn unlink(&mut self, slot: u32) {
         let place = slot as usize;
-        let Link { next, before, key } = self.links[place];
+        let Link { next, before, key, tag, .. } = self.links[place];
         match self.links.get_mut(before as usize) {
             Some(link) => link.next = next,
-            None => self.heads[key as usize] = next,
+            None => self.lists[key as usize].head = next,
         }
         if let Some(link) = self.links.get_mut(next as usize) {
             link.before = before;
         }
-        if let Some(index) = &mut self.index
-            && let Ok(entry) = index.find_entry(self.hashes[place], |s| *s == slot)
-        {
-            entry.remove();
+        if let Some(index) = &mut self.index {
+            index.remove(tag, slot);
         }
         self.rows.remove(slot);
-        if self.heads[key as usize] == ABSENT {
-            self.totals[key as usize] = 0;
+        if self.lists[key as usize].head == ABSENT {
+            self.lists[key as usize].total = 0;
             self.keys.remove(key);
         }
     }
 
     /// Puts a row first in its key's list.
     pub(crate) fn renew(&mut self, slot: u32) {
-        let Link { next, before, key } = self.links[slot as usize];
+        let link = self.links[slot as usize];
+        let Link { next, before, key, .. } = link;
         if before == ABSENT {
             return;
         }
@@ -329,11 +353,11 @@ impl Arrangement {
         if let Some(link) = self.links.get_mut(next as usize) {
             link.before = before;
         }
-        let first = std::mem::replace(&mut self.heads[key as usize], slot);
+        let first = std::mem::replace(&mut self.lists[key as usize].head, slot);
         if let Some(link) = self.links.get_mut(first as usize) {
             link.before = slot;
         }
-        self.links[slot as usize] = Link { next: first, before: ABSENT, key };
+        self.links[slot as usize] = Link { next: first, before: ABSENT, ..link };
     }
 
     /// Number of rows (of keys, when only their weights are kept).
@@ -356,10 +380,9 @@ impl Arrangement {
     pub(crate) fn bytes(&self) -> usize {
         self.keys.bytes()
             + self.rows.bytes()
-            + self.heads.capacity() * 12
-            + self.links.capacity() * 20
-            + self.hashes.capacity() * 8
-            + self.index.as_ref().map_or(0, |i| i.capacity() * 5)
+            + self.lists.bytes()
+            + self.links.bytes()
+            + self.index.as_ref().map_or(0, SlotIndex::bytes)
     }
 }
 

@@ -1,12 +1,12 @@
 //! Key tables: from key columns to dense slots.
 //!
 //! Keys are encoded once per batch ([`KeyEncoder`]) and then interned ([`KeyTable`]): a fixed-width key is its 64-bit
-//! word, a text key its bytes, anything else Arrow's row format. The table holds keys column-wise (a vector of words, or
-//! one arena of bytes), and a hash index of slot numbers beside them.
+//! word, a few fixed-width columns are as many words, a text key its bytes, anything else Arrow's row format. The table
+//! holds keys column-wise (a vector of words, or one arena of bytes), and a hash index of slot numbers beside them.
 
 mod encode;
 mod recent;
-mod words;
+mod stores;
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -14,15 +14,13 @@ use std::rc::Rc;
 
 use arrow::array::{Array, StringArray};
 use arrow::buffer::NullBuffer;
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 
-use self::encode::is_word;
+use self::encode::Form;
 pub(crate) use self::encode::{EncodedKeys, KeyEncoder, value_type};
 use self::recent::{Recent, ShortTexts};
-use self::words::{CHUNK, WordIndex};
+use self::stores::{WideKeys, Words};
 use super::arena::Arena;
-use crate::hash::{hash_bytes, same_bytes};
+use super::index::{CHUNK, SlotIndex, Stored, tag_of};
 
 /// Which rows of a batch are meant.
 #[derive(Clone, Debug)]
@@ -42,8 +40,8 @@ impl RowSet<'_> {
 
 enum Keys {
     None,
-    /// The words by slot, and the way to them.
-    Words(Vec<u64>, WordIndex),
+    Words(Words),
+    Wide(WideKeys),
     Bytes(Arena),
 }
 
@@ -52,8 +50,7 @@ pub(crate) const ABSENT: u32 = u32::MAX;
 
 /// A set of keys, each with a dense slot. Slots of removed keys are used again.
 pub(crate) struct KeyTable {
-    /// The way to byte strings; words have their own.
-    index: HashTable<u32>,
+    index: SlotIndex,
     keys: Keys,
     null_slot: Option<u32>,
     slots: u32,
@@ -75,15 +72,14 @@ impl KeyTable {
     /// An empty table for keys of this encoder.
     pub(crate) fn new(encoder: &KeyEncoder) -> Self {
         let room = encoder.room();
-        let (keys, byte_room) = match encoder.types.as_slice() {
-            [] if !encoder.is_sorted() => (Keys::None, 0),
-            [one] if is_word(one) && !encoder.is_sorted() => {
-                (Keys::Words(Vec::with_capacity(room), WordIndex::with_capacity(room)), 0)
-            }
-            _ => (Keys::Bytes(Arena::default()), room),
+        let (keys, room) = match encoder.form() {
+            Form::None => (Keys::None, 0),
+            Form::Word => (Keys::Words(Words::default()), room),
+            Form::Wide(width) => (Keys::Wide(WideKeys::new(width)), room),
+            Form::Bytes => (Keys::Bytes(Arena::default()), room),
         };
         KeyTable {
-            index: HashTable::with_capacity(byte_room),
+            index: SlotIndex::with_capacity(room),
             keys,
             null_slot: None,
             slots: 0,
@@ -98,24 +94,22 @@ impl KeyTable {
     /// then to be thrown away.
     pub(crate) fn empty(&mut self) -> bool {
         // Emptying room that was hardly used would cost more than making new one.
+        if matches!(self.keys, Keys::None) || self.index.len() * 8 < self.index.capacity() {
+            return false;
+        }
         match &mut self.keys {
-            Keys::None => return false,
-            Keys::Words(words, index) => {
-                if words.len() * 8 < words.capacity() {
-                    return false;
-                }
-                words.clear();
-                index.clear();
+            Keys::None => {}
+            Keys::Words(words) => words.0.clear(),
+            Keys::Wide(wide) => {
+                wide.words.clear();
+                wide.nulls.clear();
             }
             Keys::Bytes(arena) => {
-                if self.index.len() * 8 < self.index.capacity() {
-                    return false;
-                }
                 arena.empty();
-                self.index.clear();
                 self.recent.forget();
             }
         }
+        self.index.clear();
         self.free.clear();
         (self.null_slot, self.slots) = (None, 0);
         true
@@ -137,7 +131,7 @@ impl KeyTable {
     /// The word of a slot; 0 for keys that are bytes.
     pub(crate) fn word_of(&self, slot: u32) -> u64 {
         match &self.keys {
-            Keys::Words(words, _) => words.get(slot as usize).copied().unwrap_or(0),
+            Keys::Words(words) => words.0.get(slot as usize).copied().unwrap_or(0),
             _ => 0,
         }
     }
@@ -163,11 +157,13 @@ impl KeyTable {
 
     /// Estimated bytes.
     pub(crate) fn bytes(&self) -> usize {
-        match &self.keys {
+        let keys = match &self.keys {
             Keys::None => 0,
-            Keys::Words(words, index) => words.capacity() * 8 + index.bytes(),
-            Keys::Bytes(arena) => arena.bytes() + self.index.capacity() * 5,
-        }
+            Keys::Words(words) => words.0.bytes(),
+            Keys::Wide(wide) => wide.bytes(),
+            Keys::Bytes(arena) => arena.bytes(),
+        };
+        keys + self.index.bytes()
     }
 
     /// Finds or makes the slot of each row's key; `slots` is filled with one slot a row.
@@ -186,17 +182,7 @@ impl KeyTable {
                 self.slots = 1;
                 slots.extend(rows.map(|_| 0));
             }
-            EncodedKeys::Words(words, None) => {
-                let mut rows = rows;
-                let mut chunk = [0; CHUNK];
-                loop {
-                    let taken = rows.by_ref().zip(&mut chunk).map(|(row, word)| *word = words[row]).count();
-                    self.intern_words(&chunk[..taken], slots);
-                    if taken < CHUNK {
-                        break;
-                    }
-                }
-            }
+            EncodedKeys::Words(words, None) => chunks(rows, |row| words[row], |chunk| self.intern_words(chunk, slots)),
             EncodedKeys::Words(words, Some(nulls)) => {
                 for row in rows {
                     if nulls.is_valid(row) {
@@ -206,10 +192,19 @@ impl KeyTable {
                     }
                 }
             }
+            EncodedKeys::Wide(wide) => {
+                let KeyTable { keys: Keys::Wide(stored), index, free, slots: used, .. } = self else { return };
+                let mut add = |stored: &mut WideKeys, key| {
+                    let slot = take_slot(free, used);
+                    stored.set(slot, key);
+                    slot
+                };
+                chunks(rows, |row| wide.get(row), |chunk| index.intern(chunk, stored, slots, &mut add));
+            }
             EncodedKeys::Text(text) => self.intern_texts(text, rows, slots),
             EncodedKeys::Coded(codes, nulls, texts) => self.intern_codes((codes, nulls.as_ref()), texts, rows, slots),
             EncodedKeys::Rows(encoded) => {
-                slots.extend(rows.map(|row| self.intern_bytes(encoded.row(row).as_ref())));
+                chunks(rows, |row| encoded.row(row).data(), |chunk| self.intern_chunk(chunk, slots));
             }
         }
     }
@@ -221,8 +216,11 @@ impl KeyTable {
             _ => table.intern_bytes(text.value(row).as_bytes()),
         };
         let mut recent = std::mem::take(&mut self.recent);
-        if nulls.is_some() || !recent.begin(text.len()) {
+        let seen = recent.begin(text.len());
+        if nulls.is_some() {
             slots.extend(rows.map(|row| any(self, row)));
+        } else if !seen {
+            chunks(rows, |row| text.value(row).as_bytes(), |chunk| self.intern_chunk(chunk, slots));
         } else {
             let short = ShortTexts::of(text);
             let mut missed = 0;
@@ -274,72 +272,77 @@ impl KeyTable {
 
     #[inline]
     fn intern_words(&mut self, chunk: &[u64], slots: &mut Vec<u32>) {
-        let KeyTable { keys: Keys::Words(words, index), free, slots: used, .. } = self else { return };
+        let KeyTable { keys: Keys::Words(words), index, free, slots: used, .. } = self else { return };
         index.intern(chunk, words, slots, |words, word| {
-            if let Some(slot) = free.pop() {
-                words[slot as usize] = word;
-                return slot;
-            }
-            words.push(word);
-            *used += 1;
-            *used - 1
+            let slot = take_slot(free, used);
+            words.set(slot, word);
+            slot
         });
+    }
+
+    #[inline]
+    fn intern_chunk(&mut self, chunk: &[&[u8]], slots: &mut Vec<u32>) {
+        let KeyTable { keys: Keys::Bytes(arena), index, free, slots: used, .. } = self else { return };
+        index.intern(chunk, arena, slots, |arena, bytes| {
+            let slot = take_slot(free, used);
+            arena.set(slot, bytes);
+            slot
+        });
+    }
+
+    fn intern_bytes(&mut self, bytes: &[u8]) -> u32 {
+        let KeyTable { keys: Keys::Bytes(arena), index, free, slots: used, .. } = self else { return 0 };
+        index.intern_one(bytes, arena, |arena, bytes| {
+            let slot = take_slot(free, used);
+            arena.set(slot, bytes);
+            slot
+        })
     }
 
     /// The slot of each row's key, [`ABSENT`] when the table does not have it.
     pub(crate) fn find(&self, keys: &EncodedKeys, slots: &mut Vec<u32>, rows: usize) {
         slots.clear();
-        slots.extend((0..rows).map(|row| self.find_row(keys, row)));
+        slots.reserve(rows);
+        let rows = 0..rows;
+        match (keys, &self.keys) {
+            (EncodedKeys::Words(words, None), Keys::Words(stored)) => {
+                chunks(rows, |row| words[row], |chunk| self.index.find(chunk, stored, ABSENT, slots));
+            }
+            (EncodedKeys::Wide(wide), Keys::Wide(stored)) => {
+                chunks(rows, |row| wide.get(row), |chunk| self.index.find(chunk, stored, ABSENT, slots));
+            }
+            (EncodedKeys::Rows(encoded), Keys::Bytes(arena)) => {
+                chunks(rows, |row| encoded.row(row).data(), |chunk| self.index.find(chunk, arena, ABSENT, slots));
+            }
+            _ => slots.extend(rows.map(|row| self.find_row(keys, row))),
+        }
     }
 
     fn find_row(&self, keys: &EncodedKeys, row: usize) -> u32 {
         let null = || self.null_slot.unwrap_or(ABSENT);
-        match keys {
-            EncodedKeys::None => {
+        match (keys, &self.keys) {
+            (EncodedKeys::None, _) => {
                 if self.slots == 0 {
                     ABSENT
                 } else {
                     0
                 }
             }
-            EncodedKeys::Words(_, Some(nulls)) | EncodedKeys::Coded(_, Some(nulls), _) if nulls.is_null(row) => null(),
-            EncodedKeys::Words(words, _) => self.find_word(words[row]),
-            EncodedKeys::Text(text) if text.is_null(row) => null(),
-            EncodedKeys::Text(text) => self.find_bytes(text.value(row).as_bytes()),
-            EncodedKeys::Coded(codes, _, texts) => self.find_bytes(texts.value(codes[row] as usize).as_bytes()),
-            EncodedKeys::Rows(rows) => self.find_bytes(rows.row(row).as_ref()),
-        }
-    }
-
-    fn find_word(&self, word: u64) -> u32 {
-        let Keys::Words(words, index) = &self.keys else { return ABSENT };
-        index.find(word, words).unwrap_or(ABSENT)
-    }
-
-    fn find_bytes(&self, bytes: &[u8]) -> u32 {
-        let Keys::Bytes(arena) = &self.keys else { return ABSENT };
-        self.index.find(hash_bytes(bytes), |slot| same_bytes(arena.get(*slot), bytes)).copied().unwrap_or(ABSENT)
-    }
-
-    #[inline]
-    fn intern_bytes(&mut self, bytes: &[u8]) -> u32 {
-        let Keys::Bytes(arena) = &mut self.keys else { return 0 };
-        match self.index.entry(
-            hash_bytes(bytes),
-            |slot| same_bytes(arena.get(*slot), bytes),
-            |slot| hash_bytes(arena.get(*slot)),
-        ) {
-            Entry::Occupied(entry) => *entry.get(),
-            Entry::Vacant(entry) => {
-                let slot = self.free.pop().unwrap_or_else(|| {
-                    self.slots += 1;
-                    self.slots - 1
-                });
-                entry.insert(slot);
-                arena.set(slot, bytes);
-                slot
+            (EncodedKeys::Words(_, Some(nulls)) | EncodedKeys::Coded(_, Some(nulls), _), _) if nulls.is_null(row) => {
+                null()
             }
+            (EncodedKeys::Words(words, _), Keys::Words(stored)) => self.find_key(stored, words[row]),
+            (EncodedKeys::Text(text), _) if text.is_null(row) => null(),
+            (EncodedKeys::Text(text), Keys::Bytes(arena)) => self.find_key(arena, text.value(row).as_bytes()),
+            (EncodedKeys::Coded(codes, _, texts), Keys::Bytes(arena)) => {
+                self.find_key(arena, texts.value(codes[row] as usize).as_bytes())
+            }
+            _ => ABSENT,
         }
+    }
+
+    fn find_key<S: Stored>(&self, store: &S, key: S::Key<'_>) -> u32 {
+        self.index.find_one(key, store).unwrap_or(ABSENT)
     }
 
     /// The NULL key of a single-column table has a slot of its own outside the index.
@@ -347,18 +350,12 @@ impl KeyTable {
         if let Some(slot) = self.null_slot {
             return slot;
         }
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots += 1;
-            self.slots - 1
-        });
+        let slot = take_slot(&mut self.free, &mut self.slots);
         match &mut self.keys {
-            Keys::None => {}
-            Keys::Words(words, _) => {
-                if words.len() <= slot as usize {
-                    words.push(0);
-                }
-            }
+            Keys::Words(words) => words.set(slot, 0),
             Keys::Bytes(arena) => arena.set(slot, &[]),
+            // Keys of several columns are never NULL as a whole.
+            Keys::None | Keys::Wide(_) => {}
         }
         self.null_slot = Some(slot);
         slot
@@ -369,21 +366,45 @@ impl KeyTable {
         if self.null_slot == Some(slot) {
             self.null_slot = None;
         } else {
-            match &mut self.keys {
+            let hash = match &self.keys {
                 Keys::None => return,
-                Keys::Words(words, index) => index.remove(words[slot as usize], slot),
-                Keys::Bytes(arena) => {
-                    if let Ok(entry) = self.index.find_entry(hash_bytes(arena.get(slot)), |s| *s == slot) {
-                        entry.remove();
-                    }
-                }
-            }
+                Keys::Words(words) => Words::hash(words.0[slot as usize]),
+                Keys::Wide(wide) => WideKeys::hash(wide.get(slot as usize)),
+                Keys::Bytes(arena) => Arena::hash(arena.get(slot)),
+            };
+            self.index.remove(tag_of(hash), slot);
         }
         if let Keys::Bytes(arena) = &mut self.keys {
             arena.clear(slot);
         }
         self.recent.forget();
         self.free.push(slot);
+    }
+}
+
+/// A slot for a new key.
+#[inline(always)]
+fn take_slot(free: &mut Vec<u32>, used: &mut u32) -> u32 {
+    free.pop().unwrap_or_else(|| {
+        *used += 1;
+        *used - 1
+    })
+}
+
+/// Runs `each` over the keys of rows, a chunk at a time.
+#[inline(always)]
+fn chunks<K: Copy + Default>(
+    mut rows: impl Iterator<Item = usize>,
+    key: impl Fn(usize) -> K,
+    mut each: impl FnMut(&[K]),
+) {
+    let mut chunk = [K::default(); CHUNK];
+    loop {
+        let taken = rows.by_ref().zip(&mut chunk).map(|(row, place)| *place = key(row)).count();
+        each(&chunk[..taken]);
+        if taken < CHUNK {
+            return;
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use arrow::row::{RowConverter, SortField};
 use sloth_types::{Error, Result};
 
 use super::arena::Arena;
+use super::paged::Paged;
 use crate::hash::same_bytes;
 
 /// Stored rows.
@@ -26,16 +27,16 @@ struct Column {
     data_type: DataType,
     values: Values,
     /// Slots whose value is NULL; grows only as far as the last NULL.
-    nulls: Vec<bool>,
+    nulls: Paged<bool>,
 }
 
 enum Values {
-    W8(Vec<u8>),
-    W16(Vec<u16>),
-    W32(Vec<u32>),
-    W64(Vec<u64>),
-    W128(Vec<u128>),
-    Bool(Vec<bool>),
+    W8(Paged<u8>),
+    W16(Paged<u16>),
+    W32(Paged<u32>),
+    W64(Paged<u64>),
+    W128(Paged<u128>),
+    Bool(Paged<bool>),
     Text(Arena),
     /// Bytes of the row format of a single column.
     Encoded(Arena, Box<RowConverter>),
@@ -52,20 +53,20 @@ fn width_of(data_type: &DataType) -> Option<usize> {
 impl Column {
     fn new(data_type: &DataType) -> Result<Self> {
         let values = match (data_type, width_of(data_type)) {
-            (DataType::Boolean, _) => Values::Bool(vec![]),
+            (DataType::Boolean, _) => Values::Bool(Paged::default()),
             (DataType::Utf8 | DataType::Binary, _) => Values::Text(Arena::default()),
-            (_, Some(1)) => Values::W8(vec![]),
-            (_, Some(2)) => Values::W16(vec![]),
-            (_, Some(4)) => Values::W32(vec![]),
-            (_, Some(8)) => Values::W64(vec![]),
-            (_, Some(16)) => Values::W128(vec![]),
+            (_, Some(1)) => Values::W8(Paged::default()),
+            (_, Some(2)) => Values::W16(Paged::default()),
+            (_, Some(4)) => Values::W32(Paged::default()),
+            (_, Some(8)) => Values::W64(Paged::default()),
+            (_, Some(16)) => Values::W128(Paged::default()),
             _ => {
                 let converter = RowConverter::new(vec![SortField::new(data_type.clone())])
                     .map_err(|e| Error::unsupported(format!("rows with a column of type {data_type} in state: {e}")))?;
                 Values::Encoded(Arena::default(), Box::new(converter))
             }
         };
-        Ok(Column { data_type: data_type.clone(), values, nulls: vec![] })
+        Ok(Column { data_type: data_type.clone(), values, nulls: Paged::default() })
     }
 
     fn store(&mut self, array: &ArrayRef, rows: &[u32], slots: &[u32]) -> Result<()> {
@@ -105,8 +106,8 @@ impl Column {
         for (row, slot) in rows.iter().zip(slots) {
             let null = nulls.as_ref().is_some_and(|n| n.is_null(*row as usize));
             let slot = *slot as usize;
-            if null && self.nulls.len() <= slot {
-                self.nulls.resize(slot + 1, false);
+            if null {
+                self.nulls.grow(slot + 1, false);
             }
             if let Some(mark) = self.nulls.get_mut(slot) {
                 *mark = null;
@@ -189,14 +190,14 @@ impl Column {
     }
 
     fn bytes(&self) -> usize {
-        self.nulls.capacity()
+        self.nulls.bytes()
             + match &self.values {
-                Values::W8(v) => v.capacity(),
-                Values::Bool(v) => v.capacity(),
-                Values::W16(v) => v.capacity() * 2,
-                Values::W32(v) => v.capacity() * 4,
-                Values::W64(v) => v.capacity() * 8,
-                Values::W128(v) => v.capacity() * 16,
+                Values::W8(v) => v.bytes(),
+                Values::Bool(v) => v.bytes(),
+                Values::W16(v) => v.bytes(),
+                Values::W32(v) => v.bytes(),
+                Values::W64(v) => v.bytes(),
+                Values::W128(v) => v.bytes(),
                 Values::Text(arena) | Values::Encoded(arena, _) => arena.bytes(),
             }
     }
@@ -237,7 +238,7 @@ word!(u32, i32);
 word!(u64, i64);
 word!(u128, i128);
 
-fn store_words<W: Word>(values: &mut Vec<W>, array: &ArrayRef, rows: &[u32], slots: &[u32]) {
+fn store_words<W: Word>(values: &mut Paged<W>, array: &ArrayRef, rows: &[u32], slots: &[u32]) {
     let data = array.to_data();
     let Some(buffer) = data.buffers().first() else { return };
     let typed: &[W::Native] = buffer.typed_data();
@@ -245,22 +246,14 @@ fn store_words<W: Word>(values: &mut Vec<W>, array: &ArrayRef, rows: &[u32], slo
     store_each(values, rows, slots, |row| W::from_native(typed[row]));
 }
 
-fn store_each<T: Copy + Default>(values: &mut Vec<T>, rows: &[u32], slots: &[u32], value: impl Fn(usize) -> T) {
+fn store_each<T: Copy + Default>(values: &mut Paged<T>, rows: &[u32], slots: &[u32], value: impl Fn(usize) -> T) {
     for (row, slot) in rows.iter().zip(slots) {
-        let slot = *slot as usize;
-        if slot == values.len() {
-            values.push(value(*row as usize));
-        } else {
-            if values.len() <= slot {
-                values.resize(slot + 1, T::default());
-            }
-            values[slot] = value(*row as usize);
-        }
+        values.set(*slot as usize, value(*row as usize), T::default());
     }
 }
 
 fn gather_words<W: Word>(
-    values: &[W],
+    values: &Paged<W>,
     slots: &[u32],
     data_type: &DataType,
     nulls: Option<NullBuffer>,
@@ -360,6 +353,16 @@ impl Rows {
     /// True when the stored row equals row `row` of the probe; NULL equals NULL, floats compare by their bits.
     pub(crate) fn same(&self, slot: u32, probe: &Probe, row: usize) -> bool {
         self.columns.iter().enumerate().all(|(i, column)| column.same(slot, probe, i, row))
+    }
+
+    /// Loads some of what [`Rows::same`] will read.
+    #[inline(always)]
+    pub(crate) fn touch(&self, slot: u32) -> u64 {
+        match self.columns.first().map(|column| &column.values) {
+            Some(Values::W64(words)) => words.get(slot as usize).copied().unwrap_or(0),
+            Some(Values::Text(arena)) => u64::from(arena.get(slot).first().copied().unwrap_or(0)),
+            _ => 0,
+        }
     }
 
     /// Empties a slot that its user has numbered himself.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use sloth_types::Result;
 
-use super::{ABSENT, Arrangement};
+use super::{Arrangement, NO_ROWS};
 use crate::state::keys::{EncodedKeys, RowSet};
 use crate::state::snapshot::{ROWS_MAX, column_of, numbers, split, table};
 
@@ -96,11 +96,11 @@ impl Arrangement {
     }
 
     fn stored(&self) -> Vec<u32> {
-        (0u32..).zip(&self.weights).filter(|(_, weight)| **weight != 0).map(|(slot, _)| slot).collect()
+        (0u32..).zip(self.links.iter()).filter(|(_, link)| link.weight != 0).map(|(slot, _)| slot).collect()
     }
 
     fn oldest_first(&self) -> Vec<u32> {
-        let keys = 0..self.heads.len() as u32;
+        let keys = 0..self.lists.len() as u32;
         let mut slots: Vec<u32> = keys.flat_map(|key| self.rows_of(key)).collect();
         slots.reverse();
         slots
@@ -134,24 +134,22 @@ impl Arrangement {
         } else {
             self.keys.intern(&keys, &RowSet::Range(0..count), &mut key_slots);
         }
-        self.totals.resize(self.keys.slots(), 0);
+        self.lists.grow(self.keys.slots(), NO_ROWS);
         for (key, weight) in key_slots.iter().zip(weights.values()) {
-            self.totals[*key as usize] += weight;
+            self.lists[*key as usize].total += weight;
         }
         let (_, beside) = split(rows, width + 1)?;
         if self.bare {
             return Ok((vec![], beside));
         }
-        self.heads.resize(self.keys.slots(), ABSENT);
         if let Some(index) = &mut self.index {
             self.hasher.hash(&columns.iter().collect::<Vec<_>>(), count);
-            let hashes = &self.hashes;
-            index.reserve(count, |slot| hashes[*slot as usize]);
+            index.reserve(count);
         }
         let slots = self.rows.store_all(columns, count)?;
         for (row, ((slot, key), weight)) in slots.iter().zip(&key_slots).zip(weights.values()).enumerate() {
             self.link(*slot, *key, row);
-            self.weights[*slot as usize] = *weight;
+            self.links[*slot as usize].weight = *weight;
         }
         Ok((slots, beside))
     }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, StringArray, StringBuilder, make_array};
 use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int32Type, TimeUnit};
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int32Type, TimeUnit};
 use arrow::row::{RowConverter, Rows, SortField};
 use sloth_types::{Error, Result};
 
+use super::stores::WideKeys;
 use super::{KeyTable, Keys};
 use crate::hash::{Words, unsigned_zeros, words_of};
 
@@ -19,6 +20,8 @@ pub(crate) enum EncodedKeys {
     /// No key columns: all rows belong to slot 0.
     None,
     Words(ScalarBuffer<u64>, Option<NullBuffer>),
+    /// A few words a key.
+    Wide(WideKeys),
     Text(StringArray),
     /// Texts by their place in a dictionary; a NULL row has no place.
     Coded(ScalarBuffer<i32>, Option<NullBuffer>, StringArray),
@@ -60,19 +63,49 @@ pub(super) fn is_word(data_type: &DataType) -> bool {
     )
 }
 
+/// What a table keeps of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    None,
+    Word,
+    /// So many words.
+    Wide(usize),
+    Bytes,
+}
+
+/// Keys of more words are better off as bytes.
+const WORDS_MAX: usize = 4;
+
+/// How many words a column takes in a key of several; `None` when it has no fixed width.
+fn words_in_key(data_type: &DataType) -> Option<usize> {
+    match data_type {
+        DataType::Decimal128(..) => Some(2),
+        DataType::Float64 => Some(1),
+        other => is_word(other).then_some(1),
+    }
+}
+
+fn form_of(types: &[DataType]) -> Form {
+    match types {
+        [] => Form::None,
+        [one] if is_word(one) => Form::Word,
+        [DataType::Utf8] => Form::Bytes,
+        several => match several.iter().map(words_in_key).sum::<Option<usize>>() {
+            Some(words) if words <= WORDS_MAX => Form::Wide(words),
+            _ => Form::Bytes,
+        },
+    }
+}
+
 impl KeyEncoder {
     /// The encoder for keys of these types.
     pub(crate) fn new(types: Vec<DataType>) -> Result<Self> {
         let types: Vec<DataType> = types.iter().map(value_type).cloned().collect();
-        let simple = match types.as_slice() {
-            [] => true,
-            [one] => is_word(one) || *one == DataType::Utf8,
-            _ => false,
-        };
-        let converter = if simple {
-            None
-        } else {
-            Some(RowConverter::new(types.iter().map(|t| SortField::new(t.clone())).collect())?)
+        let converter = match form_of(&types) {
+            Form::Bytes if types != [DataType::Utf8] => {
+                Some(RowConverter::new(types.iter().map(|t| SortField::new(t.clone())).collect())?)
+            }
+            _ => None,
         };
         Ok(KeyEncoder { types, converter, expected: Rc::default() })
     }
@@ -82,9 +115,9 @@ impl KeyEncoder {
         Ok(KeyEncoder { types, converter: Some(RowConverter::new(fields)?), expected: Rc::default() })
     }
 
-    /// True when keys of whatever type are rows of bytes.
-    pub(super) fn is_sorted(&self) -> bool {
-        self.converter.is_some()
+    /// What a table keeps of a key: in order, keys of whatever type are rows of bytes.
+    pub(super) fn form(&self) -> Form {
+        if self.converter.is_some() { Form::Bytes } else { form_of(&self.types) }
     }
 
     /// Number of key columns.
@@ -102,6 +135,9 @@ impl KeyEncoder {
         if let Some(converter) = &mut self.converter {
             let plain: Vec<ArrayRef> = columns.iter().map(plain).collect::<Result<_>>()?;
             return Ok(EncodedKeys::Rows(converter.convert_columns(&plain)?));
+        }
+        if let Form::Wide(width) = self.form() {
+            return Ok(EncodedKeys::Wide(wide_keys(columns, width)?));
         }
         let Some(column) = columns.first() else { return Ok(EncodedKeys::None) };
         if let Some(coded) = column.as_dictionary_opt::<Int32Type>()
@@ -135,12 +171,13 @@ impl KeyEncoder {
     pub(crate) fn decode(&self, table: &KeyTable, slots: &[u32]) -> Result<Vec<ArrayRef>> {
         match &table.keys {
             Keys::None => Ok(vec![]),
-            Keys::Words(words, _) => {
+            Keys::Words(words) => {
                 let data_type = self.types.first().cloned().unwrap_or(DataType::Int64);
                 let valid = table.null_slot.map(|null| slots.iter().map(|s| *s != null).collect::<NullBuffer>());
-                let values = slots.iter().map(|s| words.get(*s as usize).copied().unwrap_or(0));
+                let values = slots.iter().map(|s| words.0.get(*s as usize).copied().unwrap_or(0));
                 Ok(vec![words_to_array(values, &data_type, valid)?])
             }
+            Keys::Wide(wide) => wide_columns(wide, &self.types, slots),
             Keys::Bytes(bytes) => match &self.converter {
                 None => {
                     let mut builder = StringBuilder::with_capacity(slots.len(), slots.len() * 8);
@@ -160,6 +197,77 @@ impl KeyEncoder {
             },
         }
     }
+}
+
+/// Columns side by side, row by row.
+fn wide_keys(columns: &[ArrayRef], width: usize) -> Result<WideKeys> {
+    let rows = columns.first().map_or(0, |column| column.len());
+    let mut words = vec![0; rows * width];
+    let mut nulls = vec![];
+    let mut start = 0;
+    for (nth, column) in columns.iter().enumerate() {
+        let column = &plain(column)?;
+        let places = words.get_mut(start..).unwrap_or_default().chunks_mut(width);
+        match column.data_type() {
+            DataType::Decimal128(..) => {
+                for (place, value) in places.zip(column.as_primitive::<Decimal128Type>().values()) {
+                    place[0] = *value as u64;
+                    place[1] = (*value >> 64) as u64;
+                }
+                start += 1;
+            }
+            DataType::Float64 => {
+                let values = column.as_primitive::<Float64Type>().values();
+                places.zip(values).for_each(|(place, value)| place[0] = value.to_bits());
+            }
+            _ => {
+                let values = words_of(column)
+                    .ok_or_else(|| Error::internal(format!("no key encoding for {}", column.data_type())))?;
+                match values {
+                    Words::W64(values) => places.zip(values).for_each(|(place, value)| place[0] = *value as u64),
+                    other => places.enumerate().for_each(|(row, place)| place[0] = other.get(row)),
+                }
+            }
+        }
+        start += 1;
+        let Some(null) = column.nulls().filter(|n| n.null_count() > 0) else { continue };
+        nulls.resize(rows, 0u8);
+        for row in (0..rows).filter(|row| null.is_null(*row)) {
+            nulls[row] |= 1 << nth;
+            // What stands under a NULL is anything.
+            let end = row * width + start;
+            let taken = words_in_key(column.data_type()).unwrap_or(1);
+            words[end - taken..end].fill(0);
+        }
+    }
+    Ok(WideKeys { width, words, nulls })
+}
+
+/// The columns of some keys of several words.
+fn wide_columns(wide: &WideKeys, types: &[DataType], slots: &[u32]) -> Result<Vec<ArrayRef>> {
+    let mut start = 0;
+    let mut columns = Vec::with_capacity(types.len());
+    for (nth, data_type) in types.iter().enumerate() {
+        let valid = (!wide.nulls.is_empty())
+            .then(|| slots.iter().map(|slot| wide.nulls_of(*slot as usize) & (1 << nth) == 0).collect::<NullBuffer>())
+            .filter(|valid| valid.null_count() > 0);
+        let word = |slot: &u32, at: usize| wide.words.get(*slot as usize * wide.width + at).copied().unwrap_or(0);
+        columns.push(match data_type {
+            DataType::Decimal128(..) => {
+                let value = |slot| (i128::from(word(slot, start + 1) as i64) << 64) | i128::from(word(slot, start));
+                let values: ScalarBuffer<i128> = slots.iter().map(value).collect();
+                let array = PrimitiveArray::<Decimal128Type>::new(values, valid);
+                Arc::new(array.with_data_type(data_type.clone())) as ArrayRef
+            }
+            DataType::Float64 => {
+                let values: ScalarBuffer<f64> = slots.iter().map(|slot| f64::from_bits(word(slot, start))).collect();
+                Arc::new(PrimitiveArray::<Float64Type>::new(values, valid))
+            }
+            _ => words_to_array(slots.iter().map(|slot| word(slot, start)), data_type, valid)?,
+        });
+        start += words_in_key(data_type).unwrap_or(1);
+    }
+    Ok(columns)
 }
 
 /// The column without a dictionary, and without a sign of zero.

@@ -18,6 +18,7 @@ use sloth_types::{Error, Result};
 use super::Layout;
 use crate::state::arena::Arena;
 use crate::state::keys::ABSENT;
+use crate::state::paged::Paged;
 use crate::state::rows;
 
 /// Rows of a batch that are encoded one by one; if more are asked for, the batch is encoded as a whole.
@@ -31,10 +32,10 @@ pub(super) struct Columns {
     /// How many of the columns that decide between equals are signed words: these are compared before any is encoded.
     words: usize,
     /// By slot: the order columns.
-    heads: Vec<u128>,
+    heads: Paged<u128>,
     tails: Arena,
     /// By slot: where the row stands in `fresh`, or [`ABSENT`] when it is stored.
-    fresh_at: Vec<u32>,
+    fresh_at: Paged<u32>,
     fresh: Vec<Fresh>,
     batches: Vec<RecordBatch>,
     /// By batch and word that decides between equals.
@@ -89,9 +90,9 @@ impl Columns {
             rows: rows::Rows::new(&schema.project(&places)?)?,
             places,
             words: layout.rest.iter().take_while(is_word).count(),
-            heads: vec![],
+            heads: Paged::default(),
             tails: Arena::default(),
-            fresh_at: vec![],
+            fresh_at: Paged::default(),
             fresh: vec![],
             batches: vec![],
             words_of: vec![],
@@ -209,15 +210,11 @@ impl Columns {
     /// Puts a row of a batch in a slot.
     pub(super) fn insert(&mut self, slot: u32, prefix: &[u8], at: At) {
         let place = slot as usize;
-        if self.heads.len() <= place {
-            self.heads.resize(place + 1, 0);
-            self.fresh_at.resize(place + 1, ABSENT);
-        }
-        self.heads[place] = head(prefix);
+        self.heads.set(place, head(prefix), 0);
         if prefix.len() > 16 {
             self.tails.set(slot, tail(prefix));
         }
-        self.fresh_at[place] = self.fresh.len() as u32;
+        self.fresh_at.set(place, self.fresh.len() as u32, ABSENT);
         self.fresh.push(Fresh { slot, at });
     }
 
@@ -308,7 +305,7 @@ impl Columns {
     pub(super) fn bytes(&self) -> usize {
         let contents = self.contents.borrow();
         let tied: usize = contents.stored.values().map(|bytes| bytes.len() + 32).sum();
-        self.rows.bytes() + self.tails.bytes() + self.heads.capacity() * 16 + self.fresh_at.capacity() * 4 + tied
+        self.rows.bytes() + self.tails.bytes() + self.heads.bytes() + self.fresh_at.bytes() + tied
     }
 }
 
