@@ -344,7 +344,7 @@ def bench_tpch(options, _):
     totals = {"sloth": 0.0, "datafusion": 0.0}
     for number in range(1, 23):
         query = (ROOT / f"tests/tpch/q{number}.sql").read_text()
-        ours = f"{tables}CREATE TABLE results WITH ('connector' = 'tally') AS {query}"
+        ours = f"SET 'execution.runtime-mode' = 'batch';\n{tables}CREATE TABLE results WITH ('connector' = 'tally') AS {query}"
         runs = {"sloth": lambda: sloth.ask(run=ours), "datafusion": lambda: datafusion.ask(run=query)}
         try:
             replies = take_turns(runs, options.rounds)

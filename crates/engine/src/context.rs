@@ -8,6 +8,7 @@ use sloth_types::metrics::JobFigures;
 
 use crate::completion::Completion;
 use crate::durable::{Durable, Restored};
+use crate::epoch::TimeDomain;
 use crate::failure::Failure;
 use crate::io::board::Board;
 
@@ -24,6 +25,14 @@ pub(crate) struct JobContext {
     pub(crate) durable: Option<Arc<Durable>>,
     /// What operators begin with.
     pub(crate) restored: Arc<Restored>,
+}
+
+impl JobContext {
+    /// True when an operator that goes by `time` tells its results at the end of the input and not before. A job that can
+    /// be resumed tells them as they come: what is gathered would have to be kept.
+    pub(crate) fn tells_once(&self, time: &TimeDomain) -> bool {
+        self.settings.batch && self.durable.is_none() && !time.sources.is_empty()
+    }
 }
 
 #[cfg(test)]

@@ -115,6 +115,10 @@ impl Job {
         };
         let (ordered, writers) = job.start_writers(sinks)?;
         let opened = open_sources(&sources, connectors, &context, &options.clock, &recovered, following)?;
+        if settings.batch && !opened.bounded {
+            return Err(Error::invalid("execution.runtime-mode is 'batch', and a source never ends")
+                .hint("Leave the setting out, or give the source an end."));
+        }
         let followed = following.then(Arc::<Followed>::default);
         let coordinator = Coordinator {
             board: Arc::clone(&board),

@@ -24,6 +24,8 @@ pub struct JobSettings {
     pub epoch_bytes_max: usize,
     /// Rows in a batch.
     pub batch_rows: usize,
+    /// The input ends, and only what results from all of it is wanted.
+    pub batch: bool,
     /// Rounds after which a recursive query is taken for one that does not end.
     pub recursion_rounds_max: usize,
     /// Joins that keep the same rows by the same key share them.
@@ -110,6 +112,7 @@ impl Default for JobSettings {
             epochs_in_flight_max: 4,
             epoch_bytes_max: 16 << 20,
             batch_rows: 16_384,
+            batch: false,
             recursion_rounds_max: 10_000,
             share_join_state: true,
             restart: RestartPolicy {
@@ -137,6 +140,7 @@ pub const KNOWN_SETTINGS: &[(&str, &str)] = &[
     ("sloth.epoch.max-in-flight", "epochs opened and not yet complete (default: 4)"),
     ("sloth.epoch.max-bytes", "bytes one worker reads for one epoch (default: 16 mb)"),
     ("sloth.batch.rows", "rows in a batch (default: 16384)"),
+    ("execution.runtime-mode", "'batch': the input ends, and results are told once, at the end (default: 'streaming')"),
     ("sloth.recursion.max-rounds", "rounds after which a recursion is taken for endless (default: 10000)"),
     ("sloth.join.share-state", "joins that keep the same rows by the same key hold them once (default: true)"),
     ("state.checkpoints.dir", "where the job keeps its log and checkpoints, to be resumed from; as --state"),
@@ -157,6 +161,9 @@ pub const KNOWN_SETTINGS: &[(&str, &str)] = &[
     ("table.local-time-zone", "zone of TIMESTAMP_LTZ texts (default: UTC)"),
 ];
 
+/// Longer than any input takes to be read.
+const EPOCH_LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 impl JobSettings {
     /// Settings from the script's `SET` statements. Keys that belong to Flink's runtime and have no meaning here are
     /// ignored; a misspelt `sloth.…` key is an error.
@@ -171,7 +178,21 @@ impl JobSettings {
                     .hint(format!("Known settings: {}.", known.join(", "))));
             }
         }
-        let default = JobSettings::default();
+        let mut default = JobSettings::default();
+        let batch = match options.get("execution.runtime-mode").map(str::to_lowercase).as_deref() {
+            None | Some("streaming" | "automatic") => false,
+            Some("batch") => true,
+            Some(other) => {
+                return Err(Error::invalid(format!("setting 'execution.runtime-mode' = '{other}' is not known"))
+                    .hint("Write 'streaming' (the default) or 'batch'."));
+            }
+        };
+        if batch {
+            // All of the input is one epoch.
+            (default.epoch_target, default.epoch_bytes_max) = (EPOCH_LONGEST, usize::MAX);
+            // Joins keep no rows beyond the end.
+            default.share_join_state = false;
+        }
         let number = "a whole number above zero";
         let at_least_1 = |key: &str, n: usize| {
             if n == 0 { Err(Error::invalid(format!("setting '{key}' must be at least 1"))) } else { Ok(n) }
@@ -189,6 +210,7 @@ impl JobSettings {
             epochs_in_flight_max: count("sloth.epoch.max-in-flight", default.epochs_in_flight_max)?,
             epoch_bytes_max: options.bytes("sloth.epoch.max-bytes")?.map_or(default.epoch_bytes_max, |b| b as usize),
             batch_rows: count("sloth.batch.rows", default.batch_rows)?,
+            batch,
             recursion_rounds_max: count("sloth.recursion.max-rounds", default.recursion_rounds_max)?,
             share_join_state: options.parse_or("sloth.join.share-state", "true or false", default.share_join_state)?,
             restart: RestartPolicy::from_options(options)?,

@@ -26,6 +26,8 @@ pub struct Setup {
     pub cut_seed: Option<u64>,
     /// Every report of an epoch is in before the next is opened.
     pub one_in_flight: bool,
+    /// Results are told once, at the end of the input.
+    pub batch: bool,
     /// Runs this log again.
     pub replay: Option<Vec<EpochEntry>>,
     /// Makes a checkpoint after every epoch.
@@ -47,6 +49,11 @@ impl Setup {
     /// With so many workers and epochs cut at random from 1 to `max_rows` rows.
     pub fn cut(parallelism: usize, max_rows: usize, seed: u64) -> Setup {
         Setup { parallelism, max_rows: Some(max_rows), cut_seed: Some(seed), ..Setup::default() }
+    }
+
+    /// With so many workers, as a batch.
+    pub fn batch(parallelism: usize) -> Setup {
+        Setup { parallelism, batch: true, ..Setup::default() }
     }
 
     /// One worker, epochs of one row, each complete before the next: a watermark after every row.
@@ -114,6 +121,7 @@ pub fn run(plan: &JobPlan, setup: &Setup) -> Outcome {
     if setup.one_in_flight {
         settings.epochs_in_flight_max = 1;
     }
+    settings.batch |= setup.batch;
     // Small epochs need no distance in a test.
     settings.epoch_min_interval = std::time::Duration::ZERO;
     let never = std::time::Duration::from_secs(1 << 40);

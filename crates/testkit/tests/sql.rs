@@ -2,7 +2,7 @@
 //!
 //! Each script runs at parallelism 1, along the same epoch log at 2 and 3 (where every sink must get the same bytes in the
 //! same order), with a checkpoint after every epoch, from two of these checkpoints on at 1 and 3 (the same bytes again), and
-//! with epochs cut at random at 1 and 3 (where the rows must be the same).
+//! with epochs cut at random and as a batch at 1 and 3 (where the rows must be the same).
 //!
 //! `UPDATE_EXPECT=1` writes what came out into the files; `SQL=text` runs only the files whose name contains it;
 //! `SEED=n` repeats a random cut.
@@ -117,13 +117,15 @@ fn check_ways(case: &Case, prepared: &Prepared, reference: &Outcome, rendered: &
     }
     // Many small epochs, so that there is a middle to go on from.
     check_restart(plan, &run(plan, &Setup::cut(1, 1 + rng.below(4) as usize, rng.next_u64())), &mut rng)?;
-    for workers in [1, 3] {
-        let setup = Setup::cut(workers, 1 + rng.below(6) as usize, rng.next_u64());
-        let cut = run(plan, &setup);
-        let again = case.render(prepared, Some(&cut)).map_err(|e| e.to_string())?;
+    let cut = |workers| (Setup::cut(workers, 1 + rng.below(6) as usize, rng.next_u64()), "cut at random");
+    let ways: Vec<(Setup, &str)> = [1, 3].map(cut).into_iter().collect();
+    let batch = [1, 3].map(|workers| (Setup::batch(workers), "as a batch"));
+    for (setup, how) in ways.into_iter().chain(batch) {
+        let other = run(plan, &setup);
+        let again = case.render(prepared, Some(&other)).map_err(|e| e.to_string())?;
         if again != rendered {
-            let difference = difference(rendered, &again);
-            return Err(format!("cut at random at parallelism {workers} it gives something else\n{difference}"));
+            let (difference, workers) = (difference(rendered, &again), setup.parallelism);
+            return Err(format!("{how} at parallelism {workers} it gives something else\n{difference}"));
         }
     }
     Ok(())

@@ -28,6 +28,8 @@ pub(crate) struct GroupAggregateOperator {
     waiting: Vec<Batch>,
     touched: Touched,
     pace: Pace,
+    /// Results are told at the input's end and not before.
+    once: bool,
     time: TimeDomain,
     /// What is said of a replaced row: nothing, or its retraction.
     upsert: bool,
@@ -76,6 +78,7 @@ impl GroupAggregateOperator {
             waiting: vec![],
             touched: Touched::default(),
             pace: Pace::new(every),
+            once: context.tells_once(&time),
             time,
             upsert: matches!(mode, ChangelogMode::Upsert { .. }),
             totals,
@@ -212,7 +215,7 @@ impl Operator for GroupAggregateOperator {
             let totals = self.totals.clone();
             self.touch(&totals, 0)?;
         }
-        let due = self.pace.due(epoch) || self.time.watermark(epoch) == Watermark::END;
+        let due = (self.pace.due(epoch) && !self.once) || self.time.watermark(epoch) == Watermark::END;
         if !self.touched.is_empty() {
             if due {
                 self.changes(out)?;
@@ -226,7 +229,7 @@ impl Operator for GroupAggregateOperator {
     fn save(&mut self) -> Result<Vec<Section>> {
         let slots = self.groups.keys.live();
         let rows = self.groups.save(&self.spec, 0, &slots)?;
-        let touched = self.touched.save(&self.schema, 0)?;
+        let touched = self.touched.save(&self.spec, &mut self.groups, &self.schema, 0)?;
         let mut sections = vec![
             Section::new("groups", self.spec.owner(), rows),
             Section::new("touched", Touched::owner(&self.spec), vec![touched]),

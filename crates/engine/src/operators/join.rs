@@ -30,7 +30,7 @@ use crate::state::snapshot::Section;
 mod alone;
 mod held;
 mod lifetime;
-mod residual;
+pub(super) mod residual;
 mod snapshot;
 
 use held::Held;

@@ -2,6 +2,7 @@
 //! dataflow.
 
 pub(crate) mod arrange;
+pub(crate) mod batch_join;
 pub(crate) mod delta;
 pub(crate) mod group;
 pub(crate) mod interval_join;

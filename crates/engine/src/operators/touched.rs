@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::compute::{concat_batches, filter_record_batch, interleave_record_batch, take_record_batch};
 use arrow::datatypes::SchemaRef;
 use sloth_types::Result;
 
@@ -19,7 +19,7 @@ pub(crate) struct Touched {
     marks: Vec<bool>,
     /// Whether the group was told to exist.
     alive: Vec<bool>,
-    /// Keys and results before, in pieces that follow `slots`.
+    /// Keys and results before of the groups that were told, in pieces that follow `slots`.
     before: Vec<RecordBatch>,
 }
 
@@ -52,16 +52,19 @@ impl Touched {
         alive: impl Fn(&Groups, u32) -> bool,
     ) -> Result<()> {
         self.marks.resize(groups.keys.slots().max(self.marks.len()), false);
-        let start = self.slots.len();
+        let mut told = vec![];
         for slot in slots {
             let Some(mark) = self.marks.get_mut(*slot as usize).filter(|mark| !**mark) else { continue };
             *mark = true;
+            let was = alive(groups, *slot);
             self.slots.push(*slot);
-            self.alive.push(alive(groups, *slot));
+            self.alive.push(was);
+            if was {
+                told.push(*slot);
+            }
         }
-        let new = self.slots.get(start..).unwrap_or_default();
-        if !new.is_empty() {
-            let columns = groups.results(spec, new)?;
+        if !told.is_empty() {
+            let columns = groups.results(spec, &told)?;
             self.before.push(fit(schema, columns)?);
         }
         Ok(())
@@ -91,19 +94,32 @@ impl Touched {
         let after = fit(schema, groups.results(spec, &slots)?)?;
         let keys = spec.keys.len();
         let results = |batch: &RecordBatch| batch.columns().get(keys..).unwrap_or_default().to_vec();
-        let differs = changed(&results(&before), &results(&after), slots.len())?;
+        let told: UInt32Array = (0u32..).zip(&was).filter(|(_, was)| **was).map(|(row, _)| row).collect();
+        let differs = match told.len() {
+            0 => vec![],
+            count if count == slots.len() => changed(&results(&before), &results(&after), count)?,
+            count => changed(&results(&before), &results(&take_record_batch(&after, &told)?), count)?,
+        };
         let (mut minus, mut plus) = (vec![], vec![]);
-        for (row, ((slot, was), differs)) in slots.iter().zip(&was).zip(&differs).enumerate() {
+        let mut told = 0..told.len() as u32;
+        for (row, (slot, was)) in (0u32..).zip(slots.iter().zip(&was)) {
             let is = alive(groups, *slot);
-            if *was && (!is || (*differs && !upsert)) {
-                minus.push(row as u32);
+            let (old, differs) = match was.then(|| told.next()).flatten() {
+                Some(old) => (old, differs.get(old as usize).copied().unwrap_or(false)),
+                None => (0, false),
+            };
+            if *was && (!is || (differs && !upsert)) {
+                minus.push(old);
             }
-            if is && (!was || *differs) {
-                plus.push(row as u32);
+            if is && (!was || differs) {
+                plus.push(row);
             }
         }
         if minus.is_empty() && plus.is_empty() {
             return Ok((slots, None));
+        }
+        if minus.is_empty() && plus.len() == slots.len() {
+            return Ok((slots, Some(Net { rows: after, diffs: None })));
         }
         let deletes = minus.len();
         let parts = [
@@ -116,9 +132,21 @@ impl Touched {
         Ok((slots, Some(Net { rows, diffs })))
     }
 
-    /// For a checkpoint: a number of the caller's, whether a group was told, its key and results before.
-    pub(crate) fn save(&self, schema: &SchemaRef, number: i64) -> Result<RecordBatch> {
+    /// For a checkpoint: a number of the caller's, whether a group was told, its key and results before (for a group that
+    /// was not told anything).
+    pub(crate) fn save(
+        &self,
+        spec: &GroupsSpec,
+        groups: &mut Groups,
+        schema: &SchemaRef,
+        number: i64,
+    ) -> Result<RecordBatch> {
         let before = concat_batches(schema, &self.before)?;
+        let now = fit(schema, groups.results(spec, &self.slots)?)?;
+        let mut told = 0..before.num_rows();
+        let of = |(row, was): (usize, &bool)| was.then(|| told.next()).flatten().map_or((1, row), |old| (0, old));
+        let picked: Vec<(usize, usize)> = self.alive.iter().enumerate().map(of).collect();
+        let before = interleave_record_batch(&[&before, &now], &picked)?;
         let told = BooleanArray::from(self.alive.clone());
         let own = [column_of(self.slots.iter().map(|_| number)), Arc::new(told) as ArrayRef];
         table(own.into_iter().chain(before.columns().iter().cloned()).collect())
@@ -152,7 +180,7 @@ impl Touched {
         self.slots.append(&mut slots);
         let told = own.get(1).and_then(|c| c.as_boolean_opt()).ok_or_else(|| foreign_state(1))?;
         self.alive.extend(told.values().iter());
-        self.before.push(before);
+        self.before.push(filter_record_batch(&before, told)?);
         Ok(())
     }
 

@@ -262,7 +262,7 @@ impl Operator for WindowUpdatesOperator {
             let slots = window.groups.keys.live();
             groups.extend(window.groups.save(&self.spec, *end, &slots)?);
             if !window.touched.is_empty() {
-                touched.push(window.touched.save(&self.groups_schema, *end)?);
+                touched.push(window.touched.save(&self.spec, &mut window.groups, &self.groups_schema, *end)?);
             }
         }
         Ok(vec![

@@ -14,7 +14,7 @@ use super::certain;
 use crate::operators::stages::evaluate;
 
 /// A condition on pairs.
-pub(super) struct Residual {
+pub(in crate::operators) struct Residual {
     expr: Arc<dyn PhysicalExpr>,
     /// The columns of a pair that it reads, and their schema.
     columns: Vec<usize>,
@@ -23,7 +23,7 @@ pub(super) struct Residual {
 
 impl Residual {
     /// `expr` over rows of `paired`.
-    pub(super) fn new(expr: &Arc<dyn PhysicalExpr>, paired: &SchemaRef) -> Result<Self> {
+    pub(in crate::operators) fn new(expr: &Arc<dyn PhysicalExpr>, paired: &SchemaRef) -> Result<Self> {
         let mut columns: Vec<usize> = collect_columns(expr).iter().map(Column::index).collect();
         columns.sort_unstable();
         columns.dedup();
@@ -38,7 +38,11 @@ impl Residual {
     }
 
     /// Which of some pairs it is true of; `column` gives a column of the pairs.
-    pub(super) fn mask(&self, pairs: usize, column: impl Fn(usize) -> Result<ArrayRef>) -> Result<BooleanArray> {
+    pub(in crate::operators) fn mask(
+        &self,
+        pairs: usize,
+        column: impl Fn(usize) -> Result<ArrayRef>,
+    ) -> Result<BooleanArray> {
         let columns = self.columns.iter().map(|c| column(*c)).collect::<Result<_>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(pairs));
         let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;

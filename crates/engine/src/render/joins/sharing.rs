@@ -10,7 +10,9 @@ use super::{input_schemas, routes, side_by_side};
 use crate::context::StateGauge;
 use crate::dataflow::{Edge, Floor, SharedState, gated, operator_id, stateful};
 use crate::durable::Restored;
+use crate::epoch::TimeDomain;
 use crate::operators::arrange::ArrangeOperator;
+use crate::operators::batch_join::BatchJoinOperator;
 use crate::operators::join::{CHANGES, JoinOperator, SIDES};
 use crate::pact::{self, Route};
 use crate::state::arrangement::Arrangement;
@@ -64,7 +66,7 @@ impl<'p> Sharing<'p> {
         Ok(stateful(floor, input, ARRANGE, super::super::by_key_of(&arrange.keys), operator))
     }
 
-    /// A join of changing inputs.
+    /// A join of changing inputs. `time` tells when they have ended.
     pub(in crate::render) fn join<'s>(
         &mut self,
         floor: &Floor<'s>,
@@ -72,12 +74,20 @@ impl<'p> Sharing<'p> {
         node: &Node,
         join: &Join,
         inputs: &[Edge<'s>],
+        time: TimeDomain,
     ) -> Result<Edge<'s>> {
         let plan = self.plan;
         let schemas = input_schemas(plan, node)?;
         let retracts = [0, 1].map(|i| node.inputs.get(i).is_some_and(|id| super::super::changes(plan, *id)));
         let mut routes = routes(join, &schemas);
         let context = Arc::clone(&floor.context);
+        let alone = [0, 1].iter().all(|side| plan.reads(id, *side).is_none());
+        if alone && join.ttl_ms == [None, None] && context.tells_once(&time) {
+            let both = side_by_side(floor, inputs, &routes);
+            let operator =
+                BatchJoinOperator::new(join, schemas, retracts, Arc::clone(&node.schema), time, Arc::clone(&context))?;
+            return Ok(stateful(floor, both, JOIN, pact::by_route(routes.to_vec()), operator));
+        }
         let mut operator = JoinOperator::new(join, schemas, retracts, Arc::clone(&node.schema), context)?;
         let mut gates = vec![];
         for (side, route) in routes.iter_mut().enumerate() {
