@@ -1,4 +1,5 @@
-//! The optimiser: DataFusion's rules that are safe for streams, in DataFusion's order, and our own filter rule.
+//! The optimiser: DataFusion's rules that are safe for streams, in DataFusion's order, and our own for filters and for the
+//! order of joins.
 //!
 //! Left out, each because it may change what a stream means:
 //! * limit push-down, filter push-down across aggregates, windows and distinct, null filters on join keys: they change
