@@ -16,8 +16,9 @@ use crate::epoch::{EpochInfo, TimeDomain};
 use crate::hash::{KeyHasher, worker_of};
 use crate::message::Batch;
 use crate::state::ages::Ages;
+use crate::state::changed::{Changed, standing};
 use crate::state::groups::{Groups, GroupsSpec};
-use crate::state::keys::EncodedKeys;
+use crate::state::keys::{ABSENT, EncodedKeys};
 use crate::state::snapshot::{Owner, Section, batches_of, column_of, number, numbers, split, table, take_number};
 
 /// All groups that this worker owns.
@@ -41,6 +42,8 @@ pub(crate) struct GroupAggregateOperator {
     totals_told: bool,
     /// When groups were last changed, where they are forgotten at some time.
     ages: Option<Ages>,
+    /// Since the last checkpoint.
+    changed: Changed,
     schema: SchemaRef,
     buffer: Vec<u32>,
     gauge: StateGauge,
@@ -85,6 +88,7 @@ impl GroupAggregateOperator {
             has_totals,
             totals_told: false,
             ages: ttl_ms.map(Ages::new),
+            changed: Changed::default(),
             schema,
             buffer: vec![],
             gauge: StateGauge::new(context),
@@ -92,7 +96,7 @@ impl GroupAggregateOperator {
     }
 
     fn add(&mut self, epoch: &EpochInfo, batch: &Batch) -> Result<()> {
-        self.forget(epoch.now_ms);
+        self.forget(epoch.now_ms)?;
         let rows = batch.rows.num_rows();
         let known = self.groups.keys.slots();
         let mut slots = std::mem::take(&mut self.buffer);
@@ -115,20 +119,25 @@ impl GroupAggregateOperator {
     }
 
     /// Forgets the groups that have not changed for long enough. What was told of them stays.
-    fn forget(&mut self, now_ms: i64) {
-        let Some(ages) = &mut self.ages else { return };
+    fn forget(&mut self, now_ms: i64) -> Result<()> {
+        let Some(ages) = &mut self.ages else { return Ok(()) };
         let expired = ages.expired(now_ms);
         if expired.is_empty() {
-            return;
+            return Ok(());
         }
-        for slot in expired {
-            // Changes that are held back are told first.
-            match self.touched.has(slot) || self.totals.contains(&slot) {
-                true => ages.touch(slot, now_ms),
-                false => self.groups.remove(slot),
-            }
-        }
+        // Changes that are held back are told first.
+        let (stay, gone): (Vec<u32>, Vec<u32>) =
+            expired.into_iter().partition(|slot| self.touched.has(*slot) || self.totals.contains(slot));
+        stay.iter().for_each(|slot| ages.touch(*slot, now_ms));
+        self.remove(&gone)?;
         self.measure();
+        Ok(())
+    }
+
+    fn remove(&mut self, slots: &[u32]) -> Result<()> {
+        self.changed.note_gone(slots, || self.spec.key_columns(&self.groups.keys, slots))?;
+        slots.iter().for_each(|slot| self.groups.remove(*slot));
+        Ok(())
     }
 
     fn measure(&mut self) {
@@ -148,18 +157,24 @@ impl GroupAggregateOperator {
         self.touched.touch(&self.spec, &mut self.groups, &self.schema, slots, alive)
     }
 
+    /// Keys and stamps of groups, where there are stamps.
+    fn stamps(&self, slots: &[u32]) -> Result<Option<RecordBatch>> {
+        let Some(ages) = &self.ages else { return Ok(None) };
+        let mut columns = self.spec.key_columns(&self.groups.keys, slots)?;
+        columns.push(column_of(slots.iter().map(|slot| ages.stamp(*slot))));
+        table(columns).map(Some)
+    }
+
     /// The changes of the groups since they were last told.
     fn changes(&mut self, out: &mut Vec<Batch>) -> Result<()> {
         let totals = &self.totals;
         let alive = |groups: &Groups, slot: u32| totals.contains(&slot) || groups.is_alive(slot);
         let (slots, net) = self.touched.take(&self.spec, &mut self.groups, &self.schema, self.upsert, alive)?;
-        for slot in slots {
-            if !alive(&self.groups, slot) {
-                self.groups.remove(slot);
-                if let Some(ages) = &mut self.ages {
-                    ages.forget(slot);
-                }
-            }
+        self.changed.note(&slots);
+        let gone: Vec<u32> = slots.into_iter().filter(|slot| !alive(&self.groups, *slot)).collect();
+        self.remove(&gone)?;
+        if let Some(ages) = &mut self.ages {
+            gone.iter().for_each(|slot| ages.forget(*slot));
         }
         out.extend(net.map(|Net { rows, diffs }| Batch::changes(rows, diffs)));
         Ok(())
@@ -209,7 +224,7 @@ impl Operator for GroupAggregateOperator {
         for batch in waiting {
             self.add(epoch, &batch)?;
         }
-        self.forget(epoch.now_ms);
+        self.forget(epoch.now_ms)?;
         if !self.totals_told && !self.totals.is_empty() {
             // The sum of nothing is a row too.
             let totals = self.totals.clone();
@@ -227,6 +242,11 @@ impl Operator for GroupAggregateOperator {
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
+        // What is held back is no change of the groups alone; and one group is written as fast as it is noted.
+        self.changed = Changed::default();
+        if self.pace.is_every_epoch() && !self.spec.keys.is_empty() && self.touched.is_empty() {
+            self.changed.begin();
+        }
         let slots = self.groups.keys.live();
         let rows = self.groups.save(&self.spec, 0, &slots)?;
         let touched = self.touched.save(&self.spec, &mut self.groups, &self.schema, 0)?;
@@ -235,20 +255,36 @@ impl Operator for GroupAggregateOperator {
             Section::new("touched", Touched::owner(&self.spec), vec![touched]),
             self.pace.save("pace")?,
         ];
-        if let Some(ages) = &self.ages {
-            let mut columns = self.spec.key_columns(&self.groups.keys, &slots)?;
-            columns.push(column_of(slots.iter().map(|slot| ages.stamp(*slot))));
-            let owner = Owner::Key((0..self.spec.keys.len()).collect());
-            sections.push(Section::new("ages", owner, vec![table(columns)?]));
-        }
+        let keys: Vec<usize> = (0..self.spec.keys.len()).collect();
+        sections.extend(self.stamps(&slots)?.map(|stamps| Section::new("ages", Owner::Key(keys), vec![stamps])));
         if self.has_totals && self.totals_told {
             sections.push(number("totals told", 1)?);
         }
         Ok(sections)
     }
 
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        let Some(slots) = self.changed.take(self.groups.keys.len() / 2) else { return Ok(None) };
+        let rows = self.groups.save(&self.spec, 0, &slots)?;
+        let stamps = self.stamps(&slots)?;
+        let keys: Vec<usize> = (0..self.spec.keys.len()).collect();
+        let of_rows: Vec<usize> = keys.iter().map(|key| key + 1).collect();
+        let mut sections = vec![];
+        if let Some(stamps) = stamps {
+            // Groups that went are told once, below.
+            sections.push(self.changed.rows("ages", &keys, vec![stamps])?);
+        }
+        sections.extend(self.changed.sections("groups", &of_rows, rows)?);
+        if self.has_totals && self.totals_told {
+            sections.push(number("totals told", 1)?);
+        }
+        Ok(Some(sections))
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        for rows in batches_of(&mut state, "groups") {
+        let keys: Vec<usize> = (0..self.spec.keys.len()).collect();
+        let of_rows: Vec<usize> = keys.iter().map(|key| key + 1).collect();
+        for rows in standing(&mut state, "groups", &of_rows)? {
             let groups = self.spec.prepare_partial(&rows)?;
             self.groups.merge(&groups, 0..rows.num_rows(), &mut self.buffer)?;
         }
@@ -256,17 +292,18 @@ impl Operator for GroupAggregateOperator {
             self.touched.restore(&mut self.spec, &mut self.groups, &self.schema, &rows)?;
         }
         self.pace.restore(&mut state, "pace")?;
-        for rows in batches_of(&mut state, "ages") {
+        for rows in standing(&mut state, "ages", &keys)? {
             let (keys, _) = split(&rows, self.spec.keys.len())?;
             let keys = self.spec.encode(keys)?;
-            self.groups.slots_of(&keys, rows.num_rows(), &mut self.buffer);
+            self.groups.keys.find(&keys, &mut self.buffer, rows.num_rows());
             let stamps = numbers(&rows, self.spec.keys.len())?;
             if let Some(ages) = &mut self.ages {
                 // The oldest first, as they have come.
                 let mut order: Vec<(i64, u32)> =
                     stamps.values().iter().copied().zip(self.buffer.iter().copied()).collect();
                 order.sort_unstable();
-                order.iter().filter(|(at, _)| *at != i64::MIN).for_each(|(at, slot)| ages.touch(*slot, *at));
+                let there = order.iter().filter(|(at, slot)| *at != i64::MIN && *slot != ABSENT);
+                there.for_each(|(at, slot)| ages.touch(*slot, *at));
             }
         }
         self.totals_told = take_number(&mut state, "totals told")?.is_some();

@@ -16,8 +16,9 @@ use super::delta::{changed, gathered};
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
+use crate::state::changed::standing;
 use crate::state::latest::Latest;
-use crate::state::snapshot::{Owner, Section, batches_of};
+use crate::state::snapshot::{Owner, Section};
 
 /// The part of a table whose keys this worker owns.
 pub(crate) struct NormalizeOperator {
@@ -66,8 +67,12 @@ impl Operator for NormalizeOperator {
         Ok(vec![Section::new("rows", Owner::Key(self.key.clone()), self.table.save()?)])
     }
 
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        self.table.save_changes("rows")
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        for rows in batches_of(&mut state, "rows") {
+        for rows in standing(&mut state, "rows", &self.key)? {
             self.table.restore(&rows)?;
         }
         self.gauge.set(self.table.len(), self.table.bytes());

@@ -231,7 +231,7 @@ impl Operator for OverOperator {
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
-        let rows = self.rows.save(|slots, _| self.results.gather_all(slots))?;
+        let rows = self.rows.save(self.rows.partitions(), |slots, _| self.results.gather_all(slots))?;
         Ok(vec![Section::new("rows", Owner::Key(self.over.partition.clone()), rows)])
     }
 

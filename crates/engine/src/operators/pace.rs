@@ -21,6 +21,11 @@ impl Pace {
         Pace { every, last: None }
     }
 
+    /// True when it speaks at the end of every epoch: then nothing is held back between two of them.
+    pub(crate) fn is_every_epoch(&self) -> bool {
+        self.every == Every::Epoch
+    }
+
     /// True when it is time to speak at the end of this epoch. Asked once in every epoch.
     pub(crate) fn due(&mut self, epoch: &EpochInfo) -> bool {
         let Every::Millis(ms) = self.every else { return true };

@@ -22,6 +22,7 @@ use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
 use crate::state::ages::Ages;
+use crate::state::changed::Changed;
 use crate::state::ordered::{Located, OrderedRows, Spelled, Stamp, weight_at};
 use crate::state::snapshot::Section;
 
@@ -50,6 +51,8 @@ pub(crate) struct RankOperator {
     window_of: Vec<i64>,
     /// When partitions were last changed, where they are forgotten at some time.
     ages: Option<Ages>,
+    /// Partitions, since the last checkpoint.
+    changed: Changed,
     /// Rows so far, where ties are by arrival.
     arrived: u64,
     buffer: Vec<u8>,
@@ -118,6 +121,7 @@ impl RankOperator {
         Ok(RankOperator {
             rows,
             ages: rank.ttl_ms.map(Ages::new),
+            changed: Changed::default(),
             rank,
             time,
             schema,
@@ -301,14 +305,17 @@ impl RankOperator {
     }
 
     /// Forgets the partitions that have not changed for long enough. What was told of them stays.
-    fn forget(&mut self, now_ms: i64) {
-        let Some(ages) = &mut self.ages else { return };
-        for partition in ages.expired(now_ms) {
+    fn forget(&mut self, now_ms: i64) -> Result<()> {
+        let Some(ages) = &mut self.ages else { return Ok(()) };
+        let expired = ages.expired(now_ms);
+        self.changed.note_gone(&expired, || self.rows.partition_columns(&expired))?;
+        for partition in expired {
             let mut rows = vec![];
             self.rows.truncate(partition, 0, &mut rows);
             self.rows.free(&mut rows);
             self.rows.forget(partition);
         }
+        Ok(())
     }
 
     /// A partition has got its first row.
@@ -379,7 +386,7 @@ impl RankOperator {
 
 impl Operator for RankOperator {
     fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
-        self.forget(epoch.now_ms);
+        self.forget(epoch.now_ms)?;
         if self.retracts || self.rank.ties != Ties::Content {
             self.waiting.push(batch);
             return Ok(());
@@ -388,7 +395,7 @@ impl Operator for RankOperator {
     }
 
     fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
-        self.forget(epoch.now_ms);
+        self.forget(epoch.now_ms)?;
         for batch in self.in_order()? {
             self.add(epoch, &batch)?;
         }
@@ -405,6 +412,11 @@ impl Operator for RankOperator {
         self.rows.settle()?;
         empty.sort_unstable();
         empty.dedup();
+        self.changed.note(&empty);
+        if self.changed.begun() {
+            let gone: Vec<u32> = empty.iter().copied().filter(|partition| self.rows.len_of(*partition) == 0).collect();
+            self.changed.note_gone(&gone, || self.rows.partition_columns(&gone))?;
+        }
         for partition in empty {
             if let Some(ages) = &mut self.ages {
                 match self.rows.len_of(partition) {
@@ -427,6 +439,10 @@ impl Operator for RankOperator {
 
     fn save(&mut self) -> Result<Vec<Section>> {
         self.save_rows()
+    }
+
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        self.save_changed()
     }
 
     fn restore(&mut self, state: Vec<Section>) -> Result<()> {

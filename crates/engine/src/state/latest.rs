@@ -6,9 +6,10 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use sloth_types::Result;
 
+use super::changed::Changed;
 use super::keys::{ABSENT, EncodedKeys, KeyEncoder, KeyTable, RowSet};
 use super::rows::Rows;
-use super::snapshot::{ROWS_MAX, split, table};
+use super::snapshot::{ROWS_MAX, Section, split, table};
 
 /// One row a key.
 pub(crate) struct Latest {
@@ -19,6 +20,8 @@ pub(crate) struct Latest {
     /// The row of each key's slot.
     row_of: Vec<u32>,
     rows: Rows,
+    /// Since the last checkpoint.
+    changed: Changed,
 }
 
 impl Latest {
@@ -32,6 +35,7 @@ impl Latest {
             encoder,
             row_of: vec![],
             rows: Rows::new(schema)?,
+            changed: Changed::default(),
         })
     }
 
@@ -77,6 +81,10 @@ impl Latest {
         let gone: Vec<u32> = (0u32..).zip(stay).filter(|(_, stay)| !**stay).map(|(row, _)| row).collect();
         let mut found = vec![];
         self.keys.find(keys, &mut found, rows.num_rows());
+        if self.changed.begun() {
+            let left: Vec<u32> = gone.iter().map(|row| found[*row as usize]).filter(|slot| *slot != ABSENT).collect();
+            self.changed.note_gone(&left, || self.encoder.decode(&self.keys, &left))?;
+        }
         for row in gone {
             let slot = found[row as usize];
             if slot != ABSENT {
@@ -87,6 +95,7 @@ impl Latest {
         }
         let mut slots = vec![];
         self.keys.intern(keys, &RowSet::List(&kept), &mut slots);
+        self.changed.note(&slots);
         self.row_of.resize(self.keys.slots(), ABSENT);
         let mut places = Vec::with_capacity(kept.len());
         for slot in slots {
@@ -102,10 +111,22 @@ impl Latest {
     }
 
     /// All rows, for a checkpoint.
-    pub(crate) fn save(&self) -> Result<Vec<RecordBatch>> {
-        let slots: Vec<u32> =
-            self.keys.live().iter().filter_map(|key| self.row_of.get(*key as usize).copied()).collect();
+    pub(crate) fn save(&mut self) -> Result<Vec<RecordBatch>> {
+        self.changed.begin();
+        self.rows_of(&self.keys.live())
+    }
+
+    /// The rows of keys.
+    fn rows_of(&self, keys: &[u32]) -> Result<Vec<RecordBatch>> {
+        let slots: Vec<u32> = keys.iter().filter_map(|key| self.row_of.get(*key as usize).copied()).collect();
         slots.chunks(ROWS_MAX).map(|slots| table(self.rows.gather_all(slots)?)).collect()
+    }
+
+    /// What has changed in section `name` since it was written by [`Latest::save`]; `None` when it is too much.
+    pub(crate) fn save_changes(&mut self, name: &str) -> Result<Option<Vec<Section>>> {
+        let Some(keys) = self.changed.take(self.rows.len() / 2) else { return Ok(None) };
+        let rows = self.rows_of(&keys)?;
+        self.changed.sections(name, &self.key_columns, rows).map(Some)
     }
 
     /// Takes up rows that [`Latest::save`] gave.

@@ -5,6 +5,7 @@ pub(crate) mod arena;
 pub(crate) mod arrangement;
 pub(crate) mod bags;
 pub(crate) mod cache;
+pub(crate) mod changed;
 pub(crate) mod groups;
 pub(crate) mod index;
 pub(crate) mod keys;

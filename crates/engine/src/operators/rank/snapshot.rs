@@ -1,25 +1,44 @@
 //! Ranked rows as rows for a checkpoint, and back.
 
+use arrow::array::ArrayRef;
 use sloth_plan::Ties;
 use sloth_types::Result;
 
 use super::RankOperator;
 use crate::operators::window_assign::millis;
 use crate::state::ages::Ages;
-use crate::state::snapshot::{Owner, Section, batches_of, column_of};
+use crate::state::changed::standing;
+use crate::state::snapshot::{Owner, Section, column_of};
 
 impl RankOperator {
-    pub(super) fn save_rows(&self) -> Result<Vec<Section>> {
-        let rows = self.rows.save(|_, partitions| {
-            let stamps = |ages: &Ages| column_of(partitions.iter().map(|partition| ages.stamp(*partition)));
-            Ok(self.ages.iter().map(stamps).collect())
-        })?;
+    pub(super) fn save_rows(&mut self) -> Result<Vec<Section>> {
+        // One partition is all there is.
+        if !self.rank.partition.is_empty() {
+            self.changed.begin();
+        }
+        let rows = self.rows.save(self.rows.partitions(), |_, partitions| self.stamps(partitions))?;
         Ok(vec![Section::new("rows", Owner::Key(self.rank.partition.clone()), rows)])
+    }
+
+    /// Partitions that have changed, whole.
+    pub(super) fn save_changed(&mut self) -> Result<Option<Vec<Section>>> {
+        let Some(partitions) = self.changed.take(usize::MAX) else { return Ok(None) };
+        let rows: usize = partitions.iter().map(|partition| self.rows.len_of(*partition)).sum();
+        if rows > self.rows.len() / 2 {
+            return Ok(None);
+        }
+        let rows = self.rows.save(partitions.into_iter(), |_, partitions| self.stamps(partitions))?;
+        self.changed.sections("rows", &self.rank.partition, rows).map(Some)
+    }
+
+    fn stamps(&self, partitions: &[u32]) -> Result<Vec<ArrayRef>> {
+        let stamps = |ages: &Ages| column_of(partitions.iter().map(|partition| ages.stamp(*partition)));
+        Ok(self.ages.iter().map(stamps).collect())
     }
 
     pub(super) fn restore_rows(&mut self, mut state: Vec<Section>) -> Result<()> {
         let mut known = None;
-        for rows in batches_of(&mut state, "rows") {
+        for rows in standing(&mut state, "rows", &self.rank.partition)? {
             let restored = self.rows.restore(&rows)?;
             // The rows of a partition are on one worker: their order of arrival is told by their stamps.
             let arrived = restored.stamps.iter().map(|stamp| match self.rank.ties {

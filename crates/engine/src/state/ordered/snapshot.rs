@@ -1,5 +1,7 @@
 //! Ordered rows as rows for a checkpoint, and back.
 
+use std::ops::Range;
+
 use arrow::array::{ArrayRef, RecordBatch};
 use sloth_types::Result;
 
@@ -16,13 +18,18 @@ pub(crate) struct Restored<'r> {
 }
 
 impl OrderedRows {
-    /// All rows, partition by partition in their order, with weights and stamps; behind them what `beside` gives for their
+    /// The number of every partition, of some that are empty too.
+    pub(crate) fn partitions(&self) -> Range<u32> {
+        0..self.runs.len() as u32
+    }
+
+    /// The rows of some partitions, each in order, with weights and stamps; behind them what `beside` gives for their
     /// slots and partitions.
     pub(crate) fn save(
         &self,
+        partitions: impl Iterator<Item = u32>,
         mut beside: impl FnMut(&[u32], &[u32]) -> Result<Vec<ArrayRef>>,
     ) -> Result<Vec<RecordBatch>> {
-        let partitions = 0..self.runs.len() as u32;
         let all = partitions.flat_map(|partition| self.rows_of(partition).map(move |slot| (slot, partition)));
         let (slots, partitions): (Vec<u32>, Vec<u32>) = all.unzip();
         let batch = |(slots, partitions): (&[u32], &[u32])| {

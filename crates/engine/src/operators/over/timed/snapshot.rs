@@ -18,7 +18,7 @@ impl TimedOver {
                 given[slot as usize] = true;
             }
         }
-        let rows = self.rows.save(|slots, _| {
+        let rows = self.rows.save(self.rows.partitions(), |slots, _| {
             let times = column_of(slots.iter().map(|slot| self.times[*slot as usize]));
             let given: BooleanArray = slots.iter().map(|slot| Some(given[*slot as usize])).collect();
             Ok(vec![times, Arc::new(given)])
