@@ -7,7 +7,7 @@
 //! The order matters when the power fails: a name never stands for bytes that are not on the disk.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Result, Write};
+use std::io::{BufWriter, ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ use crate::layout;
 /// How often a lock is tried that somebody else has for a moment.
 const LOCK_TRIES: usize = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// Pieces smaller than this are written together.
+const TOGETHER_BYTES: usize = 1 << 16;
 
 use bytes::Bytes;
 
@@ -38,8 +40,8 @@ impl Directory {
         let path = self.0.join(name);
         let parent = path.parent().unwrap_or(&self.0);
         make_directories(parent)?;
-        let (staged, mut file) = stage(&path)?;
-        let written = pieces.iter().try_for_each(|piece| file.write_all(piece)).and_then(|()| file.sync_all());
+        let (staged, file) = stage(&path)?;
+        let written = write(&file, pieces).and_then(|()| file.sync_all());
         let linked = written.and_then(|()| fs::hard_link(&staged, &path));
         // What is left here has no meaning; the next run removes it.
         let _ = fs::remove_file(&staged);
@@ -104,6 +106,13 @@ impl Directory {
             }
         }
     }
+}
+
+/// Writes pieces, many of which may be small.
+fn write(file: &File, pieces: &[Bytes]) -> Result<()> {
+    let mut out = BufWriter::with_capacity(TOGETHER_BYTES, file);
+    pieces.iter().try_for_each(|piece| out.write_all(piece))?;
+    out.flush()
 }
 
 /// A new file beside `path`; listings of the object store leave out names of this form.

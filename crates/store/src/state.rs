@@ -3,7 +3,7 @@
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::ipc::reader::StreamDecoder;
-use arrow::ipc::writer::StreamWriter;
+use arrow::ipc::writer::StreamEncoder;
 use bytes::{Buf, Bytes};
 use serde::{Deserialize, Serialize};
 use sloth_types::journal::{OperatorState, Owner, Section};
@@ -32,8 +32,14 @@ struct Table {
     bytes: usize,
 }
 
-/// Room for what Arrow IPC writes beside the columns.
-const BESIDE_BYTES: usize = 64 * 1024;
+/// A buffer, as an owner of bytes.
+struct Piece(Buffer);
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+}
 
 /// A state file as an object, in pieces: it may be large.
 ///
@@ -43,14 +49,14 @@ pub fn encode(state: &OperatorState) -> Result<Vec<Bytes>> {
     let mut tables = vec![];
     let mut pieces = vec![];
     for section in &state.sections {
-        let columns: usize = section.rows.iter().map(|b| b.get_array_memory_size()).sum();
-        let mut body = Vec::with_capacity(if columns > 0 { columns + BESIDE_BYTES } else { 0 });
+        // Columns are written from where they lie.
+        let mut body: Vec<Buffer> = vec![];
         if let Some(first) = section.rows.first() {
-            let mut writer = StreamWriter::try_new(&mut body, &first.schema())?;
+            let mut encoder = StreamEncoder::try_new(&first.schema())?;
             for batch in &section.rows {
-                writer.write(batch)?;
+                body.extend(encoder.encode(batch)?);
             }
-            writer.finish()?;
+            body.extend(encoder.finish()?);
         }
         tables.push(Table {
             name: section.name.clone(),
@@ -59,9 +65,9 @@ pub fn encode(state: &OperatorState) -> Result<Vec<Bytes>> {
                 Owner::Everyone => None,
             },
             rows: section.rows.iter().map(|b| b.num_rows()).sum(),
-            bytes: body.len(),
+            bytes: body.iter().map(Buffer::len).sum(),
         });
-        pieces.push(Bytes::from(body));
+        pieces.extend(body.into_iter().map(|buffer| Bytes::from_owner(Piece(buffer))));
     }
     let head = Head {
         operator: format!("{:016x}", state.operator),
