@@ -50,8 +50,11 @@ pub(crate) struct Change {
     begins: Vec<Begin>,
     /// For each sink which part it is.
     parts: Vec<SinkPart>,
-    /// The first instance that has not been used.
+    /// The first instance that has not been used; and what it was before the change.
     instances: u32,
+    used: u32,
+    /// Places that statements which are not kept must not take.
+    shunned: Vec<(String, usize)>,
 }
 
 /// The plan as its identities are taken: what each sink is given has been settled.
@@ -175,9 +178,19 @@ impl Change {
             let kept = find(&current).map(Begin::Kept);
             begins.push(kept.or_else(|| find(&savepoint).map(Begin::Restored)).unwrap_or(Begin::New));
         }
-        let mut change = Change { script, current, savepoint, begins, parts: vec![], instances: used };
+        let (parts, shunned) = (vec![], vec![]);
+        let mut change = Change { script, current, savepoint, begins, parts, instances: used, used, shunned };
         change.choose_parts();
         Ok(change)
+    }
+
+    /// The job was not stopped: what it has dropped may have told the outside of epochs that are made again. No statement
+    /// takes the place of one that is dropped, as it would be taken to have told what that one has.
+    pub(crate) fn shun_places(&mut self) {
+        let all = self.current.iter().flat_map(|past| &past.plan.sinks);
+        self.shunned = all.map(|sink| (sink.table.clone(), sink.place)).collect();
+        (self.parts, self.instances) = (vec![], self.used);
+        self.choose_parts();
     }
 
     /// Kept statements stay with their instance and place. Others get instances of their own: one for each that they had at
@@ -189,6 +202,7 @@ impl Change {
             Begin::Kept(sink) => self.current.as_ref().and_then(|past| past.plan.sinks.get(*sink)),
             _ => None,
         };
+        taken.extend(self.shunned.iter().cloned());
         taken.extend(self.begins.iter().filter_map(kept).map(|sink| (sink.table.clone(), sink.place)));
         for (begin, table) in self.begins.iter().zip(tables(&self.script.0)) {
             if let Some(sink) = kept(begin) {
@@ -213,6 +227,11 @@ impl Change {
     /// True when every statement of the script goes on, and none is dropped.
     pub(crate) fn keeps_all(&self) -> bool {
         self.begins.iter().all(|begin| matches!(begin, Begin::Kept(_))) && self.dropped().is_empty()
+    }
+
+    /// True when no statement is dropped or begins anew in place of one.
+    pub(crate) fn drops_none(&self) -> bool {
+        self.dropped().is_empty()
     }
 
     /// True when some statement goes on where it is.

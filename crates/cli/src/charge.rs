@@ -142,8 +142,22 @@ impl Charge {
         let at = newest_manifest(&self.objects)?.unwrap_or_default();
         let logged = inspect(&self.objects)?.logged.map_or(0, |(_, end)| end);
         let (epoch, drained) = (at.epoch, at.drained);
-        let change = Change::new(script.clone(), Some(Past { plan: now.clone(), at }), savepoint, now.instances)?;
-        let heading = format!("the script has changed since epoch {epoch}:");
+        let mut change = Change::new(script.clone(), Some(Past { plan: now.clone(), at }), savepoint, now.instances)?;
+        let crashed = logged > epoch;
+        // Before the claim: a job that runs is not to be ended by an attempt that comes to nothing.
+        if crashed && sloth_store::is_alive(&self.objects, script.0.settings.heartbeat_timeout)? {
+            return Err(not_stopped());
+        }
+        let heading = match crashed {
+            true => {
+                change.shun_places();
+                let again = logged - epoch;
+                format!(
+                    "the script has changed since epoch {epoch}, and the job was not stopped; {again} epochs are made again:"
+                )
+            }
+            false => format!("the script has changed since epoch {epoch}:"),
+        };
         if !change.keeps_all() {
             confirmed(&heading, &change, self.wanted.upgrade || self.wanted.rollback)?;
         }
@@ -151,18 +165,20 @@ impl Charge {
             return Err(Error::invalid("the job was drained: its statements cannot go on")
                 .hint("Go back to a savepoint from before, or begin anew with another state directory."));
         }
-        // Before the claim: a job that runs is not to be ended by an attempt that comes to nothing.
-        if logged > epoch {
-            return Err(not_stopped(logged - epoch));
-        }
         let claim = sloth_store::claim(&self.objects, &now)?;
-        if claim.recovered.first_epoch().0 != epoch || !claim.recovered.log.is_empty() {
-            return Err(not_stopped(claim.recovered.log.len() as u64));
+        let (first, log) = (claim.recovered.first_epoch().0, &claim.recovered.log);
+        // What was told above is of another state.
+        if first != epoch || first + log.len() as u64 != logged.max(epoch) {
+            return Err(claim.damaged.into_iter().next().unwrap_or_else(not_stopped));
         }
         let plan = change.plan(epoch, claim.generation, text.1);
-        let before = claim.newest.is_some().then(|| free_name(&self.objects, "before-change")).transpose()?;
+        let carried = change.carried(&plan, epoch, log);
+        // What a dropped statement has told behind the checkpoint cannot be taken back, so its state of then is of no use.
+        let undoable = claim.newest.is_some() && (log.is_empty() || change.drops_none());
+        let before = undoable.then(|| free_name(&self.objects, "before-change")).transpose()?;
         let why = if self.wanted.rollback { "a change was undone" } else { "the script was changed" };
-        sloth_store::change(claim, Plan { why: why.to_owned(), script: text.0.to_owned(), before, ..plan })
+        let plan = Plan { why: why.to_owned(), script: text.0.to_owned(), before, ..plan };
+        sloth_store::change(claim, plan, &carried)
     }
 
     /// Begins with a savepoint, in whatever state the job is.
@@ -201,7 +217,7 @@ impl Charge {
         let plan = change.plan(logged.max(kept.checkpoint.epoch), claim.generation, text.1);
         let before = claim.newest.is_some().then(|| free_name(&self.objects, "before-change")).transpose()?;
         let (why, script) = (format!("from savepoint '{name}'"), text.0.to_owned());
-        sloth_store::change(claim, Plan { why, script, before, origin: Some(name.to_owned()), ..plan })
+        sloth_store::change(claim, Plan { why, script, before, origin: Some(name.to_owned()), ..plan }, &[])
     }
 }
 
@@ -216,9 +232,6 @@ fn nothing_to_undo() -> Error {
         .hint("`sloth savepoint ls` shows the states that --from-savepoint can go back to.")
 }
 
-fn not_stopped(epochs: u64) -> Error {
-    Error::invalid(format!(
-        "the job runs or was not stopped in order: {epochs} epochs after its newest checkpoint can be made by its former script only"
-    ))
-    .hint("Stop it with `sloth stop DIR`. If it has crashed, run the former script once more and stop it then.")
+fn not_stopped() -> Error {
+    Error::invalid("the job runs: its script cannot be changed meanwhile").hint("Stop it with `sloth stop DIR`.")
 }

@@ -38,7 +38,7 @@ pub use keeper::Keeper;
 pub use manifest::{Manifest, Split, StateFile};
 pub use objects::Objects;
 pub use plans::{Plan, PlanOperator, PlanSink, PlanSource, current_plan, plan_of};
-pub use recover::{Claim, change, claim, has_begun, is_superseded};
+pub use recover::{Claim, change, claim, has_begun, is_alive, is_superseded};
 pub use request::{Answer, Asking, Request};
 pub use savepoint::{
     Savepoint, check_name, copy_state, free_name, name_newest, newest_manifest, savepoint, savepoint_at, savepoints,

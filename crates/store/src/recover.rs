@@ -1,15 +1,18 @@
 //! The start of a run: claims the job, so that older runs can write no more, and reads what they left.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
+use sloth_types::clock::Mono;
 use sloth_types::journal::{Checkpoint, OperatorState, Recovered};
 use sloth_types::rng::Rng;
-use sloth_types::{Clock, EpochEntry, Error, ErrorKind, Result};
+use sloth_types::{Clock, Epoch, EpochEntry, Error, ErrorKind, Result};
 
 use crate::frame::{self, Kind};
+use crate::keeper::newest_segment;
 use crate::manifest::{Manifest, StateFile};
 use crate::objects::Objects;
 use crate::plans::{Plan, current_plan};
@@ -43,6 +46,8 @@ pub struct Claim {
     pub damaged: Vec<Error>,
 }
 
+/// How often signs of life are looked for.
+const LOOK_FOR_SIGNS_EVERY: Duration = Duration::from_millis(100);
 /// How often a claim is tried when others claim at the same time.
 const TRIES: usize = 100;
 
@@ -108,19 +113,20 @@ fn recovered(claim: Claim) -> Result<Claim> {
     Ok(Claim { recovered: found.recovered, newest: found.newest, damaged: found.damaged, ..claim })
 }
 
-/// Gives a claimed job another plan, which begins with [`Plan::begin`]. Before that its newest checkpoint gets the name
-/// [`Plan::before`]. All of it happens, or nothing.
+/// Gives a claimed job another plan, which begins with [`Plan::begin`]; the epochs behind that which the old plan has logged
+/// are `carried` over: as the new plan's sources see them. Before that its newest checkpoint gets the name [`Plan::before`].
+/// All of it happens, or nothing.
 ///
 /// # Errors
 /// When another run has taken over, or the store does not answer.
-pub fn change(claim: Claim, plan: Plan) -> Result<Claim> {
+pub fn change(claim: Claim, plan: Plan, carried: &[(Epoch, EpochEntry)]) -> Result<Claim> {
     if let (Some(name), Some(newest)) = (&plan.before, &claim.newest)
         && !Savepoint::create(&claim.objects, name, "before the script was changed", newest)?
     {
         return Err(savepoint::taken(name));
     }
     let plan = plan.create(&claim.objects)?;
-    let head = log::encode(claim.segment, (claim.generation, plan.number), &[])?;
+    let head = log::encode(claim.segment, (claim.generation, plan.number), carried)?;
     // This is the moment.
     if !claim.objects.create(&layout::segment(claim.segment), head)? {
         return Err(crate::keeper::fenced());
@@ -156,6 +162,32 @@ pub fn is_superseded(objects: &Objects, generation: u64) -> Result<bool> {
     let last = objects.list(layout::LOG)?.pop();
     let newest = last.map(|(path, _)| read_segment(objects, &path)).transpose()?;
     Ok(newest.is_some_and(|segment| segment.generation > generation))
+}
+
+/// True when a run of this job lives: when it holds its lock, or, where locks do not tell, has given a sign of life within
+/// `silence`.
+///
+/// # Errors
+/// As [`has_begun`].
+pub fn is_alive(objects: &Objects, silence: Duration) -> Result<bool> {
+    let Some((path, _)) = objects.list(layout::LOG)?.pop() else { return Ok(false) };
+    let generation = read_segment(objects, &path)?.generation;
+    if let Some(lock) = objects.local().and_then(|directory| directory.lock_of(generation)) {
+        return match lock.try_lock() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        };
+    }
+    let signs = || Ok::<_, Error>((newest_segment(objects)?, objects.find(&Path::from(layout::ALIVE))?));
+    let (before, begun) = (signs()?, Mono::now());
+    while begun.elapsed() < silence {
+        std::thread::sleep(LOOK_FOR_SIGNS_EVERY);
+        if signs()? != before {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The job's identity, made at the first start.

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use sloth_engine::operator_id;
-use sloth_store::{Manifest, Plan, PlanOperator, StateFile};
-use sloth_types::Watermark;
+use sloth_store::{Manifest, Plan, PlanOperator, PlanSource, StateFile};
+use sloth_types::journal::OpenedSplit;
+use sloth_types::{Epoch, EpochEntry, Watermark};
 
 use super::{Begin, Change, Past, describe};
 
@@ -40,12 +41,37 @@ impl Change {
         plan
     }
 
+    /// Epochs that the plan so far has logged behind its newest checkpoint, as the sources of the changed plan see them: kept
+    /// statements make them again, the others read nothing in them. The first is epoch `first`.
+    pub(crate) fn carried(&self, plan: &Plan, first: u64, log: &[EpochEntry]) -> Vec<(Epoch, EpochEntry)> {
+        let same = |source: &PlanSource| {
+            let known = &self.current.as_ref()?.plan.sources;
+            known.iter().position(|s| s.query == source.query && s.instance == source.instance)
+        };
+        let places: Vec<Option<usize>> = plan.sources.iter().map(same).collect();
+        let carry = |entry: &EpochEntry| {
+            let watermark = |place: &Option<usize>| place.and_then(|p| entry.watermarks.get(p)).copied();
+            let ends = |place: &Option<usize>| place.and_then(|p| entry.ends.get(p)).cloned();
+            let opened = entry.opened.iter().filter_map(|opened| {
+                let source = places.iter().position(|place| *place == Some(opened.source))?;
+                Some(OpenedSplit { source, ..opened.clone() })
+            });
+            EpochEntry {
+                now_ms: entry.now_ms,
+                watermarks: places.iter().map(|p| watermark(p).unwrap_or(Watermark::NONE)).collect(),
+                ends: places.iter().map(|p| ends(p).unwrap_or_default()).collect(),
+                opened: opened.collect(),
+            }
+        };
+        (first..).map(Epoch).zip(log.iter().map(carry)).collect()
+    }
+
     /// Where the sources stand.
     fn sources(&self, plan: &Plan, origins: &Origins<'_>) -> Manifest {
         let mut at = Manifest::default();
         for source in &plan.sources {
             let then = origins.get(&source.instance).and_then(|(past, instance)| {
-                let same = |s: &sloth_store::PlanSource| s.query == source.query && s.instance == *instance;
+                let same = |s: &PlanSource| s.query == source.query && s.instance == *instance;
                 let place = past.plan.sources.iter().position(same)?;
                 Some((past.at.splits.get(place)?.clone(), *past.at.watermarks.get(place)?))
             });

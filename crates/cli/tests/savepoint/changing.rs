@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Place, assert_same, fails, finish, pause, says, start};
+use crate::{Place, assert_same, await_segments, fails, finish, newest, pause, says, start};
 
 const TABLES: &str = "
-SET 'execution.checkpointing.interval' = '100 ms';
 CREATE TABLE bids (
   auction BIGINT, price BIGINT, n BIGINT, at AS TO_TIMESTAMP_LTZ(n, 3), WATERMARK FOR at AS at - INTERVAL '1' SECOND
 ) WITH (
@@ -51,13 +50,16 @@ impl Job {
     }
 
     fn options<'a>(&'a self, workers: &'a str, rate: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-        [&["--state", &self.state, "-p", workers, "--var", rate], more].concat()
+        let often = ["--set", "execution.checkpointing.interval=100 ms"];
+        [&["--state", &self.state, "-p", workers, "--var", rate], &often[..], more].concat()
     }
 
     /// Runs a script for a while, and stops it.
     fn run_a_while(&self, script: &Path, workers: &str, more: &[&str]) {
+        let before = newest(&self.state, "log");
         let mut job = start(script, &self.options(workers, "rate=6000", more));
-        pause(900);
+        await_segments(&self.state, &before, 3);
+        pause(700);
         let said = says(&["stop", &self.state]);
         assert!(said.starts_with("stopped at checkpoint"), "{said}");
         assert!(job.wait().unwrap().success(), "{}", self.place.log(script));
@@ -242,11 +244,11 @@ fn a_change_that_is_killed_happens_or_does_not() {
 }
 
 #[test]
-fn a_job_that_was_not_stopped_in_order_is_not_changed() {
-    let job = Job::new("crashed");
+fn a_job_that_runs_is_not_changed() {
+    let job = Job::new("runs");
     let one = job.script("one", "job", &[WINDOWS, TOTALS]);
     let mut running = start(&one, &job.options("2", "rate=6000", &[]));
-    pause(900);
+    await_segments(&job.state, "", 3);
     let two = job.script("two", "job", &[WINDOWS]);
     let change = [&["run", two.to_str().unwrap()], &job.options("2", "rate=1", &["--upgrade"])[..]].concat();
     fails(&change, "sloth stop");
@@ -256,4 +258,32 @@ fn a_job_that_was_not_stopped_in_order_is_not_changed() {
     running.wait().unwrap();
     job.finish(&one, "2", &[]);
     job.assert_undisturbed(&["windows", "totals"], &[WINDOWS, TOTALS]);
+}
+
+#[test]
+fn a_job_that_has_crashed_is_changed_where_it_was() {
+    let job = Job::new("crashed");
+    let one = job.script("one", "job", &[WINDOWS, TOTALS]);
+    // The checkpoints lie apart: epochs behind the last one are in the log.
+    let apart = ["--set", "execution.checkpointing.interval=400 ms"];
+    let mut running = start(&one, &job.options("2", "rate=6000", &apart));
+    while newest(&job.state, "checkpoints").is_empty() {
+        pause(5);
+    }
+    await_segments(&job.state, &newest(&job.state, "log"), 5);
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let two = job.script("two", "job", &[LOWS, WINDOWS]);
+    job.run_a_while(&two, "3", &["--upgrade"]);
+    let log = job.place.log(&two);
+    let said =
+        ["was not stopped", "epochs are made again", "kept      windows ", "new       lows ", "dropped   totals "];
+    said.iter().for_each(|words| assert!(log.contains(words), "{words:?} is not in {log}"));
+    // What was dropped has told more than its last checkpoint knows.
+    fails(
+        &[&["run", one.to_str().unwrap()], &job.options("2", "rate=1", &["--rollback"])[..]].concat(),
+        "nothing to undo",
+    );
+    job.finish(&two, "2", &[]);
+    job.assert_undisturbed(&["windows", "lows"], &[WINDOWS, LOWS]);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sloth_types::Clock;
 
-use crate::{Place, assert_same, finish, pause, says, start};
+use crate::{Place, assert_same, await_segments, finish, newest, pause, says, start};
 
 const FEED: &str = "
 CREATE TABLE generated (n BIGINT, k BIGINT) WITH (
@@ -18,7 +18,6 @@ INSERT INTO input SELECT n, k FROM generated;
 ";
 
 const TABLES: &str = "
-SET 'execution.checkpointing.interval' = '300 ms';
 CREATE TABLE input (n BIGINT, k BIGINT) WITH (
   'connector' = 'kafka', 'topic' = 'change-in-${STAMP}', 'properties.bootstrap.servers' = '${KAFKA}', 'format' = 'json',
   'scan.startup.mode' = 'earliest-offset'${BOUND}
@@ -45,12 +44,22 @@ INSERT INTO all_totals SELECT k, COUNT(*), SUM(n) FROM input GROUP BY k;\n";
 
 #[test]
 fn readers_of_committed_records_see_every_row_once_when_a_statement_is_added() {
+    add_a_statement("kafka", false);
+}
+
+/// The kept statement has committed epochs behind its last checkpoint: they are made again, and not written again.
+#[test]
+fn readers_of_committed_records_see_every_row_once_when_a_statement_is_added_to_a_job_that_has_crashed() {
+    add_a_statement("kafka-crashed", true);
+}
+
+fn add_a_statement(name: &str, crashed: bool) {
     let Ok(broker) = std::env::var("SLOTH_KAFKA") else {
         println!("skipped: SLOTH_KAFKA is not set; start a broker with scripts/kafka start");
         return;
     };
-    let place = Place::new("kafka");
-    let stamp = format!("{}-{}", Clock::System.now_ms(), std::process::id());
+    let place = Place::new(name);
+    let stamp = format!("{name}-{}-{}", Clock::System.now_ms(), std::process::id());
     for topic in ["in", "out", "totals"] {
         sloth_connectors::kafka::ensure_topic(&broker, &format!("change-{topic}-{stamp}"), 3).unwrap();
     }
@@ -61,10 +70,24 @@ fn readers_of_committed_records_see_every_row_once_when_a_statement_is_added() {
     };
     let state = place.state();
     let mut feed = start(&place.script("feed", "feed", &fill(FEED)), &[]);
-    let mut job = start(&script("one", "", &[PICK]), &["--state", &state, "-p", "2"]);
-    pause(3000);
-    says(&["stop", &state]);
-    assert!(job.wait().unwrap().success());
+    // A job that crashes has one checkpoint early, and many epochs behind it.
+    let interval =
+        if crashed { "execution.checkpointing.interval=2 s" } else { "execution.checkpointing.interval=300 ms" };
+    let mut job = start(&script("one", "", &[PICK]), &["--state", &state, "-p", "2", "--set", interval]);
+    if crashed {
+        while newest(&state, "checkpoints").is_empty() {
+            pause(5);
+        }
+        await_segments(&state, &newest(&state, "log"), 20);
+    } else {
+        await_segments(&state, "", 3);
+        pause(2000);
+    }
+    match crashed {
+        true => job.kill().unwrap(),
+        false => _ = says(&["stop", &state]),
+    }
+    assert_eq!(job.wait().unwrap().success(), !crashed);
     // With the kept statement in a run of other workers, and the new one from the first record on.
     let two = script("two", "", &[TOTAL, PICK]);
     let mut job = start(&two, &["--state", &state, "-p", "3", "--upgrade"]);

@@ -66,6 +66,25 @@ pub(crate) fn start(script: &Path, more: &[&str]) -> Child {
     command.env_remove("RUST_LOG").spawn().unwrap()
 }
 
+/// The newest file of a state directory's `log`, `checkpoints`, …; an empty name when there is none.
+pub(crate) fn newest(state: &str, of: &str) -> String {
+    let entries = std::fs::read_dir(Path::new(state).join(of)).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| !name.contains('#')).max().unwrap_or_default()
+}
+
+/// Waits until a job has logged so many segments behind this one: its claim is the first.
+pub(crate) fn await_segments(state: &str, behind: &str, count: u64) {
+    let number = |name: &str| name.parse().map_or(0, |number: u64| number + 1);
+    for _ in 0..4000 {
+        if number(&newest(state, "log")) >= number(behind) + count {
+            return;
+        }
+        pause(5);
+    }
+    panic!("the job does not come on");
+}
+
 /// Runs a script to its end.
 pub(crate) fn finish(script: &Path, more: &[&str]) {
     let status = start(script, more).wait().unwrap();
