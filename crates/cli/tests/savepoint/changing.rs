@@ -187,7 +187,8 @@ fn a_job_begins_with_a_savepoint_in_another_directory() {
     let job = Job::new("from");
     let one = job.script("one", "job", &[TOTALS, WINDOWS]);
     let mut running = start(&one, &job.options("2", "rate=6000", &[]));
-    pause(900);
+    await_segments(&job.state, "", 3);
+    pause(700);
     says(&["stop", &job.state, "--savepoint", "v1"]);
     assert!(running.wait().unwrap().success());
     let file = format!("{}/savepoints/v1.json", job.state);
@@ -205,7 +206,8 @@ fn a_job_goes_back_to_a_savepoint_and_makes_everything_since_again() {
     let job = Job::new("back");
     let one = job.script("one", "job", &[TOTALS, WINDOWS]);
     let mut running = start(&one, &job.options("2", "rate=6000", &[]));
-    pause(900);
+    await_segments(&job.state, "", 3);
+    pause(700);
     says(&["savepoint", "take", &job.state, "v1"]);
     pause(500);
     running.kill().unwrap();
