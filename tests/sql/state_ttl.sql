@@ -155,11 +155,19 @@ SELECT /*+ STATE_TTL(orders, '1 d') */ customer, COUNT(*) AS n FROM orders GROUP
 --|   |
 --|   = help: Write SELECT /*+ STATE_TTL('table or alias' = '1 d', …) */ ….
 
-SELECT /*+ STATE_TTL('o' = '1 d') */ o.id, s.carrier FROM orders AS o LEFT JOIN shipments AS s ON o.id = s.order_id;
---| error: STATE_TTL of a join that is not an inner one
---|  --> state_ttl.sql:1:8
---|   |
---| 1 | SELECT /*+ STATE_TTL('o' = '1 d') */ o.id, s.carrier FROM orders AS o LEFT JOIN shipments AS s ON o.id = s.order_id;
---|   |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
---|   |
---|   = help: Such a join must know whether a row has had a partner. Join with bounds on the time, or leave it out.
+-- Outer, semi and anti joins: what was told of a row that is forgotten, or whose partners are, stays.
+SELECT /*+ STATE_TTL('o' = '1 d', 's' = '12 h') */ o.id, s.carrier FROM orders AS o LEFT JOIN shipments AS s ON o.id = s.order_id;
+
+EXPLAIN SELECT /*+ STATE_TTL('o' = '1 d', 's' = '12 h') */ o.id, s.carrier FROM orders AS o LEFT JOIN shipments AS s ON o.id = s.order_id;
+
+SELECT /*+ STATE_TTL('o' = '1 d') */ o.id FROM orders AS o WHERE EXISTS (SELECT 1 FROM shipments AS s WHERE s.order_id = o.id);
+
+SELECT /*+ STATE_TTL('o' = '1 d') */ o.id FROM orders AS o WHERE NOT EXISTS (SELECT 1 FROM shipments AS s WHERE s.order_id = o.id);
+
+-- A row of a set operation is forgotten when it has not changed on either side for the longer of both lifetimes.
+EXPLAIN SELECT /*+ STATE_TTL('orders' = '1 d', 'shipments' = '12 h') */ id FROM orders EXCEPT SELECT order_id FROM shipments;
+
+-- Rankings of rows that are taken back.
+SELECT /*+ STATE_TTL('shipments' = '2 d') */ order_id, carrier FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY carrier) AS n FROM shipments) WHERE n <= 2;
+
+EXPLAIN SELECT /*+ STATE_TTL('shipments' = '2 d') */ order_id, carrier FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY carrier) AS n FROM shipments) WHERE n <= 2;

@@ -241,10 +241,10 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 let operator = RankOperator::new(parts, Arc::clone(&floor.context))?;
                 stateful(&floor, first()?, "rank", pact::by_key(vec![rank.partition.clone()], vec![]), operator)
             }
-            NodeKind::SetOperation(operation) => {
+            NodeKind::SetOperation { operation, ttl_ms } => {
                 let (schema, context) = (Arc::clone(&node.schema), Arc::clone(&floor.context));
                 let appends = node.mode == ChangelogMode::Append;
-                let operator = SetOperator::new(*operation, schema, appends, context)?;
+                let operator = SetOperator::new((*operation, *ttl_ms), schema, appends, context)?;
                 let ports = inputs.iter().enumerate().map(|(port, edge)| at_port(&floor, edge.clone(), port as u8));
                 let both = floor.scope.concatenate(ports.collect::<Vec<_>>());
                 let all: Vec<usize> = (0..node.schema.fields().len()).collect();

@@ -43,7 +43,7 @@ impl Join {
 
     /// True when of a side's rows only the weights of their keys are needed.
     pub fn weighs(&self, side: usize) -> bool {
-        self.residual.is_none() && !self.kind.pairs() && !self.kind.keeps_alone(side)
+        !self.counts_partners() && !self.kind.pairs() && !self.kind.keeps_alone(side)
     }
 }
 

@@ -89,7 +89,7 @@ fn headline(node: &Node, input: Option<&Node>) -> String {
         NodeKind::Match(m) => format!("MatchRecognize{}", by(&columns(&m.partition))),
         NodeKind::Over(over) => format!("Over{}", by(&columns(&over.partition))),
         NodeKind::Rank(rank) => rank_lines::headline(rank, input.map(|n| n.schema.as_ref())),
-        NodeKind::SetOperation(operation) => operation.to_string(),
+        NodeKind::SetOperation { operation, .. } => operation.to_string(),
         NodeKind::Recursive(recursive) => format!("Recursive {}", recursive.name),
         NodeKind::Normalize(n) => format!("Normalize{}", by(&columns(&n.key))),
         NodeKind::Materialize(m) => format!("Materialize{}", by(&columns(&m.key))),
@@ -175,13 +175,16 @@ fn details(plan: &JobPlan, id: NodeId, node: &Node, input: Option<&Node>) -> Vec
             lines
                 .push("state: the rows of the tables it reads and of its result (warning: grows with them)".to_owned());
         }
-        NodeKind::SetOperation(_) => {
+        NodeKind::SetOperation { ttl_ms, .. } => {
             let all: Vec<usize> = (0..node.schema.fields().len()).collect();
             exchange(&all, &[], input, plan, &mut lines);
-            lines.push(
-                "state: each row and how often it is on either side, kept for ever (warning: grows with the input)"
-                    .to_owned(),
-            );
+            lines.push(format!(
+                "state: each row and how often it is on either side, {}",
+                match ttl_ms {
+                    Some(ms) => format!("forgotten {} after its last change", crate::window::Millis(*ms)),
+                    None => "kept for ever (warning: grows with the input; STATE_TTL bounds it)".to_owned(),
+                }
+            ));
         }
         NodeKind::Normalize(n) => {
             exchange(&n.key, &[], input, plan, &mut lines);

@@ -73,7 +73,12 @@ pub enum NodeKind {
     /// The first rows of each partition.
     Rank(Rank),
     /// INTERSECT or EXCEPT of two inputs.
-    SetOperation(SetOperation),
+    SetOperation {
+        /// Which one.
+        operation: SetOperation,
+        /// After so many milliseconds without a change a row is forgotten: what was told of it stays.
+        ttl_ms: Option<i64>,
+    },
     /// Computes a recursive query.
     Recursive(crate::recursive::Recursive),
     /// Makes exact changes of upserts: keeps the last row of each key.
@@ -265,8 +270,16 @@ pub struct Join {
     pub residual: Option<Arc<dyn PhysicalExpr>>,
     /// How the rows of both sides meet.
     pub exchange: JoinExchange,
-    /// After so many milliseconds a row of a side is forgotten (inner joins): what it has given stays.
+    /// After so many milliseconds a row of a side is forgotten: what it has given stays.
     pub ttl_ms: [Option<i64>; 2],
+}
+
+impl Join {
+    /// The partners of each row are counted: a condition decides pair by pair, or partners are forgotten while what they
+    /// have given stays.
+    pub fn counts_partners(&self) -> bool {
+        self.residual.is_some() || (self.kind != JoinKind::Inner && self.ttl_ms != [None; 2])
+    }
 }
 
 /// How the rows of a [`Join`] come to the same worker.

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array};
-use arrow::buffer::NullBuffer;
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::{Schema, SchemaRef};
 use sloth_plan::{Join, JoinKind};
@@ -122,7 +122,7 @@ impl JoinOperator {
         let residual = join.residual.as_ref().map(|expr| Residual::new(expr, &paired)).transpose()?;
         let [left, right] = inputs;
         // Rows of a side that never come out are not kept, when their keys tell all.
-        let by_weight = join.residual.is_none() && !join.kind.pairs();
+        let by_weight = !join.counts_partners() && !join.kind.pairs();
         let side = |schema: SchemaRef, keys: &[usize], retracts, alone, ttl_ms: Option<i64>| -> Result<Side> {
             let arrangement = match by_weight && alone == Alone::Never {
                 true => Arrangement::of_weights(&schema, keys, retracts)?,
@@ -179,7 +179,7 @@ impl JoinOperator {
         let rows = delta.rows.num_rows();
         let keys = self.sides[which].encode(&delta.rows)?;
         let found = self.sides[other].arrangement.read().find(&keys, rows);
-        let by_pairs = self.join.residual.is_some();
+        let by_pairs = self.join.counts_partners();
         let counts = self.sides[which].alone != Alone::Never;
         let mut partners: Vec<i64> = match counts && !by_pairs {
             true => self.sides[other].arrangement.read().totals(&found),
@@ -191,6 +191,9 @@ impl JoinOperator {
             if by_pairs && self.sides[other].alone != Alone::Never {
                 self.turn_rows(other, &moved, out)?;
             }
+        }
+        if counts && by_pairs {
+            self.as_told(which, &delta, &mut partners)?;
         }
         if counts {
             self.alone_of_delta(which, &delta, &partners, out)?;
@@ -313,8 +316,11 @@ impl JoinOperator {
             let (side, at) = if column < left { (0, column) } else { (1, column - left) };
             if side == which { Ok(take(delta.rows.column(at), rows, None)?) } else { other.gather(at, slots) }
         };
-        if let Some(residual) = &self.residual {
-            let mask = residual.mask(rows.len(), |at| column(at, &rows, &slots))?;
+        if self.join.counts_partners() {
+            let mask = match &self.residual {
+                Some(residual) => residual.mask(rows.len(), |at| column(at, &rows, &slots))?,
+                None => BooleanArray::new(BooleanBuffer::new_set(rows.len()), None),
+            };
             let turns = self.sides[1 - which].alone != Alone::Never;
             let stored = other.read();
             for row in mask.values().set_indices() {

@@ -184,7 +184,12 @@ impl RankOperator {
             Ties::Latest { .. } => !self.arrived,
         };
         self.arrived += 1;
-        let (slot, moved) = self.rows.change(located, spelled, stamp, diff, &mut self.buffer);
+        let (mut slot, mut moved) = self.rows.change(located, spelled, stamp, diff, &mut self.buffer);
+        let missing = self.rows.weight(slot);
+        if self.ages.is_some() && diff < 0 && moved != Some(false) && missing < 0 {
+            // It takes back what is forgotten.
+            (slot, moved) = self.rows.change(located, spelled, stamp, -missing, &mut self.buffer);
+        }
         if moved == Some(false) {
             self.gone.push(slot);
         }

@@ -206,9 +206,9 @@ impl Operator for RecursiveOperator {
     }
     fn save(&mut self) -> Result<Vec<Section>> {
         let first = || Owner::Key(vec![]);
-        let mut sections = vec![Section::new("result", first(), self.result.save()?)];
+        let mut sections = vec![Section::new("result", first(), self.result.save(|_| vec![])?)];
         for (i, table) in self.tables.iter().enumerate() {
-            sections.push(Section::new(&format!("table {i}"), first(), table.rows.save()?));
+            sections.push(Section::new(&format!("table {i}"), first(), table.rows.save(|_| vec![])?));
         }
         Ok(sections)
     }

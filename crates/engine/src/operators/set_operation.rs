@@ -20,13 +20,16 @@ use super::window::fit;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
-use crate::state::snapshot::{Owner, Section, batches_of};
+use crate::state::ages::Ages;
+use crate::state::snapshot::{Owner, Section, batches_of, column_of};
 use crate::state::tally::Tally;
 
 /// The rows whose hash this worker owns.
 pub(crate) struct SetOperator {
     operation: SetOperation,
     tally: Tally,
+    /// When rows were last changed, where they are forgotten at some time.
+    ages: Option<Ages>,
     /// Slots that the epoch has touched, with their counts before it.
     touched: Vec<(u32, [i64; 2])>,
     marks: Vec<bool>,
@@ -39,14 +42,38 @@ pub(crate) struct SetOperator {
 impl SetOperator {
     /// No rows yet. `appends`: the planner has found that no row of the output is taken back.
     pub(crate) fn new(
-        operation: SetOperation,
+        (operation, ttl_ms): (SetOperation, Option<i64>),
         schema: SchemaRef,
         appends: bool,
         context: Arc<JobContext>,
     ) -> Result<Self> {
+        let ages = ttl_ms.map(Ages::new);
         let tally = Tally::new(&schema)?;
         let gauge = StateGauge::new(context);
-        Ok(SetOperator { operation, tally, touched: vec![], marks: vec![], appends, schema, gauge })
+        Ok(SetOperator { operation, tally, ages, touched: vec![], marks: vec![], appends, schema, gauge })
+    }
+}
+
+impl SetOperator {
+    /// Forgets the rows that have not changed for long enough. What was told of them stays.
+    fn forget(&mut self, now_ms: i64) {
+        for slot in self.ages.iter_mut().flat_map(|ages| ages.expired(now_ms)) {
+            self.tally.set(slot, [0, 0]);
+            self.tally.remove(slot);
+        }
+    }
+
+    /// The counts of a row that the epoch has touched. Retractions of what is forgotten do not count.
+    fn settled(&mut self, slot: u32, now_ms: i64) -> [i64; 2] {
+        let counts = self.tally.counts(slot);
+        let Some(ages) = &mut self.ages else { return counts };
+        let counts = counts.map(|count| count.max(0));
+        self.tally.set(slot, counts);
+        match counts {
+            [0, 0] => ages.forget(slot),
+            _ => ages.touch(slot, now_ms),
+        }
+        counts
     }
 }
 
@@ -62,7 +89,8 @@ fn times(operation: SetOperation, [left, right]: [i64; 2]) -> i64 {
 }
 
 impl Operator for SetOperator {
-    fn on_batch(&mut self, _: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
+    fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
+        self.forget(epoch.now_ms);
         let (touched, marks) = (&mut self.touched, &mut self.marks);
         self.tally.add(&batch.rows, batch.diffs.as_ref(), usize::from(batch.port), |slot, before| {
             if marks.len() <= slot as usize {
@@ -74,14 +102,15 @@ impl Operator for SetOperator {
         })
     }
 
-    fn on_epoch_end(&mut self, _: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
+    fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
+        self.forget(epoch.now_ms);
         if self.touched.is_empty() {
             return Ok(());
         }
         let (mut slots, mut diffs, mut empty) = (vec![], vec![], vec![]);
         for (slot, before) in std::mem::take(&mut self.touched) {
             self.marks[slot as usize] = false;
-            let counts = self.tally.counts(slot);
+            let counts = self.settled(slot, epoch.now_ms);
             let diff = times(self.operation, counts) - times(self.operation, before);
             if diff != 0 {
                 slots.push(slot);
@@ -107,12 +136,22 @@ impl Operator for SetOperator {
 
     fn save(&mut self) -> Result<Vec<Section>> {
         let whole = Owner::Key((0..self.schema.fields().len()).collect());
-        Ok(vec![Section::new("rows", whole, self.tally.save()?)])
+        let stamps = |slots: &[u32]| {
+            let stamps = |ages: &Ages| column_of(slots.iter().map(|slot| ages.stamp(*slot)));
+            self.ages.iter().map(stamps).collect()
+        };
+        Ok(vec![Section::new("rows", whole, self.tally.save(stamps)?)])
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         for rows in batches_of(&mut state, "rows") {
-            self.tally.restore(&rows)?;
+            let (slots, beside) = self.tally.restore(&rows)?;
+            if let (Some(ages), Some(stamps)) = (&mut self.ages, beside.first()) {
+                let stamps = super::stages::weights(stamps);
+                let mut order: Vec<(i64, u32)> = stamps.values().iter().copied().zip(slots).collect();
+                order.sort_unstable();
+                order.iter().for_each(|(at, slot)| ages.touch(*slot, *at));
+            }
         }
         self.gauge.set(self.tally.len(), self.tally.bytes());
         Ok(())

@@ -62,7 +62,7 @@ impl Operator for ThrottleOperator {
 
     fn save(&mut self) -> Result<Vec<Section>> {
         let whole = Owner::Key((0..self.schema.fields().len()).collect());
-        Ok(vec![Section::new("held", whole, self.held.save()?), self.pace.save("pace")?])
+        Ok(vec![Section::new("held", whole, self.held.save(|_| vec![])?), self.pace.save("pace")?])
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {

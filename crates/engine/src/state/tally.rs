@@ -12,13 +12,14 @@ pub(crate) struct Tally {
     encoder: KeyEncoder,
     rows: KeyTable,
     counts: Vec<[i64; 2]>,
+    width: usize,
 }
 
 impl Tally {
     /// No rows of these columns.
     pub(crate) fn new(schema: &Schema) -> Result<Self> {
         let encoder = KeyEncoder::new(schema.fields().iter().map(|f| f.data_type().clone()).collect())?;
-        Ok(Tally { rows: KeyTable::new(&encoder), encoder, counts: vec![] })
+        Ok(Tally { rows: KeyTable::new(&encoder), encoder, counts: vec![], width: schema.fields().len() })
     }
 
     /// Counts the rows of a batch for one input. `each` is told the slot of every row and its counts before.
@@ -75,19 +76,20 @@ impl Tally {
         self.rows.remove(slot);
     }
 
-    /// All rows with their counts, for a checkpoint.
-    pub(crate) fn save(&self) -> Result<Vec<RecordBatch>> {
+    /// All rows with their counts, for a checkpoint; `beside` gives what else is known of some slots.
+    pub(crate) fn save(&self, beside: impl Fn(&[u32]) -> Vec<ArrayRef>) -> Result<Vec<RecordBatch>> {
         let batch = |slots: &[u32]| {
             let mut columns = self.gather(slots)?;
             columns.extend([0, 1].map(|input| column_of(slots.iter().map(|slot| self.counts(*slot)[input]))));
+            columns.extend(beside(slots));
             table(columns)
         };
         self.rows.live().chunks(ROWS_MAX).map(batch).collect()
     }
 
-    /// Takes up rows that [`Tally::save`] gave.
-    pub(crate) fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
-        let width = rows.num_columns().saturating_sub(2);
+    /// Takes up rows that [`Tally::save`] gave. Returns their slots, and what was given beside them.
+    pub(crate) fn restore<'r>(&mut self, rows: &'r RecordBatch) -> Result<(Vec<u32>, &'r [ArrayRef])> {
+        let width = self.width;
         let keys = self.encoder.encode(split(rows, width)?.0)?;
         let counts = [numbers(rows, width)?, numbers(rows, width + 1)?];
         let mut slots = vec![];
@@ -96,7 +98,7 @@ impl Tally {
         for (row, slot) in slots.iter().enumerate() {
             self.counts[*slot as usize] = counts.map(|counts| counts.value(row));
         }
-        Ok(())
+        Ok((slots, split(rows, width + 2)?.1))
     }
 
     /// The second counts become the first ones, and all second ones 0; rows that are nowhere are forgotten.

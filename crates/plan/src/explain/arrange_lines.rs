@@ -22,10 +22,9 @@ pub(super) fn join_details(plan: &JobPlan, id: NodeId, join: &Join, lines: &mut 
     };
     let what = |side: usize| if join.weighs(side) { "keys" } else { "rows" };
     lines.push(match (elsewhere, join.ttl_ms) {
-        ([None, None], [None, None]) if join.kind == JoinKind::Inner => {
+        ([None, None], [None, None]) => {
             format!("state: {kept}, kept for ever (warning: grows with the input; STATE_TTL bounds it)")
         }
-        ([None, None], [None, None]) => format!("state: {kept}, kept for ever (warning: grows with the input)"),
         ([None, None], [left, right]) => {
             format!("state: left rows {}, right rows {}", super::lifetime(left), super::lifetime(right))
         }

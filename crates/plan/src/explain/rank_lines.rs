@@ -65,6 +65,8 @@ pub(super) fn details(rank: &Rank, input: Option<&Node>, clock: String, lines: &
         (false, true) => {
             format!("state: {kept}, kept for ever (warning: grows with the number of partitions; STATE_TTL bounds it)")
         }
-        (false, false) => format!("state: {kept}, kept for ever (warning: grows with the input)"),
+        (false, false) => {
+            format!("state: {kept}, kept for ever (warning: grows with the input; STATE_TTL bounds it)")
+        }
     });
 }

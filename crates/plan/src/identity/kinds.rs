@@ -28,7 +28,10 @@ pub(super) fn text(node: &Node, inputs: &[&Known], schemas: &[&Schema]) -> Strin
         NodeKind::WindowAggregate(window) => format!("{} {of}", window_aggregate(window, input, schema)),
         NodeKind::SessionAggregate(session) => format!("{} {of}", session_aggregate(session, input, schema)),
         NodeKind::GroupAggregate(group) => format!("{} {of}", group_aggregate(group, input, schema)),
-        NodeKind::Join(held) => format!("{} of {whole}", join(held, inputs)),
+        NodeKind::Join(held) => {
+            let counts = flag(held.residual.is_none() && held.counts_partners(), " counting partners");
+            format!("{}{counts} of {whole}", join(held, inputs))
+        }
         NodeKind::WindowJoin(window) => {
             let clock = flag(window.proctime, " by clock");
             format!("window {:?} {:?}{clock} {} of {whole}", window.ends, window.cascaded, join(&window.join, inputs))
@@ -48,7 +51,7 @@ pub(super) fn text(node: &Node, inputs: &[&Known], schemas: &[&Schema]) -> Strin
         NodeKind::Match(matching) => format!("{} of {whole}", match_rows(matching, input)),
         NodeKind::Over(held) => format!("{} of {whole}", over(held, input)),
         NodeKind::Rank(held) => format!("{} of {whole}", rank(held)),
-        NodeKind::SetOperation(operation) => format!("{operation} of {whole}"),
+        NodeKind::SetOperation { operation, .. } => format!("{operation} of {whole}"),
         NodeKind::Recursive(recursive) => format!("recursive {:?} of {whole}", recursive.fixpoint.text()),
         NodeKind::Normalize(normalize) => format!("normalize {:?} of {whole}", normalize.key),
         NodeKind::Materialize(made) => {

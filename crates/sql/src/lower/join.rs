@@ -72,13 +72,7 @@ impl Lowering<'_> {
             _ => ChangelogMode::Retract,
         };
         let roles = |_: usize, _: usize| Role::Plain;
-        let node = match kind {
-            JoinKind::Inner => Join { ttl_ms: [self.lifetime(&inputs.left), self.lifetime(&inputs.right)], ..node },
-            _ => {
-                self.refuse_lifetime([&inputs.left, &inputs.right], self.query.as_ref())?;
-                node
-            }
-        };
+        let node = Join { ttl_ms: [self.lifetime(&inputs.left), self.lifetime(&inputs.right)], ..node };
         self.add_join(NodeKind::Join(Box::new(node.clone())), &node, inputs, mode, &join.schema, roles)
     }
 

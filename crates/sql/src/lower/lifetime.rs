@@ -45,25 +45,11 @@ impl Lowering<'_> {
         self.lifetimes.named.iter().find(|(name, _)| name == first).cloned()
     }
 
-    /// A join that gives rows without a partner cannot take back what it would have forgotten.
-    pub(super) fn refuse_lifetime(&self, inputs: [&Relation; 2], query: Option<&Query>) -> Result<()> {
-        let hinted = inputs.iter().find_map(|input| self.hinted(input));
-        let Some((name, _)) = hinted else { return Ok(()) };
-        let span = query.and_then(|q| q.ttl_hints.iter().find(|hint| hint.name == name)).map(|hint| hint.span.clone());
-        let error = Error::unsupported("STATE_TTL of a join that is not an inner one").hint(
-            "Such a join must know whether a row has had a partner. Join with bounds on the time, or leave it out.",
-        );
-        Err(match span {
-            Some(span) => error.at(span),
-            None => error,
-        })
-    }
-
     /// Refuses hints that name nothing.
     pub(super) fn check_hints(&self, query: &Query) -> Result<()> {
         match query.ttl_hints.iter().find(|hint| !self.hints_used.contains(&hint.name)) {
             Some(hint) => Err(Error::invalid(format!(
-                "STATE_TTL names '{}', which is no input of a join or of an aggregation without a window here",
+                "STATE_TTL names '{}', which is no input of a join, an aggregation, a ranking or a set operation without a window here",
                 hint.name
             ))
             .hint("Name a table, view or alias that the query joins or aggregates.")

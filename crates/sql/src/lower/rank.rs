@@ -166,7 +166,7 @@ impl Lowering<'_> {
             cascaded: input.cascaded,
             ttl_ms: None,
         };
-        let ttl_ms = match rank.window_end.is_some() || rank.partition.is_empty() || input.changes() {
+        let ttl_ms = match rank.window_end.is_some() || rank.partition.is_empty() {
             true => None,
             false => self.lifetime(&input),
         };

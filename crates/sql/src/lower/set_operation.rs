@@ -28,6 +28,9 @@ impl Lowering<'_> {
             let new: Vec<NodeId> = relation.sources.iter().filter(|s| !sources.contains(s)).copied().collect();
             sources.extend(new);
         }
+        // A row has one lifetime for both sides: what is told of it depends on both.
+        let lifetimes: Vec<Option<i64>> = inputs.iter().map(|input| self.lifetime(input)).collect();
+        let ttl_ms = lifetimes.into_iter().collect::<Option<Vec<_>>>().and_then(|ttl| ttl.into_iter().max());
         let intersects = matches!(node.operation, SetOperation::Intersect | SetOperation::IntersectAll);
         let distinct = matches!(node.operation, SetOperation::Intersect | SetOperation::Except);
         // More rows give more of an intersection; of a difference they may take away.
@@ -45,7 +48,7 @@ impl Lowering<'_> {
             })
             .collect();
         let id = self.plan.add(Node {
-            kind: NodeKind::SetOperation(node.operation),
+            kind: NodeKind::SetOperation { operation: node.operation, ttl_ms },
             inputs: nodes,
             schema,
             mode: mode.clone(),

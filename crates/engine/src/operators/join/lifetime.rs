@@ -1,6 +1,6 @@
 //! Rows of a join that are forgotten after a time. What they have given stays.
 
-use arrow::array::BooleanArray;
+use arrow::array::{BooleanArray, Int64Array};
 use sloth_types::Result;
 
 use super::{JoinOperator, Side, pick};
@@ -36,13 +36,32 @@ impl JoinOperator {
         let Some(side) = self.sides.get_mut(which).filter(|side| side.ages.is_some()) else { return Ok(Some(delta)) };
         let Some(diffs) = &delta.diffs else { return Ok(Some(delta)) };
         let stored = side.arrangement.write().slots_of(&delta.rows)?;
-        let known = |row: usize| stored.get(row).is_some_and(|slot| *slot != ABSENT);
-        let kept: BooleanArray =
-            diffs.values().iter().enumerate().map(|(row, diff)| Some(*diff > 0 || known(row))).collect();
-        if kept.true_count() == delta.rows.num_rows() {
+        let weight = |row: usize| match stored.get(row) {
+            Some(slot) if *slot != ABSENT => side.arrangement.read().weight(*slot),
+            _ => 0,
+        };
+        // No more is taken back than is remembered.
+        let left: Vec<i64> =
+            diffs.values().iter().enumerate().map(|(row, diff)| (*diff).max(-weight(row).max(0))).collect();
+        if left == *diffs.values() {
             return Ok(Some(delta));
         }
-        let kept = pick(&delta, &kept)?;
+        let kept: BooleanArray = left.iter().map(|diff| Some(*diff != 0)).collect();
+        let kept = pick(&Batch { diffs: Some(Int64Array::from(left)), ..delta }, &kept)?;
         Ok((kept.rows.num_rows() > 0).then_some(kept))
+    }
+
+    /// Partners may be forgotten that have made a stored row one with partners: equal rows, and its retraction, are told
+    /// as it was.
+    pub(super) fn as_told(&mut self, which: usize, delta: &Batch, partners: &mut [i64]) -> Result<()> {
+        if self.join.ttl_ms == [None; 2] {
+            return Ok(());
+        }
+        let Some(side) = self.sides.get_mut(which) else { return Ok(()) };
+        let stored = side.arrangement.write().slots_of(&delta.rows)?;
+        for (partners, slot) in partners.iter_mut().zip(stored).filter(|(_, slot)| *slot != ABSENT) {
+            *partners = side.partners.get(slot as usize).copied().unwrap_or(*partners);
+        }
+        Ok(())
     }
 }

@@ -35,7 +35,7 @@ impl JoinOperator {
 
     /// Whether the partners of a side's rows are counted row by row.
     fn counts_partners(&self, which: usize) -> bool {
-        self.join.residual.is_some() && self.sides[which].alone != Alone::Never
+        self.join.counts_partners() && self.sides[which].alone != Alone::Never
     }
 
     pub(super) fn save_sides(&mut self) -> Result<Vec<Section>> {

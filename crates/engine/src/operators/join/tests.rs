@@ -6,7 +6,7 @@ mod lifetimes;
 use std::collections::BTreeMap;
 
 use arrow::array::StringArray;
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::array_value_to_string;
 use datafusion::logical_expr::Operator as Op;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column};

@@ -54,7 +54,7 @@ fn results_are_those_of_the_naive_multisets() {
         for seed in 0..60 {
             let mut rng = Rng::new(seed);
             let mut operator = Restarting::new(seed, vec![Route::Key(vec![0, 1]); 2], move |_| {
-                SetOperator::new(operation, schema(), false, JobContext::alone()).unwrap()
+                SetOperator::new((operation, None), schema(), false, JobContext::alone()).unwrap()
             });
             let mut inputs = [Rows::new(), Rows::new()];
             let mut result = Rows::new();
@@ -93,6 +93,73 @@ fn results_are_those_of_the_naive_multisets() {
                     "{operation:?} seed {seed}"
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn what_was_told_of_forgotten_rows_stays() {
+    for seed in 0..160 {
+        let mut rng = Rng::new(seed);
+        let operation =
+            [SetOperation::Intersect, SetOperation::IntersectAll, SetOperation::Except, SetOperation::ExceptAll]
+                [(seed % 4) as usize];
+        let ttl = rng.between(1, 20);
+        let mut operator = Restarting::new(seed, vec![Route::Key(vec![0, 1]); 2], move |_| {
+            SetOperator::new((operation, Some(ttl)), schema(), false, JobContext::alone()).unwrap()
+        });
+        // Remembered counts with the time of the last change; what there is whether remembered or not; what was told.
+        let mut kept: BTreeMap<Row, ([i64; 2], i64)> = BTreeMap::new();
+        let mut there: BTreeMap<(Row, usize), i64> = BTreeMap::new();
+        let (mut told, mut given) = (Rows::new(), Rows::new());
+        let mut now = 100;
+        for number in 0..40 {
+            now += rng.between(0, 6);
+            kept.retain(|_, (_, at)| *at + ttl > now);
+            let info = EpochInfo { now_ms: now, ..EpochInfo::alone(number) };
+            let (mut out, mut net) = (vec![], BTreeMap::<(Row, usize), i64>::new());
+            for _ in 0..rng.below(4) {
+                let port = rng.below(2) as usize;
+                let mut changes = vec![];
+                for _ in 0..rng.below(5) {
+                    let row = (rng.chance(0.8).then(|| rng.below(2) as i64), format!("t{}", rng.below(2)));
+                    let have = there.entry((row.clone(), port)).or_default();
+                    let diff = if *have > 0 && rng.chance(0.5) { -1 } else { 1 };
+                    *have += diff;
+                    *net.entry((row.clone(), port)).or_default() += diff;
+                    changes.push((row, diff));
+                }
+                operator.on_batch(&info, batch(&changes, port as u8), &mut out).unwrap();
+            }
+            operator.on_epoch_end(&info, &mut out).unwrap();
+            let rows: std::collections::BTreeSet<Row> = net.keys().map(|(row, _)| row.clone()).collect();
+            for row in rows {
+                let before = kept.get(&row).map_or([0, 0], |(counts, _)| *counts);
+                let diff = |port| net.get(&(row.clone(), port)).copied().unwrap_or(0);
+                let after = [0, 1].map(|port| (before[port] + diff(port)).max(0));
+                let of = |counts: [i64; 2]| {
+                    let [left, right] = counts.map(|n| Rows::from([(row.clone(), n)]));
+                    naive(operation, &left, &right).get(&row).copied().unwrap_or(0)
+                };
+                *told.entry(row.clone()).or_default() += of(after) - of(before);
+                match after {
+                    [0, 0] => drop(kept.remove(&row)),
+                    _ => drop(kept.insert(row, (after, now))),
+                }
+            }
+            for batch in &out {
+                let numbers = batch.rows.column(0).as_primitive::<Int64Type>();
+                let texts = batch.rows.column(1).as_string::<i32>();
+                for (row, diff) in batch.diffs.as_ref().unwrap().values().iter().enumerate() {
+                    let number = numbers.iter().nth(row).flatten();
+                    *given.entry((number, texts.value(row).to_owned())).or_default() += diff;
+                }
+            }
+            for rows in [&mut told, &mut given] {
+                rows.retain(|_, n| *n != 0);
+            }
+            assert_eq!(given, told, "{operation:?} seed {seed} epoch {number}");
+            assert!(given.values().all(|n| *n > 0), "{operation:?} seed {seed} epoch {number}");
         }
     }
 }
