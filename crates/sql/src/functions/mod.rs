@@ -11,6 +11,7 @@ mod comparisons;
 mod datetime;
 mod define;
 pub(crate) mod fields;
+mod intervals;
 mod json;
 mod json_build;
 mod length;
@@ -48,6 +49,7 @@ pub(crate) const REWRITTEN: &[&str] = &[
     "dayofweek",
     "dayofyear",
     "endswith",
+    "every",
     "from_base64",
     "grouping_id",
     "hour",
@@ -97,6 +99,7 @@ fn all_functions() -> impl Iterator<Item = &'static define::Function> {
         clock::FUNCTIONS,
         coding::FUNCTIONS,
         datetime::FUNCTIONS,
+        intervals::FUNCTIONS,
         json::FUNCTIONS,
         json_build::FUNCTIONS,
         length::FUNCTIONS,
@@ -129,6 +132,7 @@ const AGGREGATES: &[(&str, &str, &str)] = &[
          different values in a group; with more of them, of n values, no error is above n / m.",
     ),
     ("collect", "COLLECT([DISTINCT] value)", "How often each value occurs, as a MAP; NULL is left out."),
+    ("every", "EVERY(condition)", "True when it is true of all rows for which it is known; BOOL_AND is the same."),
     (
         "json_arrayagg",
         "JSON_ARRAYAGG(value [NULL | ABSENT ON NULL])",

@@ -3,12 +3,12 @@
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     self, AccessExpr, BinaryOperator, CaseWhen, CeilFloorKind, DataType, DateTimeField, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, Ident, Interval, ObjectName, TypedString, Value,
+    FunctionArgExpr, FunctionArgumentClause, FunctionArguments, Ident, Interval, ObjectName, TypedString, Value,
 };
 use sloth_types::{Error, Result};
 
 use super::interval::interval_length;
-use super::{Places, args, call, function_name, group_window, like, string};
+use super::{Places, args, call, function_name, group_window, like, string, symmetric};
 use crate::functions::{DAY_MS, MEMBER_MARK, Unit};
 use crate::types::{SqlTypeKind, parse_type_text};
 
@@ -36,7 +36,14 @@ pub(super) fn rewrite(expr: &mut Expr, places: &Places<'_>) -> Result<()> {
         Expr::TypedString(typed) => typed_string(typed),
         Expr::Like { .. } | Expr::ILike { .. } | Expr::SimilarTo { .. } => like::rewrite(expr, places)?,
         Expr::Cast { data_type, .. } => fitted(data_type).map(|(name, length)| call(name, vec![expr.clone(), length])),
+        Expr::Between { .. } => symmetric::rewrite(expr),
         Expr::BinaryOp { left, op: BinaryOperator::Overlaps, right } => Some(overlaps(left, right)?),
+        Expr::BinaryOp { left, op: BinaryOperator::Multiply, right } => match (left.as_ref(), right.as_ref()) {
+            (length @ Expr::Interval(_), times) | (times, length @ Expr::Interval(_)) => {
+                Some(call("$interval_times", vec![length.clone(), times.clone()]))
+            }
+            _ => None,
+        },
         Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
             let length = overlay_for.iter().map(|e| (**e).clone());
             let parts = [(**expr).clone(), (**overlay_what).clone(), (**overlay_from).clone()];
@@ -260,9 +267,14 @@ fn rewrite_function(f: &mut Function) -> Result<Option<Expr>> {
         ("ROW", [_, ..]) => rename(f, "struct"),
         ("LISTAGG", [_]) => {
             push(f, string(","));
+            order_inside(f);
             rename(f, "string_agg")
         }
-        ("LISTAGG", _) => rename(f, "string_agg"),
+        ("LISTAGG" | "STRING_AGG", _) => {
+            order_inside(f);
+            rename(f, "string_agg")
+        }
+        ("EVERY", [_]) => rename(f, "bool_and"),
         ("APPROX_COUNT_DISTINCT", _) => rename(f, "approx_distinct"),
         ("GROUPING_ID", _) => rename(f, "grouping"),
         _ => None,
@@ -300,6 +312,15 @@ fn is_charset(set: &Expr) -> bool {
     let Value::SingleQuotedString(name) = &value.value else { return false };
     let name = name.to_ascii_uppercase();
     name.starts_with("UTF-") || name.starts_with("ISO-") || name.starts_with("US-")
+}
+
+/// `WITHIN GROUP (ORDER BY …)` as `ORDER BY` among the arguments, which takes several columns.
+fn order_inside(f: &mut Function) {
+    let order = std::mem::take(&mut f.within_group);
+    match &mut f.args {
+        FunctionArguments::List(list) if !order.is_empty() => list.clauses.push(FunctionArgumentClause::OrderBy(order)),
+        _ => f.within_group = order,
+    }
 }
 
 fn rename(f: &mut Function, name: &str) -> Option<Expr> {

@@ -7,6 +7,8 @@ pub(crate) mod interval;
 mod json;
 mod json_build;
 mod like;
+mod rows_in;
+mod symmetric;
 pub(crate) mod temporal;
 pub(crate) mod tokens;
 mod using;
@@ -79,6 +81,7 @@ impl VisitorMut for Rewriter<'_> {
         flow(
             temporal::rewrite(select)
                 .and_then(|()| group_window::rewrite_group_by(select))
+                .and_then(|()| rows_in::rewrite(select))
                 .and_then(|()| using::rewrite(select)),
         )
     }

@@ -3,7 +3,7 @@
 //! * `t /*+ OPTIONS('k'='v') */` hides the options in the name (see [`hinted_name`]),
 //! * `TUMBLE(TABLE t PARTITION BY k, …)` loses `TABLE`, and the keys go into a call of `$partition`,
 //! * `CAST(x AS type)` gets the type as one quoted word, which the type planner reads,
-//! * `MAP[k, v]` becomes a call, `>>` two closing brackets.
+//! * `MAP[k, v]` becomes a call, `>>` two closing brackets, the first bound of `BETWEEN SYMMETRIC` goes into a call.
 
 use std::ops::Range;
 
@@ -39,7 +39,7 @@ pub(crate) fn rewrite_tokens(source: &SourceText, tokens: &[TokenWithSpan]) -> R
         }
     }
     let mut pass = TokenPass { source, statement: span_of(source, tokens), out: Vec::with_capacity(solid.len()) };
-    let solid = super::within::move_within(solid);
+    let solid = super::symmetric::wrap(super::within::move_within(solid));
     pass.run(&solid)?;
     Ok(pass.out)
 }
