@@ -366,7 +366,7 @@ EXPLAIN SELECT o.id, c.amount FROM orders o LEFT JOIN changes c ON o.id = c.id E
 --|       Join Left #4
 --|           on: (id) = (id)
 --|           exchange: by hash of id and of id
---|           state: the rows of both sides, kept for ever (warning: grows with the input)
+--|           state: the rows of both sides, kept for ever (warning: grows with the input; STATE_TTL bounds it)
 --|           changelog: retract
 --|         Source orders (inline) #0
 --|             reads: id, ts

@@ -137,7 +137,7 @@ EXPLAIN SELECT x FROM a EXCEPT ALL SELECT x FROM b;
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   ExceptAll #4
 --|       exchange: by hash of x
---|       state: each row and how often it is on either side, kept for ever (warning: grows with the input)
+--|       state: each row and how often it is on either side, kept for ever (warning: grows with the input; STATE_TTL bounds it)
 --|       changelog: retract
 --|     Source a (inline) #0
 --|         reads: x
@@ -158,7 +158,7 @@ EXPLAIN SELECT x FROM plain INTERSECT SELECT x FROM plain;
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Intersect #3
 --|       exchange: by hash of x
---|       state: each row and how often it is on either side, kept for ever (warning: grows with the input)
+--|       state: each row and how often it is on either side, kept for ever (warning: grows with the input; STATE_TTL bounds it)
 --|       changelog: append-only
 --|     Map #1
 --|         project: x = x@0

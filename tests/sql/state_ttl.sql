@@ -129,7 +129,7 @@ EXPLAIN SELECT id, customer, amount FROM (SELECT *, ROW_NUMBER() OVER (PARTITION
 
 RESET 'table.exec.state.ttl';
 SELECT /*+ STATE_TTL('nobody' = '1 d') */ customer, COUNT(*) AS n FROM orders GROUP BY customer;
---| error: STATE_TTL names 'nobody', which is no input of a join or of an aggregation without a window here
+--| error: STATE_TTL names 'nobody', which is no input of a join, an aggregation, a ranking or a set operation without a window here
 --|  --> state_ttl.sql:2:8
 --|   |
 --| 2 | SELECT /*+ STATE_TTL('nobody' = '1 d') */ customer, COUNT(*) AS n FROM orders GROUP BY customer;
@@ -157,17 +157,84 @@ SELECT /*+ STATE_TTL(orders, '1 d') */ customer, COUNT(*) AS n FROM orders GROUP
 
 -- Outer, semi and anti joins: what was told of a row that is forgotten, or whose partners are, stays.
 SELECT /*+ STATE_TTL('o' = '1 d', 's' = '12 h') */ o.id, s.carrier FROM orders AS o LEFT JOIN shipments AS s ON o.id = s.order_id;
+--| +I[1, post]
+--| +I[2, null]
+--| +I[3, road]
 
 EXPLAIN SELECT /*+ STATE_TTL('o' = '1 d', 's' = '12 h') */ o.id, s.carrier FROM orders AS o LEFT JOIN shipments AS s ON o.id = s.order_id;
+--| Sink result (print) #4
+--|     changelog: retract
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
+--|   Map #3
+--|       project: id = id@0, order_id = order_id@1, carrier = carrier@2
+--|       project: id = id@0, carrier = carrier@2
+--|       changelog: retract
+--|     Join Left #2
+--|         on: (id) = (order_id)
+--|         exchange: by hash of id and of order_id
+--|         state: left rows forgotten 1 d after they came, right rows forgotten 12 h after they came
+--|         changelog: retract
+--|       Source orders (inline) #0
+--|           reads: id
+--|           watermark: none
+--|           bad records: counted and skipped
+--|           changelog: append-only
+--|       Source shipments (inline) #1
+--|           reads: order_id, carrier
+--|           watermark: none
+--|           bad records: counted and skipped
+--|           changelog: retract
 
 SELECT /*+ STATE_TTL('o' = '1 d') */ o.id FROM orders AS o WHERE EXISTS (SELECT 1 FROM shipments AS s WHERE s.order_id = o.id);
+--| +I[1]
+--| +I[3]
 
 SELECT /*+ STATE_TTL('o' = '1 d') */ o.id FROM orders AS o WHERE NOT EXISTS (SELECT 1 FROM shipments AS s WHERE s.order_id = o.id);
+--| +I[2]
 
 -- A row of a set operation is forgotten when it has not changed on either side for the longer of both lifetimes.
 EXPLAIN SELECT /*+ STATE_TTL('orders' = '1 d', 'shipments' = '12 h') */ id FROM orders EXCEPT SELECT order_id FROM shipments;
+--| Sink result (print) #5
+--|     changelog: retract, one row for each id
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
+--|   Except #4
+--|       exchange: by hash of id
+--|       state: each row and how often it is on either side, forgotten 1 d after its last change
+--|       changelog: retract, one row for each id
+--|     Source orders (inline) #0
+--|         reads: id
+--|         project: id = id@0
+--|         watermark: none
+--|         bad records: counted and skipped
+--|         changelog: append-only
+--|     Source shipments (inline) #1
+--|         reads: order_id
+--|         project: id = order_id@0
+--|         watermark: none
+--|         bad records: counted and skipped
+--|         changelog: retract
 
 -- Rankings of rows that are taken back.
 SELECT /*+ STATE_TTL('shipments' = '2 d') */ order_id, carrier FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY carrier) AS n FROM shipments) WHERE n <= 2;
+--| +I[1, post]
+--| +I[3, road]
 
 EXPLAIN SELECT /*+ STATE_TTL('shipments' = '2 d') */ order_id, carrier FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY carrier) AS n FROM shipments) WHERE n <= 2;
+--| Sink result (print) #3
+--|     changelog: retract
+--|     after a crash: the last rows perhaps again (the sink has no transactions)
+--|   Map #2
+--|       project: order_id = order_id@0, carrier = carrier@1
+--|       project: order_id = order_id@0, carrier = carrier@1
+--|       changelog: retract
+--|     Rank ROW_NUMBER <= 2 by order_id #1
+--|         exchange: by hash of order_id
+--|         order: carrier, then the other columns
+--|         emits the changes within the range of every epoch
+--|         state: all rows of each partition; forgotten 2 d after the partition's last change
+--|         changelog: retract
+--|       Source shipments (inline) #0
+--|           reads: order_id, carrier
+--|           watermark: none
+--|           bad records: counted and skipped
+--|           changelog: retract

@@ -123,7 +123,7 @@ EXPLAIN SELECT id FROM t WHERE x NOT IN (SELECT y FROM s);
 --|     Join LeftAnti #8
 --|         on: ($left2) = ($right0)
 --|         exchange: left rows spread, right rows to every worker
---|         state: the rows of the left side and the keys of the right, kept for ever (warning: grows with the input)
+--|         state: the rows of the left side and the keys of the right, kept for ever (warning: grows with the input; STATE_TTL bounds it)
 --|         changelog: retract
 --|       Map #6
 --|           project: id = id@0, x = x@1
@@ -132,7 +132,7 @@ EXPLAIN SELECT id FROM t WHERE x NOT IN (SELECT y FROM s);
 --|         Join LeftAnti #5
 --|             on: whether the other side has a row at all
 --|             exchange: left rows spread, right rows to every worker
---|             state: the rows of the left side and the keys of the right, kept for ever (warning: grows with the input)
+--|             state: the rows of the left side and the keys of the right, kept for ever (warning: grows with the input; STATE_TTL bounds it)
 --|             changelog: retract
 --|           Map #3
 --|               project: id = id@0, x = x@1
@@ -140,7 +140,7 @@ EXPLAIN SELECT id FROM t WHERE x NOT IN (SELECT y FROM s);
 --|             Join LeftAnti #2
 --|                 on: (x) = (y)
 --|                 exchange: by hash of x and of y
---|                 state: the rows of the left side and the keys of the right, kept for ever (warning: grows with the input)
+--|                 state: the rows of the left side and the keys of the right, kept for ever (warning: grows with the input; STATE_TTL bounds it)
 --|                 changelog: retract
 --|               Source t (inline) #0
 --|                   reads: id, x
