@@ -202,7 +202,7 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 stateful(&floor, exchanged, "group aggregate", by_key_of(&group.keys), operator)
             }
             NodeKind::Arrange(arrange) => shared.arrange(&floor, id, node, arrange, first()?)?,
-            NodeKind::Join(join) => shared.join(&floor, id, node, join, &inputs, domain(false, false))?,
+            NodeKind::Join(join) => shared.join(&floor, (id, node), join, &inputs, domain(false, false))?,
             NodeKind::WindowJoin(window) => {
                 let domain = |cascaded| domain(window.proctime, cascaded);
                 joins::window_join(&floor, plan, node, window, &inputs, domain)?

@@ -70,8 +70,7 @@ impl<'p> Sharing<'p> {
     pub(in crate::render) fn join<'s>(
         &mut self,
         floor: &Floor<'s>,
-        id: NodeId,
-        node: &Node,
+        (id, node): (NodeId, &Node),
         join: &Join,
         inputs: &[Edge<'s>],
         time: TimeDomain,
