@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, make_array};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::{DataType, FieldRef, Schema};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions::core::getfield::GetFieldFunc;
@@ -29,7 +29,7 @@ static MASKED_FIELD: LazyLock<Arc<ScalarUDF>> =
 pub(crate) fn masked(expr: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
     expr.transform_up(|e| match ScalarFunctionExpr::try_downcast_func::<GetFieldFunc>(e.as_ref()) {
         Some(f) => {
-            let field = FieldRef::clone(&f.return_field(&arrow::datatypes::Schema::empty())?);
+            let field = f.return_field(&Schema::empty())?;
             let config = Arc::new(f.config_options().clone());
             let masked = ScalarFunctionExpr::new(f.name(), Arc::clone(&MASKED_FIELD), f.args().to_vec(), field, config);
             Ok(Transformed::yes(Arc::new(masked) as _))

@@ -242,22 +242,27 @@ impl<'a> Column<'a> {
         &self,
         read: impl Fn(&Token, &[u8]) -> Option<T::Native>,
     ) -> Option<PrimitiveArray<T>> {
-        let mut good = true;
         let value = |token: &Token| {
             let there = matches!(token.kind(), Kind::Plain | Kind::Text);
-            let bytes = self.text.block.get(..token.end()).filter(|_| there);
-            let value = bytes.and_then(|bytes| read(token, bytes));
-            good &= value.is_some();
-            value.unwrap_or_default()
+            read(token, self.text.block.get(..token.end()).filter(|_| there)?)
         };
-        let values: ScalarBuffer<T::Native> = match self.within {
-            None => self.tokens.iter().map(value).collect(),
-            Some(within) => {
-                let mut values = self.tokens.iter().map(value);
-                within.iter().map(|there| if *there { values.next() } else { None }.unwrap_or_default()).collect()
+        // The first other value ends it: a column with NULLs is not read twice.
+        let mut values = Vec::with_capacity(self.len());
+        match self.within {
+            None => {
+                for token in self.tokens {
+                    values.push(value(token)?);
+                }
             }
-        };
-        good.then(|| PrimitiveArray::new(values, self.validity(&[])))
+            Some(within) => {
+                let mut tokens = self.tokens.iter();
+                for there in within {
+                    let token = if *there { tokens.next() } else { None };
+                    values.push(token.map_or(Some(T::Native::default()), value)?);
+                }
+            }
+        }
+        Some(PrimitiveArray::new(ScalarBuffer::from(values), self.validity(&[])))
     }
 
     fn booleans(&self, faults: &mut Vec<Fault>) -> ArrayRef {

@@ -8,29 +8,32 @@ use crate::operators::restart::Restarting;
 use sloth_plan::{OrderColumn, Rank, RankFunction, Ties};
 use sloth_types::ChangelogMode;
 
+/// The first `to` rows of each partition, forgotten after `ttl` milliseconds without a change.
+fn first_rows(ttl: i64, to: usize, retracts: bool) -> RankOperator {
+    let rank = Rank {
+        partition: vec![0],
+        order: vec![OrderColumn { column: 1, descending: false, nulls_first: true }],
+        ties: Ties::Content,
+        function: RankFunction::RowNumber,
+        from: 1,
+        to: to as u64,
+        output: false,
+        window_end: None,
+        proctime: false,
+        cascaded: false,
+        ttl_ms: Some(ttl),
+    };
+    let (input, schema, time) = (input_schema(), input_schema(), domain());
+    let mode = ChangelogMode::Retract;
+    RankOperator::new(RankParts { rank, input, schema, mode, retracts, time }, context()).unwrap()
+}
+
 #[test]
 fn a_partition_is_forgotten_when_it_has_not_changed_for_the_time() {
     for seed in 0..80 {
         let mut rng = Rng::new(seed);
         let (ttl, to) = (rng.between(1, 25), rng.between(1, 3) as usize);
-        let make = move |_| {
-            let rank = Rank {
-                partition: vec![0],
-                order: vec![OrderColumn { column: 1, descending: false, nulls_first: true }],
-                ties: Ties::Content,
-                function: RankFunction::RowNumber,
-                from: 1,
-                to: to as u64,
-                output: false,
-                window_end: None,
-                proctime: false,
-                cascaded: false,
-                ttl_ms: Some(ttl),
-            };
-            let (input, schema, time) = (input_schema(), input_schema(), domain());
-            let mode = ChangelogMode::Retract;
-            RankOperator::new(RankParts { rank, input, schema, mode, retracts: false, time }, context()).unwrap()
-        };
+        let make = move |_| first_rows(ttl, to, false);
         let mut operator = Restarting::by_key(seed, &[0], make);
         let mut partitions: BTreeMap<i64, (Vec<Row>, i64)> = BTreeMap::new();
         let (mut now, mut told, mut expected) = (1000, BTreeMap::new(), BTreeMap::new());
@@ -82,24 +85,7 @@ fn a_forgotten_partition_begins_anew_where_rows_are_taken_back() {
     for seed in 0..120 {
         let mut rng = Rng::new(seed);
         let (ttl, to) = (rng.between(1, 25), rng.between(1, 3) as usize);
-        let make = move |_| {
-            let rank = Rank {
-                partition: vec![0],
-                order: vec![OrderColumn { column: 1, descending: false, nulls_first: true }],
-                ties: Ties::Content,
-                function: RankFunction::RowNumber,
-                from: 1,
-                to: to as u64,
-                output: false,
-                window_end: None,
-                proctime: false,
-                cascaded: false,
-                ttl_ms: Some(ttl),
-            };
-            let (input, schema, time) = (input_schema(), input_schema(), domain());
-            let mode = ChangelogMode::Retract;
-            RankOperator::new(RankParts { rank, input, schema, mode, retracts: true, time }, context()).unwrap()
-        };
+        let make = move |_| first_rows(ttl, to, true);
         let mut operator = Restarting::by_key(seed, &[0], make);
         // Remembered rows of each partition with the time of the last change, and all rows that are there.
         let mut partitions: BTreeMap<i64, (Vec<Row>, i64)> = BTreeMap::new();
