@@ -10,6 +10,7 @@ pub mod changelog;
 pub mod emission;
 pub mod explain;
 pub mod grouping;
+pub mod guard;
 mod identity;
 pub mod lookup;
 pub mod node;

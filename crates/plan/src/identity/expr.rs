@@ -8,6 +8,7 @@ use datafusion::physical_plan::PhysicalExpr;
 
 use super::{Known, types};
 use crate::aggregate::AggregateCall;
+use crate::guard::Guard;
 
 /// An expression over these columns.
 pub(super) fn text(expr: &Arc<dyn PhysicalExpr>, over: &Known) -> String {
@@ -21,8 +22,9 @@ pub(super) fn text(expr: &Arc<dyn PhysicalExpr>, over: &Known) -> String {
         return format!("{shown}:{}", types::text(&value.data_type()));
     }
     let children: Vec<String> = expr.children().into_iter().map(|child| text(child, over)).collect();
-    if let Some(binary) = any.downcast_ref::<BinaryExpr>() {
-        return format!("({} {})", binary.op(), children.join(" "));
+    let op = any.downcast_ref::<BinaryExpr>().map(BinaryExpr::op);
+    if let Some(op) = op.or_else(|| any.downcast_ref::<Guard>().map(Guard::op)) {
+        return format!("({op} {})", children.join(" "));
     }
     if let Some(cast) = any.downcast_ref::<CastExpr>() {
         return format!("cast({} {})", children.join(" "), types::text(cast.cast_type()));

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, StringArray, StringBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, NullBufferBuilder, PrimitiveArray, StringArray};
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Int64Type};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
@@ -86,18 +87,25 @@ pub(crate) fn column(args: &ScalarFunctionArgs, index: usize) -> Result<ArrayRef
     }
 }
 
-/// Strings, one a row; `write` returns false for NULL.
+/// Strings, one a row, end to end in one text; `write` adds one, or returns false for NULL.
 pub(crate) fn strings(rows: usize, mut write: impl FnMut(usize, &mut String) -> Result<bool>) -> Result<ColumnarValue> {
-    let mut builder = StringBuilder::with_capacity(rows, rows * 16);
-    let mut buffer = String::new();
+    let mut values = String::with_capacity(rows * 16);
+    let mut lengths = Vec::with_capacity(rows);
+    let mut valid = NullBufferBuilder::new(rows);
     for row in 0..rows {
-        buffer.clear();
-        match write(row, &mut buffer)? {
-            true => builder.append_value(&buffer),
-            false => builder.append_null(),
+        let start = values.len();
+        let there = write(row, &mut values)?;
+        if !there {
+            values.truncate(start);
         }
+        valid.append(there);
+        lengths.push(values.len() - start);
     }
-    Ok(ColumnarValue::Array(Arc::new(builder.finish())))
+    if i32::try_from(values.len()).is_err() {
+        return exec_err!("the texts of one batch are longer than 2 GiB");
+    }
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    Ok(ColumnarValue::Array(Arc::new(StringArray::try_new(offsets, values.into_bytes().into(), valid.finish())?)))
 }
 
 /// Strings borrowed from the arguments, one a row.

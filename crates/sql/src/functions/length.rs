@@ -6,6 +6,7 @@ use arrow::array::{AsArray, BinaryBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, Volatility};
+use memchr::memmem::Finder;
 
 use super::args::{Long, Text, borrowed, coerce, column, has, is_text, strings};
 use super::define::Function;
@@ -134,15 +135,21 @@ fn translate(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
 
 fn replace(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     let (text, part, with) = (Text::of(args, 0)?, Text::of(args, 1)?, Text::of(args, 2)?);
+    // The frequent case: one part for all rows. An empty one is at every place.
+    let finder = part.constant().flatten().filter(|part| !part.is_empty()).map(Finder::new);
     strings(args.number_rows, |row, out| {
         let (Some(text), Some(part), Some(with)) = (text.get(row), part.get(row), with.get(row)) else {
             return Ok(false);
         };
         let mut end = 0;
-        for (at, found) in text.match_indices(part) {
+        let mut put = |at: usize| {
             out.push_str(text.get(end..at).unwrap_or_default());
             out.push_str(with);
-            end = at + found.len();
+            end = at + part.len();
+        };
+        match &finder {
+            Some(finder) => finder.find_iter(text.as_bytes()).for_each(&mut put),
+            None => text.match_indices(part).for_each(|(at, _)| put(at)),
         }
         out.push_str(text.get(end..).unwrap_or_default());
         Ok(true)

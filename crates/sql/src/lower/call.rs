@@ -8,6 +8,7 @@ use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::physical_expr::expressions::Column as ColumnExpr;
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::scalar::ScalarValue;
+use sloth_plan::guard::only_where;
 use sloth_plan::{AggregateCall, CallOrder};
 use sloth_types::{Error, Result};
 
@@ -74,9 +75,10 @@ impl Lowering<'_> {
             && !params.distinct
             && matches!(params.args.as_slice(), [] | [Expr::Literal(_, _)])
             && !params.args.iter().any(|a| matches!(a, Expr::Literal(v, _) if v.is_null()));
+        let filter = params.filter.as_ref().map(|filter| self.compile(input, filter)).transpose()?;
         if !counts_rows {
             for (i, arg) in params.args.iter().enumerate() {
-                let compiled = self.compile(input, arg)?;
+                let compiled = only_where(filter.as_ref(), self.compile(input, arg)?, &schema).map_err(internal)?;
                 let data_type = compiled.data_type(&schema).map_err(internal)?;
                 let name = format!("a{i}");
                 call.arg_exprs.push(match arg {
@@ -97,10 +99,7 @@ impl Lowering<'_> {
                 nulls_first: sort.nulls_first,
             });
         }
-        if let Some(filter) = &params.filter {
-            let compiled = self.compile(input, filter)?;
-            call.filter = Some(columns.add(compiled, DataType::Boolean));
-        }
+        call.filter = filter.map(|filter| columns.add(filter, DataType::Boolean));
         Ok(call)
     }
 

@@ -19,32 +19,54 @@ pub(super) fn find_special(text: &[u8], mut at: usize) -> usize {
     at + rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
 }
 
-/// Appends the text between the quotes with its escapes replaced.
+/// Appends the text between the quotes with its escapes replaced, none of which makes it longer. Sixteen bytes are copied at a time,
+/// before it is known how many of them are plain: what follows these is written again.
 pub(super) fn unescape(text: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
-    let mut rest = text;
-    while let Some(at) = memchr::memchr(b'\\', rest) {
-        let (plain, escape) = rest.split_at(at);
-        out.extend_from_slice(plain);
-        let code = escape.get(1).copied().unwrap_or(0);
-        let mut used = 2;
-        match code {
-            b'"' | b'\\' | b'/' => out.push(code),
-            b'b' => out.push(8),
-            b'f' => out.push(12),
-            b'n' => out.push(b'\n'),
-            b'r' => out.push(b'\r'),
-            b't' => out.push(b'\t'),
-            b'u' => {
-                let (character, length) = unicode(escape).ok_or("broken JSON: a \\u escape is malformed")?;
-                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                used = length;
+    let backslash = u8x16::splat(b'\\');
+    let (mut at, mut end) = (0, out.len());
+    out.resize(end + text.len(), 0);
+    while at < text.len() {
+        let rest = text.get(at..).unwrap_or_default();
+        let to = out.get_mut(end..).unwrap_or_default();
+        let plain = match (rest.first_chunk::<16>(), to.first_chunk_mut::<16>()) {
+            (Some(chunk), Some(to)) => {
+                *to = *chunk;
+                let found = u8x16::new(*chunk).simd_eq(backslash).to_bitmask();
+                if found == 0 { 16 } else { found.trailing_zeros() as usize }
             }
-            _ => return Err("broken JSON: an escape is not known".into()),
+            _ => {
+                let plain = rest.iter().position(|byte| *byte == b'\\').unwrap_or(rest.len());
+                to.iter_mut().zip(rest.iter().take(plain)).for_each(|(to, from)| *to = *from);
+                plain
+            }
+        };
+        (at, end) = (at + plain, end + plain);
+        if text.get(at) == Some(&b'\\') {
+            let (character, used) = escape(text.get(at..).unwrap_or_default())?;
+            let length = character.len_utf8();
+            if let Some(to) = out.get_mut(end..end + length) {
+                character.encode_utf8(to);
+            }
+            (at, end) = (at + used, end + length);
         }
-        rest = escape.get(used..).unwrap_or_default();
     }
-    out.extend_from_slice(rest);
+    out.truncate(end);
     Ok(())
+}
+
+/// The character that the escape at the start of `text` stands for, and the escape's length.
+fn escape(text: &[u8]) -> Result<(char, usize), String> {
+    let character = match text.get(1).copied().unwrap_or(0) {
+        code @ (b'"' | b'\\' | b'/') => char::from(code),
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => return unicode(text).ok_or_else(|| "broken JSON: a \\u escape is malformed".into()),
+        _ => return Err("broken JSON: an escape is not known".into()),
+    };
+    Ok((character, 2))
 }
 
 /// `\uXXXX`, or a pair of them for characters beyond 16 bits; with its length.
