@@ -177,6 +177,21 @@ fn clocks_accept_digits_only() {
 }
 
 #[test]
+fn what_a_parser_remembers_does_not_show() {
+    let mut rng = Rng::new(11);
+    let mut parser = TimestampParser::default();
+    let dates = ["2023-11-15", "2023-11-16", "1970-01-01", "2023-02-30"];
+    let clocks = [" 12:00:00", "T12:00:00", " 12:00:01", " 12:00", " 00:00:00", "", " 24:00:00"];
+    let rests = ["", ".001", ".12", ".9999", "Z", "+08:00", ".00x", ".", "x"];
+    for _ in 0..20_000 {
+        let [date, clock, rest] =
+            [&dates[..], &clocks[..], &rests[..]].map(|of| of[rng.below(of.len() as u64) as usize]);
+        let text = format!("{date}{clock}{rest}");
+        assert_eq!(parser.parse(text.as_bytes()), TimestampParser::default().parse(text.as_bytes()), "{text}");
+    }
+}
+
+#[test]
 fn timestamps_come_back_as_written() {
     let mut rng = Rng::new(9);
     for _ in 0..5000 {

@@ -27,16 +27,19 @@ pub(in crate::format) struct Parts {
     pub(in crate::format) zone: Zone,
 }
 
-/// Parses timestamps of one column; remembers the last date, because neighbours mostly share it.
+/// Parses timestamps of one column; remembers the last date and the last second, because neighbours mostly share them.
 #[derive(Debug)]
 pub(in crate::format) struct TimestampParser {
     date: [u8; 10],
     days: i32,
+    /// `yyyy-MM-dd HH:mm:ss`, and its seconds since midnight.
+    second: [u8; 19],
+    seconds: u32,
 }
 
 impl Default for TimestampParser {
     fn default() -> Self {
-        TimestampParser { date: *b"1970-01-01", days: 0 }
+        TimestampParser { date: *b"1970-01-01", days: 0, second: *b"1970-01-01 00:00:00", seconds: 0 }
     }
 }
 
@@ -44,10 +47,28 @@ impl TimestampParser {
     /// `yyyy-MM-dd[( |T)HH:mm[:ss[.f…]]][Z|±hh:mm]`.
     #[inline]
     pub(in crate::format) fn parse(&mut self, text: &[u8]) -> Option<Parts> {
+        match text.split_first_chunk::<19>() {
+            Some((second, rest)) if *second == self.second => self.parse_rest(rest),
+            _ => self.parse_other(text),
+        }
+    }
+
+    /// What follows the last second.
+    #[inline]
+    fn parse_rest(&self, text: &[u8]) -> Option<Parts> {
+        let (fraction, rest) = parse_fraction(text)?;
+        let zone = if rest.is_empty() { Zone::Local } else { parse_zone(rest)? };
+        Some(Parts { days: self.days, nanos: i64::from(self.seconds) * 1_000_000_000 + fraction, zone })
+    }
+
+    /// Another second than the last one.
+    fn parse_other(&mut self, text: &[u8]) -> Option<Parts> {
         let (date, rest) = text.split_first_chunk::<10>()?;
         if *date != self.date {
             self.days = parse_date(date)?;
             self.date = *date;
+            // The remembered second was one of another day.
+            self.second = [0; 19];
         }
         let days = self.days;
         let Some((separator, time)) = rest.split_first() else {
@@ -58,9 +79,10 @@ impl TimestampParser {
         }
         let Some((clock, rest)) = time.split_first_chunk::<8>() else { return parse_short(days, time) };
         let Some(seconds) = parse_clock(*clock) else { return parse_short(days, time) };
-        let (fraction, rest) = parse_fraction(rest)?;
-        let zone = if rest.is_empty() { Zone::Local } else { parse_zone(rest)? };
-        Some(Parts { days, nanos: i64::from(seconds) * 1_000_000_000 + fraction, zone })
+        if let Some(second) = text.first_chunk() {
+            (self.second, self.seconds) = (*second, seconds);
+        }
+        self.parse_rest(rest)
     }
 }
 
@@ -125,6 +147,14 @@ fn parse_clock(text: [u8; 8]) -> Option<u32> {
 /// `.f` to `.fffffffff` as nanoseconds, and what follows. No point is no fraction.
 #[inline]
 fn parse_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+    // The frequent case: milliseconds, and nothing behind them.
+    if let [b'.', a, b, c] = text {
+        let digits = [a, b, c].map(|byte| byte.wrapping_sub(b'0'));
+        if digits.iter().all(|digit| *digit <= 9) {
+            let millis = digits.iter().fold(0, |sum, digit| sum * 10 + i64::from(*digit));
+            return Some((millis * 1_000_000, &[]));
+        }
+    }
     let Some((b'.', digits)) = text.split_first() else { return Some((0, text)) };
     let mut nanos = 0i64;
     let mut count = 0usize;
