@@ -1,22 +1,30 @@
-//! The insides of JSON texts: finding their end sixteen bytes at a time, and taking escapes apart.
+//! The insides of JSON texts: finding their end thirty-two bytes at a time, and taking escapes apart.
 
 use wide::u8x16;
 
-/// Position of the first quote, backslash or control character at or after `at`; the text's length when there is none.
+/// Position of the first quote, backslash or control character at or after `at`; the text's length when there is none. Thirty-two
+/// bytes are looked at before anything is decided: most texts are shorter, so the end of the loop is foreseen.
 #[inline]
 pub(super) fn find_special(text: &[u8], mut at: usize) -> usize {
-    let (quote, backslash, last_control) = (u8x16::splat(b'"'), u8x16::splat(b'\\'), u8x16::splat(0x1f));
-    while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<16>()) {
-        let bytes = u8x16::new(*chunk);
-        let control = bytes.min(last_control).simd_eq(bytes);
-        let hits = (bytes.simd_eq(quote) | bytes.simd_eq(backslash) | control).to_bitmask();
+    while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<32>()) {
+        let ([first, second], _) = chunk.as_chunks::<16>() else { break };
+        let hits = specials(*first) | specials(*second) << 16;
         if hits != 0 {
             return at + hits.trailing_zeros() as usize;
         }
-        at += 16;
+        at += 32;
     }
     let rest = text.get(at..).unwrap_or_default();
     at + rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
+}
+
+/// A bit for each quote, backslash and control character.
+#[inline(always)]
+fn specials(chunk: [u8; 16]) -> u32 {
+    let (quote, backslash, last_control) = (u8x16::splat(b'"'), u8x16::splat(b'\\'), u8x16::splat(0x1f));
+    let bytes = u8x16::new(chunk);
+    let control = bytes.min(last_control).simd_eq(bytes);
+    (bytes.simd_eq(quote) | bytes.simd_eq(backslash) | control).to_bitmask()
 }
 
 /// Appends the text between the quotes with its escapes replaced, none of which makes it longer. Sixteen bytes are copied at a time,

@@ -3,6 +3,7 @@
 mod encode;
 mod escape;
 mod scan;
+mod shape;
 
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,8 @@ mod tests;
 use arrow::datatypes::SchemaRef;
 use sloth_types::{Error, Options, Result, TableSpec};
 
-use self::scan::{Scanner, Shape};
+use self::scan::Scanner;
+use self::shape::Shape;
 use super::shred::{Child, LENGTH_MAX, Rows, Text, ValueStyle, finish_rows};
 use super::{Decoded, Decoder, check_block, zone_of};
 pub(crate) use encode::write_text;

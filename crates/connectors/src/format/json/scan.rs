@@ -2,64 +2,13 @@
 
 use super::super::shred::{Child, Kind, Node, Token};
 use super::super::value::number::leading_digits;
+use super::shape::Shape;
 
 /// Deeper nesting than this is refused, so that a hostile record cannot exhaust the stack.
 const DEPTH_MAX: usize = 128;
 
 /// What is wrong with a record.
 pub(super) type Fault = String;
-
-/// Keys of an object as earlier records had them, place by place, so that the next record needs no look-up: it is compared
-/// with what is expected there, white space and all.
-#[derive(Debug, Default)]
-pub(super) struct Shape {
-    places: Vec<Vec<Member>>,
-    /// For the values of members that are not remembered.
-    spare: Option<Box<Shape>>,
-}
-
-#[derive(Debug)]
-struct Member {
-    /// What stands between the value before and this one: `,"key":`, with the white space that the writer puts there.
-    lead: Lead,
-    child: Option<usize>,
-    /// The shape of the value, when it is a ROW.
-    inner: Shape,
-}
-
-/// Some bytes, the first sixteen of which are compared at once.
-#[derive(Debug)]
-struct Lead {
-    start: u128,
-    mask: u128,
-    bytes: Vec<u8>,
-}
-
-impl Lead {
-    fn new(bytes: &[u8]) -> Lead {
-        let mut first = [0; 16];
-        first.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        let mask = u128::MAX.checked_shr(128 - 8 * bytes.len().min(16) as u32).unwrap_or(0);
-        Lead { start: u128::from_le_bytes(first), mask, bytes: bytes.to_vec() }
-    }
-
-    /// True when `text` starts with the bytes.
-    #[inline(always)]
-    fn begins(&self, text: &[u8]) -> bool {
-        match text.split_first_chunk::<16>() {
-            Some((first, rest)) => {
-                (u128::from_le_bytes(*first) ^ self.start) & self.mask == 0
-                    && self.bytes.get(16..).is_none_or(|more| rest.starts_with(more))
-            }
-            None => text.starts_with(&self.bytes),
-        }
-    }
-}
-
-/// Remembered places of an object, keys of a place, and bytes before a value: hostile records must not fill the memory.
-const PLACES_MAX: usize = 256;
-const KEYS_MAX: usize = 4;
-const LEAD_BYTES_MAX: usize = 128;
 
 /// A position in a block of JSON text.
 pub(super) struct Scanner<'a> {
@@ -156,12 +105,10 @@ impl Scanner<'_> {
         place: usize,
     ) -> Result<Option<(Option<usize>, &'s mut Shape)>, Fault> {
         let rest = self.block.get(self.at..).unwrap_or_default();
-        let members = shape.places.get(place).map(Vec::as_slice).unwrap_or_default();
-        let known = members.iter().position(|m| m.lead.begins(rest));
-        let (child, known) = match known.and_then(|index| Some((index, members.get(index)?))) {
-            Some((index, member)) => {
-                self.at += member.lead.bytes.len();
-                (member.child, Some(index))
+        let (child, known) = match shape.find(place, rest) {
+            Some((index, length, child)) => {
+                self.at += length;
+                (child, Some(index))
             }
             None if self.next_token() == b'}' => {
                 self.at += 1;
@@ -169,9 +116,7 @@ impl Scanner<'_> {
             }
             None => self.learn(children, shape, place, rest)?,
         };
-        let Shape { places, spare } = shape;
-        let inner = known.and_then(|index| Some(&mut places.get_mut(place)?.get_mut(index)?.inner));
-        Ok(Some((child, inner.unwrap_or_else(|| spare.get_or_insert_default()))))
+        Ok(Some((child, shape.inner(place, known))))
     }
 
     /// Looks the key up that comes next, and remembers what stood since `from` at `place` if there is room (its index comes
@@ -211,18 +156,7 @@ impl Scanner<'_> {
         self.next_token();
         let left = self.block.len().saturating_sub(self.at);
         let lead = from.get(..from.len().saturating_sub(left)).unwrap_or_default();
-        if place == shape.places.len() && place < PLACES_MAX {
-            shape.places.push(Vec::new());
-        }
-        match shape.places.get_mut(place) {
-            Some(members) if lead.len() <= LEAD_BYTES_MAX => {
-                // The last one makes room: what odd records left behind must not keep the usual keys out.
-                members.truncate(KEYS_MAX - 1);
-                members.push(Member { lead: Lead::new(lead), child, inner: Shape::default() });
-                Ok((child, Some(members.len() - 1)))
-            }
-            _ => Ok((child, None)),
-        }
+        Ok((child, shape.learn(place, lead, child)))
     }
 
     /// Any value into `node`.
