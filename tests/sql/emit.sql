@@ -242,7 +242,7 @@ SELECT shop, COUNT(*) AS n FROM orders GROUP BY shop EMIT ON WINDOW;
 --|   |                                                           ^^
 
 SELECT shop, COUNT(*) AS n FROM orders GROUP BY shop EMIT ON WINDOW CLOSE;
---| error: the query aggregates in no window that could close
+--| error: the query has no window that could close
 --|  --> emit.sql:1:54
 --|   |
 --| 1 | SELECT shop, COUNT(*) AS n FROM orders GROUP BY shop EMIT ON WINDOW CLOSE;

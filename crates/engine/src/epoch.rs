@@ -68,6 +68,23 @@ impl TimeDomain {
         TimeDomain { lag_ms: self.lag_ms.saturating_add(ms), ..self.clone() }
     }
 
+    /// The times at which windows close and at which they are over, given how long late rows correct them, and whether
+    /// the windows that make this one's rows are kept back by as much already.
+    pub(crate) fn of_windows(&self, lateness_ms: i64, behind: bool) -> [TimeDomain; 2] {
+        match behind {
+            true => [self.behind(-lateness_ms), self.clone()],
+            false => [self.clone(), self.behind(lateness_ms)],
+        }
+    }
+
+    /// The watermark in effect for the epoch before; none for the wall clock.
+    pub(crate) fn watermark_before(&self, epoch: &EpochInfo) -> Watermark {
+        match self.clock {
+            true => Watermark::NONE,
+            false => self.held_back(minimum(&epoch.watermarks_before, &self.sources)),
+        }
+    }
+
     /// The watermark at which windows fire in an epoch: the minimum over the sources.
     pub(crate) fn watermark(&self, epoch: &EpochInfo) -> Watermark {
         let minimum = self.held_back(minimum(&epoch.watermarks, &self.sources));
@@ -78,7 +95,7 @@ impl TimeDomain {
     pub(crate) fn late_watermark(&self, epoch: &EpochInfo) -> Watermark {
         match (self.clock, self.cascaded) {
             (true, _) => Watermark::NONE,
-            (false, true) => self.held_back(minimum(&epoch.watermarks_before, &self.sources)),
+            (false, true) => self.watermark_before(epoch),
             (false, false) => self.held_back(minimum(&epoch.watermarks, &self.sources)),
         }
     }

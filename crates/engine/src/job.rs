@@ -288,6 +288,8 @@ fn by_clock(node: &sloth_plan::Node) -> bool {
         NodeKind::GroupAggregate(group) => matches!(group.every, Every::Millis(_)),
         NodeKind::Match(matching) => matching.proctime,
         NodeKind::WindowJoin(window) => window.proctime,
+        NodeKind::Rank(rank) => rank.proctime,
+        NodeKind::Throttle(every) => matches!(every, Every::Millis(_)),
         _ => false,
     }
 }

@@ -232,11 +232,9 @@ fn details(plan: &JobPlan, id: NodeId, node: &Node, input: Option<&Node>) -> Vec
         }
         NodeKind::WindowJoin(window) => {
             join_details(plan, node, &window.join, &mut lines);
-            lines.push(format!(
-                "emits when the watermark passes a window's end; {}",
-                clock(plan, node, window.proctime)
-            ));
-            lines.push("state: the rows of open windows; freed when the window closes".to_owned());
+            lines.push(emission::line(&window.emission, "window", &clock(plan, node, window.proctime)));
+            let freed = emission::freed(&window.emission, "window");
+            lines.push(format!("state: the rows of open windows; {freed}"));
         }
         NodeKind::Sink(_) => lines.extend(node.inputs.first().and_then(|input| lookup_lines::sink_line(plan, *input))),
         NodeKind::SingleRow => lines.push("state: one row".to_owned()),

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::physical_plan::PhysicalExpr;
 use sloth_types::{ChangelogMode, Guarantee, TableSpec};
 
-use crate::emission::Every;
+use crate::emission::{Emission, Every};
 use crate::grouping::{GroupAggregate, SessionAggregate, WindowAggregate};
 use crate::over::Over;
 use crate::rank::Rank;
@@ -293,8 +293,8 @@ pub enum JoinExchange {
     CopyLeft,
 }
 
-/// A join of two append-only inputs whose keys hold the bounds of a window. The rows of a window are joined once, when
-/// the watermark has passed its end.
+/// A join whose keys hold the bounds of a window: nothing is kept of a window that is over. Where the rows of both inputs
+/// never change and the emission is final, the rows of a window are joined once, when the watermark has passed its end.
 #[derive(Clone, Debug)]
 pub struct WindowJoin {
     /// The join of a window's rows; both bounds are among its keys.
@@ -305,6 +305,8 @@ pub struct WindowJoin {
     pub proctime: bool,
     /// As [`WindowAggregate::cascaded`], for either input.
     pub cascaded: [bool; 2],
+    /// When the rows of a window are given out.
+    pub emission: Emission,
 }
 
 /// A join of two append-only inputs with `lower <= left time - right time <= upper`. A row is kept until the watermark has
@@ -451,6 +453,9 @@ impl JobPlan {
             // Closed windows are corrected.
             NodeKind::WindowAggregate(window) => window.emission.lateness_ms,
             NodeKind::SessionAggregate(session) => session.emission.lateness_ms,
+            // Those that other windows make are behind already.
+            NodeKind::Rank(rank) if rank.window_end.is_some() && !rank.cascaded => rank.emission.lateness_ms,
+            NodeKind::WindowJoin(window) if window.cascaded == [false; 2] => window.emission.lateness_ms,
             _ => 0,
         };
         own + node.inputs.iter().map(|input| self.lag_ms(*input)).max().unwrap_or(0)

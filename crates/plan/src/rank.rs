@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::emission::Emission;
+
 /// What a rank counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RankFunction {
@@ -59,8 +61,10 @@ pub struct Rank {
     pub to: u64,
     /// The rank is the last column of the output.
     pub output: bool,
-    /// The partition is within a window, whose end is this column: rows are given out once, when the window closes.
+    /// The partition is within a window, whose end is this column: nothing is kept once the window is over.
     pub window_end: Option<usize>,
+    /// When the rows of a window are given out.
+    pub emission: Emission,
     /// The window is one of processing time: it closes by the wall clock.
     pub proctime: bool,
     /// As [`WindowAggregate::cascaded`](crate::WindowAggregate::cascaded).
@@ -83,6 +87,11 @@ impl Rank {
     /// True when there is one row at most in each partition.
     pub fn single(&self) -> bool {
         self.function == RankFunction::RowNumber && self.from >= self.to
+    }
+
+    /// True when the rows of a window are given out once, when it closes.
+    pub fn told_once(&self) -> bool {
+        self.window_end.is_some() && self.emission.is_final()
     }
 
     /// True when the first rows to come are the first rows for ever.

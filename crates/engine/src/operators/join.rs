@@ -32,10 +32,12 @@ mod held;
 mod lifetime;
 pub(super) mod residual;
 mod snapshot;
+mod windows;
 
 use held::Held;
 use residual::{Moved, Residual};
 pub(crate) use snapshot::{CHANGES, SIDES, owners};
+use windows::Windows;
 
 /// Pairs that are made at once.
 const PAIRS_MAX: usize = 16 * 1024;
@@ -54,6 +56,8 @@ pub(crate) struct JoinOperator {
     netted: Consolidator,
     /// The clock of the epoch.
     now_ms: i64,
+    /// Rows are within windows, and go with them.
+    windows: Option<Windows>,
     gauge: StateGauge,
 }
 
@@ -147,7 +151,17 @@ impl JoinOperator {
         let appends = grows && retracts == [false, false];
         let netted = Consolidator::new(&schema)?;
         let gauge = StateGauge::new(context);
-        Ok(JoinOperator { join: join.clone(), sides, residual, schema, appends, netted, now_ms: 0, gauge })
+        Ok(JoinOperator {
+            join: join.clone(),
+            sides,
+            residual,
+            schema,
+            appends,
+            netted,
+            now_ms: 0,
+            windows: None,
+            gauge,
+        })
     }
 
     /// A side reads rows that another operator keeps; `columns` says where its columns are among theirs.
@@ -168,7 +182,8 @@ impl JoinOperator {
     fn measure(&mut self) {
         let [left, right] = self.sides.each_ref().map(|side| side.arrangement.size());
         let ages: usize = self.sides.iter().filter_map(|side| side.ages.as_ref()).map(Ages::bytes).sum();
-        self.gauge.set(left.0 + right.0, left.1 + right.1 + ages);
+        let held = self.held_size();
+        self.gauge.set(left.0 + right.0 + held.0, left.1 + right.1 + ages + held.1);
     }
 
     /// Takes in an epoch's changes of one side, against the other side as it is.
@@ -208,7 +223,10 @@ impl JoinOperator {
         if !side.arrangement.is_elsewhere() {
             let mut slots = vec![];
             side.arrangement.write().apply(&delta.rows, delta.diffs.as_ref(), &keys, &mut slots)?;
-            side.stamp(&slots, self.now_ms);
+            match &self.windows {
+                Some(windows) => side.stamp_ends(&slots, &delta.rows, windows.ends[which])?,
+                None => side.stamp(&slots, self.now_ms),
+            }
             if by_pairs && counts {
                 side.partners.resize(side.arrangement.read().slots(), 0);
                 for (slot, count) in slots.iter().zip(&partners) {
@@ -397,7 +415,8 @@ pub(super) fn pick(delta: &Batch, mask: &BooleanArray) -> Result<Batch> {
 }
 
 impl Operator for JoinOperator {
-    fn on_batch(&mut self, _: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
+    fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
+        let Some(batch) = self.in_time(epoch, batch)? else { return Ok(()) };
         if let Some(side) = self.sides.get_mut(usize::from(batch.port)) {
             side.waiting.push(batch);
         }
@@ -406,7 +425,11 @@ impl Operator for JoinOperator {
 
     fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
         self.now_ms = epoch.now_ms;
-        let forgotten = self.sides.iter_mut().map(|side| side.forget(epoch.now_ms)).sum::<usize>();
+        let mut forgotten = match self.windows {
+            Some(_) => 0,
+            None => self.sides.iter_mut().map(|side| side.forget(epoch.now_ms)).sum(),
+        };
+        self.release(epoch)?;
         let mut deltas = [vec![], vec![]];
         for (side, delta) in self.sides.iter_mut().zip(&mut deltas) {
             let waiting = std::mem::take(&mut side.waiting);
@@ -426,6 +449,7 @@ impl Operator for JoinOperator {
         if elsewhere == [true, true] && deltas.iter().all(|delta| !delta.is_empty()) {
             self.take_in_both(&deltas[0], &deltas[1], out)?;
         }
+        forgotten += self.forget_windows(epoch);
         if forgotten > 0 || deltas.iter().any(|delta| !delta.is_empty()) {
             self.measure();
         }

@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::{SortOptions, filter_record_batch};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt32Array};
+use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 use sloth_plan::{Rank, RankFunction, Ties};
-use sloth_types::{ChangelogMode, Result, Watermark};
+use sloth_types::{ChangelogMode, Result};
 
 use super::Operator;
 use super::delta::Consolidator;
@@ -28,6 +28,7 @@ use crate::state::snapshot::Section;
 
 mod places;
 mod snapshot;
+mod windows;
 
 use places::{by_place, range, repeated};
 
@@ -35,7 +36,8 @@ use places::{by_place, range, repeated};
 pub(crate) struct RankOperator {
     rank: Rank,
     rows: OrderedRows,
-    time: TimeDomain,
+    /// When windows close, and when they are over.
+    times: [TimeDomain; 2],
     schema: SchemaRef,
     /// Rows of the input may be taken back.
     retracts: bool,
@@ -110,6 +112,7 @@ impl RankOperator {
     /// No rows yet.
     pub(crate) fn new(parts: RankParts, context: Arc<JobContext>) -> Result<Self> {
         let RankParts { rank, input, schema, mode, retracts, time } = parts;
+        let times = time.of_windows(rank.emission.lateness_ms, rank.cascaded);
         let options =
             |o: &sloth_plan::OrderColumn| SortOptions { descending: o.descending, nulls_first: o.nulls_first };
         let order: Vec<(usize, SortOptions)> = rank.order.iter().map(|o| (o.column, options(o))).collect();
@@ -123,7 +126,7 @@ impl RankOperator {
             ages: rank.ttl_ms.map(Ages::new),
             changed: Changed::default(),
             rank,
-            time,
+            times,
             schema,
             retracts,
             appends: mode == ChangelogMode::Append,
@@ -171,7 +174,7 @@ impl RankOperator {
             {
                 self.begin_window(ends.value(row), partition);
             }
-            self.touch(partition);
+            self.touch(epoch, partition);
             self.change((&located, row), (&spelled, at), weight_at(batch.diffs.as_ref(), row), partition);
         }
         Ok(())
@@ -221,27 +224,9 @@ impl RankOperator {
         }
     }
 
-    /// Leaves out rows of windows that are complete.
-    fn without_late(&self, epoch: &EpochInfo, batch: &Batch) -> Result<Batch> {
-        let Some(column) = self.rank.window_end else { return Ok(batch.clone()) };
-        let watermark = self.time.late_watermark(epoch);
-        let ends = millis(batch.rows.column(column))?;
-        let in_time = |row: usize| ends.is_valid(row) && !watermark.completes(ends.value(row));
-        let mask: arrow::array::BooleanArray = (0..ends.len()).map(|row| Some(in_time(row))).collect();
-        let late = ends.len() - mask.true_count();
-        if late == 0 {
-            return Ok(batch.clone());
-        }
-        self.context.figures.late_rows.add(late as u64);
-        let diffs = match &batch.diffs {
-            Some(diffs) => Some(super::stages::weights(&arrow::compute::filter(diffs, &mask)?)),
-            None => None,
-        };
-        Ok(Batch { rows: filter_record_batch(&batch.rows, &mask)?, diffs, ..batch.clone() })
-    }
-
     /// Notes a partition's range before the epoch.
-    fn touch(&mut self, partition: u32) {
+    fn touch(&mut self, epoch: &EpochInfo, partition: u32) {
+        let told = self.is_told(epoch, partition);
         let touched = &mut self.touched;
         if touched.marks.len() <= partition as usize {
             touched.marks.resize(partition as usize + 1, false);
@@ -250,14 +235,14 @@ impl RankOperator {
             return;
         }
         touched.partitions.push(partition);
-        if self.rank.window_end.is_none() {
+        if told {
             range(&self.rows, &self.rank, partition, &mut touched.before);
         }
         touched.ends.push(touched.before.len());
     }
 
     /// Compares the touched partitions with what they were.
-    fn settle(&mut self, out: &mut Output) {
+    fn settle(&mut self, epoch: &EpochInfo, out: &mut Output) {
         let Touched { partitions, mut marks, before, ends } = std::mem::take(&mut self.touched);
         let mut start = 0;
         let mut after = vec![];
@@ -265,7 +250,7 @@ impl RankOperator {
             marks[*partition as usize] = false;
             after.clear();
             let kept = range(&self.rows, &self.rank, *partition, &mut after);
-            if self.rank.window_end.is_none() {
+            if self.is_told(epoch, *partition) {
                 self.difference(*partition, &before[start..end], &after, out);
             }
             start = end;
@@ -323,41 +308,6 @@ impl RankOperator {
         Ok(())
     }
 
-    /// A partition has got its first row.
-    fn begin_window(&mut self, end: i64, partition: u32) {
-        let place = partition as usize;
-        if self.window_of.len() <= place {
-            self.window_of.resize(place + 1, i64::MIN);
-        }
-        self.window_of[place] = end;
-        self.windows.entry(end).or_default().push(partition);
-    }
-
-    /// Gives out and forgets the windows that the watermark has passed.
-    fn close(&mut self, watermark: Watermark, out: &mut Output, closed: &mut Vec<u32>) {
-        while let Some(entry) = self.windows.first_entry() {
-            if !watermark.completes(*entry.key()) {
-                break;
-            }
-            let (end, mut partitions) = entry.remove_entry();
-            // One whose rows have all been taken back may have begun twice, or be another window's by now.
-            partitions.sort_unstable();
-            partitions.dedup();
-            partitions.retain(|partition| self.window_of.get(*partition as usize) == Some(&end));
-            let mut entries = vec![];
-            for partition in partitions {
-                entries.clear();
-                range(&self.rows, &self.rank, partition, &mut entries);
-                match self.rank.output && self.rank.function == RankFunction::RowNumber {
-                    true => by_place(partition, &[], &entries, out),
-                    false => entries.iter().for_each(|e| out.push(partition, *e, 1)),
-                }
-                self.rows.truncate(partition, 0, &mut self.gone);
-                closed.push(partition);
-            }
-        }
-    }
-
     fn emit(&self, changes: Output, out: &mut Vec<Batch>) -> Result<()> {
         let Output { slots, partitions, ranks, diffs } = if self.appends { repeated(changes) } else { changes };
         if slots.is_empty() {
@@ -406,10 +356,10 @@ impl Operator for RankOperator {
         }
         let mut changes = Output::default();
         let any = !self.touched.partitions.is_empty();
-        self.settle(&mut changes);
+        self.settle(epoch, &mut changes);
         let mut empty = std::mem::take(&mut self.touched.partitions);
         if self.rank.window_end.is_some() {
-            self.close(self.time.watermark(epoch), &mut changes, &mut empty);
+            self.close(epoch, &mut changes, &mut empty);
         }
         let any = any || !changes.slots.is_empty();
         self.emit(changes, out)?;

@@ -13,6 +13,7 @@ use crate::epoch::TimeDomain;
 use crate::lookups::OpenLookup;
 use crate::message::{Batch, Place};
 use crate::operators::interval_join::IntervalJoinOperator;
+use crate::operators::join::JoinOperator;
 use crate::operators::live_lookup::LiveLookup;
 use crate::operators::lookup_join::LookupJoinOperator;
 use crate::operators::single_row::SingleRowOperator;
@@ -36,6 +37,13 @@ pub(super) fn window_join<'s>(
     let routes = routes(&window.join, &schemas);
     let both = side_by_side(floor, inputs, &routes);
     let times = window.cascaded.map(domain);
+    let retracts = [0, 1].map(|i| node.inputs.get(i).is_some_and(|id| super::changes(plan, *id)));
+    if retracts != [false; 2] || !window.emission.is_final() {
+        let (schema, context) = (Arc::clone(&node.schema), Arc::clone(&floor.context));
+        let operator = JoinOperator::new(&window.join, schemas, retracts, schema, Arc::clone(&context))?;
+        let operator = operator.within_windows(window, times, context)?;
+        return Ok(stateful(floor, both, "window join changes", pact::by_route(routes.to_vec()), operator));
+    }
     let operator =
         WindowJoinOperator::new(window, schemas, times, Arc::clone(&node.schema), Arc::clone(&floor.context))?;
     Ok(stateful(floor, both, "window join", pact::by_route(routes.to_vec()), operator))

@@ -4,6 +4,7 @@ use arrow::datatypes::Schema;
 use sloth_types::ChangelogMode;
 
 use super::{by, names};
+use crate::emission;
 use crate::node::Node;
 use crate::rank::{OrderColumn, Rank, RankFunction, Ties};
 
@@ -49,8 +50,8 @@ pub(super) fn details(rank: &Rank, input: Option<&Node>, clock: String, lines: &
         (true, to) => format!("the first {to} of each partition"),
     };
     if rank.window_end.is_some() {
-        lines.push(format!("emits when the watermark passes a window's end; {clock}"));
-        lines.push(format!("state: {kept}; freed when the window closes"));
+        lines.push(emission::line(&rank.emission, "window", &clock));
+        lines.push(format!("state: {kept}; {}", emission::freed(&rank.emission, "window")));
         return;
     }
     lines.push("emits the changes within the range of every epoch".to_owned());

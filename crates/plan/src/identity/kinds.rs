@@ -34,7 +34,9 @@ pub(super) fn text(node: &Node, inputs: &[&Known], schemas: &[&Schema]) -> Strin
         }
         NodeKind::WindowJoin(window) => {
             let clock = flag(window.proctime, " by clock");
-            format!("window {:?} {:?}{clock} {} of {whole}", window.ends, window.cascaded, join(&window.join, inputs))
+            let joined = join(&window.join, inputs);
+            let told = told(&window.emission);
+            format!("window {:?} {:?}{clock}{told} {joined} of {whole}", window.ends, window.cascaded)
         }
         NodeKind::IntervalJoin(interval) => {
             let bounds = (interval.times, interval.lower_ms, interval.upper_ms, interval.cascaded);
@@ -83,6 +85,11 @@ pub(super) fn passes(kind: &NodeKind) -> bool {
 fn emission(emission: &Emission) -> String {
     // How often is a matter of taste; whether at all decides what is kept.
     format!("{}lateness {}", flag(emission.early.is_some(), "early "), emission.lateness_ms)
+}
+
+/// Nothing where what is told stays: so it was before there was anything else.
+fn told(policy: &Emission) -> String {
+    if policy.is_final() { String::new() } else { format!(" {}", emission(policy)) }
 }
 
 /// Which windows.
@@ -172,7 +179,7 @@ fn rank(rank: &Rank) -> String {
         Ties::Latest { by_content } => format!("latest{}", flag(by_content, " by content")),
     };
     format!(
-        "{} {} to {} by {:?} order {} ties {ties}{}{}{}{}{}",
+        "{} {} to {} by {:?} order {} ties {ties}{}{}{}{}{}{}",
         rank.function,
         rank.from,
         rank.to,
@@ -183,6 +190,7 @@ fn rank(rank: &Rank) -> String {
         flag(rank.proctime, " by clock"),
         flag(rank.cascaded, " cascaded"),
         flag(rank.ttl_ms.is_some(), " forgets"),
+        told(&rank.emission),
     )
 }
 

@@ -295,7 +295,7 @@ impl Lowering<'_> {
 
     fn add_aggregate(&mut self, input: Relation, aggregate: &Aggregate, parts: Parts) -> Result<Relation> {
         let Parts { shape, spec, proctime, time_type, window_columns, keys, calls, grouping, lifetime } = parts;
-        let emission = if proctime { self.emission.of_clock() } else { self.emission };
+        let emission = self.emission_of(proctime);
         if !proctime && let Some(spec) = spec {
             self.note_late(input.lineage.as_ref(), &input.sources, spec, emission.lateness_ms)?;
         }

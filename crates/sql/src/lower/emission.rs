@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sloth_plan::{Every, Node, NodeId, NodeKind};
+use sloth_plan::{Emission, Every, Node, NodeId, NodeKind};
 use sloth_types::{ChangelogMode, Error, Result};
 
 use super::Lowering;
@@ -18,7 +18,7 @@ impl Lowering<'_> {
         let windows = self.windows_below(relation.node);
         if clause.form == EmitForm::Close && windows.is_empty() {
             return refuse(
-                "the query aggregates in no window that could close",
+                "the query has no window that could close",
                 "Leave EMIT out, or group by a window such as TUMBLE(ts, INTERVAL '1' MINUTE).",
             );
         }
@@ -66,6 +66,11 @@ impl Lowering<'_> {
         }
     }
 
+    /// When the results of a window are given out.
+    pub(super) fn emission_of(&self, proctime: bool) -> Emission {
+        if proctime { self.emission.of_clock() } else { self.emission }
+    }
+
     /// The columns that tell the windows of a key apart as well as this column of a window's bounds does.
     pub(super) fn other_bounds(&self, relation: &Relation, column: usize) -> Vec<usize> {
         let Some(Role::WindowEnd(id)) = relation.roles.get(column).copied().filter(|_| relation.pending.is_none())
@@ -80,7 +85,7 @@ impl Lowering<'_> {
         (0..relation.roles.len()).filter(|c| relation.roles.get(*c).is_some_and(same)).collect()
     }
 
-    /// The aggregations in windows that a node's rows come from: for each whether it goes by the wall clock.
+    /// The windows that a node's rows come from: for each whether it goes by the wall clock.
     fn windows_below(&self, node: NodeId) -> Vec<bool> {
         let (mut open, mut seen, mut windows) = (vec![node], HashSet::new(), vec![]);
         while let Some(id) = open.pop() {
@@ -88,6 +93,8 @@ impl Lowering<'_> {
             match &node.kind {
                 NodeKind::WindowAggregate(window) => windows.push(window.proctime),
                 NodeKind::SessionAggregate(session) => windows.push(session.proctime),
+                NodeKind::Rank(rank) if rank.window_end.is_some() => windows.push(rank.proctime),
+                NodeKind::WindowJoin(window) => windows.push(window.proctime),
                 _ => {}
             }
             open.extend(&node.inputs);

@@ -7,7 +7,7 @@ use datafusion::common::{Column, DFSchema, TableReference};
 use datafusion::logical_expr::expr::{Sort as SortExpr, WindowFunctionParams};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{Expr, Filter, Limit, LogicalPlan, Operator, Window, WindowFunctionDefinition};
-use sloth_plan::{Node, NodeKind, OrderColumn, Rank, RankFunction, Ties};
+use sloth_plan::{Emission, Node, NodeKind, OrderColumn, Rank, RankFunction, Ties};
 use sloth_types::{ChangelogMode, Result};
 
 use super::aggregate::int_literal;
@@ -153,6 +153,11 @@ impl Lowering<'_> {
             Role::WindowEnd(id) => Some((*column, id)),
             _ => None,
         });
+        let proctime = window.is_some_and(|(_, id)| self.clocked.contains(&id));
+        let emission = match window {
+            Some(_) => self.emission_of(proctime),
+            None => Emission::default(),
+        };
         let rank = Rank {
             partition: partition.to_vec(),
             order,
@@ -162,7 +167,8 @@ impl Lowering<'_> {
             to: wanted.to,
             output: wanted.rank.is_some(),
             window_end: window.map(|(column, _)| column),
-            proctime: window.is_some_and(|(_, id)| self.clocked.contains(&id)),
+            emission,
+            proctime,
             cascaded: input.cascaded,
             ttl_ms: None,
         };
@@ -181,9 +187,9 @@ impl Lowering<'_> {
         let mut logical: Vec<_> = visible.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
         // Times of rows that are given out later, or taken back, are plain values.
         let windowed = rank.window_end.is_some();
-        let appends = windowed || (rank.keeps_first() && !input.changes());
+        let appends = rank.told_once() || (rank.keeps_first() && !input.changes());
         let role = |role: &Role| match role {
-            role if !appends => {
+            role if !appends && !windowed => {
                 if *role == Role::Proctime {
                     *role
                 } else {

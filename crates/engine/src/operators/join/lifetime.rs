@@ -33,7 +33,10 @@ impl Side {
 impl JoinOperator {
     /// The changes of a side without the retractions of rows that it has forgotten: what these have given stays.
     pub(super) fn without_forgotten(&mut self, which: usize, delta: Batch) -> Result<Option<Batch>> {
-        let Some(side) = self.sides.get_mut(which).filter(|side| side.ages.is_some()) else { return Ok(Some(delta)) };
+        // Of windows that are over nothing comes.
+        let forgets = self.windows.is_none();
+        let side = self.sides.get_mut(which).filter(|side| forgets && side.ages.is_some());
+        let Some(side) = side else { return Ok(Some(delta)) };
         let Some(diffs) = &delta.diffs else { return Ok(Some(delta)) };
         let stored = side.arrangement.write().slots_of(&delta.rows)?;
         let weight = |row: usize| match stored.get(row) {

@@ -67,6 +67,7 @@ impl JoinOperator {
             };
             sections.push(Section::new(SIDES[which], owner, rows));
         }
+        self.save_held(&mut sections)?;
         Ok(sections)
     }
 
@@ -130,6 +131,7 @@ impl JoinOperator {
             }
         }
         self.restore_changes(&mut state)?;
+        self.restore_held(&mut state)?;
         self.measure();
         Ok(())
     }

@@ -16,7 +16,8 @@ use datafusion::physical_plan::windows::create_window_expr;
 use datafusion::scalar::ScalarValue;
 use sloth_plan::pattern::{Condition, MatchExpr, MatchRecognize, MatchValue, Measure, Pattern, Skip, Variable};
 use sloth_plan::{
-    AggregateCall, Every, JoinKind, OrderColumn, Over, OverCall, OverEmission, Rank, RankFunction, Reach, Ties,
+    AggregateCall, Emission, Every, JoinKind, OrderColumn, Over, OverCall, OverEmission, Rank, RankFunction, Reach,
+    Ties,
 };
 use sloth_types::{ChangelogMode, Watermark};
 
@@ -241,6 +242,9 @@ fn ranks_go_on() {
         let partition =
             if windowed { vec![0, 4] } else { [vec![0], vec![], vec![0, 1]][rng.below(3) as usize].clone() };
         let ttl_ms = rng.chance(0.4).then(|| rng.between(1, 8));
+        let early = rng.chance(0.5).then_some(Every::Epoch);
+        let emission = Emission { early, lateness_ms: rng.between(0, 3), ..Emission::default() };
+        let emission = if windowed { emission } else { Emission::default() };
         let rank = Rank {
             partition: partition.clone(),
             order: if plain { vec![ascending(2)] } else { vec![] },
@@ -250,6 +254,7 @@ fn ranks_go_on() {
             to: 3,
             output,
             window_end: windowed.then_some(4),
+            emission,
             proctime: false,
             cascaded: false,
             ttl_ms: ttl_ms.filter(|_| !windowed),
@@ -262,7 +267,7 @@ fn ranks_go_on() {
                 rank: rank.clone(),
                 input: schema(),
                 schema: Arc::clone(&schema_out),
-                mode: if windowed { ChangelogMode::Append } else { ChangelogMode::Retract },
+                mode: if rank.told_once() { ChangelogMode::Append } else { ChangelogMode::Retract },
                 retracts,
                 time: domain(),
             };

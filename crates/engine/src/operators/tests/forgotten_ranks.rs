@@ -19,6 +19,7 @@ fn first_rows(ttl: i64, to: usize, retracts: bool) -> RankOperator {
         to: to as u64,
         output: false,
         window_end: None,
+        emission: Default::default(),
         proctime: false,
         cascaded: false,
         ttl_ms: Some(ttl),

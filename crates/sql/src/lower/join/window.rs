@@ -1,4 +1,4 @@
-//! Joins of windowed inputs on their window: the result of a window is final when the window closes.
+//! Joins of windowed inputs on their window: nothing is kept of a window that is over.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ pub(super) struct SharedWindow {
 }
 
 impl Lowering<'_> {
-    /// The window whose start and end are both among the keys of a join, when its rows never change.
+    /// The window whose start and end are both among the keys of a join.
     pub(super) fn shared_window(&self, join: &Join, inputs: &Inputs) -> Option<SharedWindow> {
         let Inputs { left, right, .. } = inputs;
-        if left.changes() || right.changes() || join.null_equal {
+        if join.null_equal {
             return None;
         }
         let role = |side: &Relation, column: usize| side.roles.get(column).copied().unwrap_or(Role::Plain);
@@ -68,10 +68,17 @@ impl Lowering<'_> {
                 _ => Role::Plain,
             }
         };
-        let node = WindowJoin { join: join.clone(), ends, proctime, cascaded };
+        let emission = self.emission_of(proctime);
+        let changes = inputs.left.changes() || inputs.right.changes();
+        let grows = matches!(join.kind, JoinKind::Inner | JoinKind::LeftSemi | JoinKind::RightSemi);
+        let mode = match changes || !(emission.is_final() || grows) {
+            true => ChangelogMode::Retract,
+            false => ChangelogMode::Append,
+        };
+        let node = WindowJoin { join: join.clone(), ends, proctime, cascaded, emission };
         let kind = NodeKind::WindowJoin(Box::new(node));
-        let relation = self.add_join(kind, &join, inputs, ChangelogMode::Append, schema, roles)?;
-        // Its rows are made when a window closes, like those of an aggregation.
+        let relation = self.add_join(kind, &join, inputs, mode, schema, roles)?;
+        // Its rows are made by a window, like those of an aggregation.
         Ok(Relation { cascaded: true, ..relation })
     }
 }
