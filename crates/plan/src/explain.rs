@@ -169,9 +169,15 @@ fn details(plan: &JobPlan, id: NodeId, node: &Node, input: Option<&Node>) -> Vec
                 }
             });
         }
-        NodeKind::Recursive(_) => {
+        NodeKind::Recursive(recursive) => {
             exchange(&[], &[], input, plan, &mut lines);
-            lines.push("computed anew from all rows in each epoch that changes them".to_owned());
+            lines.push(
+                match recursive.fixpoint.growth() {
+                    Some(_) => "goes on from the result so far; what may stand on rows that go is derived again",
+                    None => "computed anew from all rows in each epoch that changes them",
+                }
+                .to_owned(),
+            );
             lines
                 .push("state: the rows of the tables it reads and of its result (warning: grows with them)".to_owned());
         }

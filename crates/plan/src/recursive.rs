@@ -14,8 +14,7 @@ pub trait Fixpoint: fmt::Debug + Send + Sync {
     /// When the recursion does not end, or a value cannot be computed.
     fn compute(&self, tables: &[RecordBatch]) -> Result<RecordBatch>;
 
-    /// How the result goes on when rows come to the tables and none goes, where it can: the result is then a set that only
-    /// grows.
+    /// How the result goes on when the tables change, where it can: the result is then a set that only grows with them.
     fn growth(&self) -> Option<&dyn Growth> {
         None
     }
@@ -33,6 +32,13 @@ pub trait Growth {
     /// # Errors
     /// When a value cannot be computed.
     fn begin(&self, tables: &[RecordBatch], added: &[RecordBatch], known: &RecordBatch) -> Result<RecordBatch>;
+
+    /// All rows of the result that follow in one round from the tables and from `known`, a part of the result, and are among
+    /// `lost`; others that follow may be there, too.
+    ///
+    /// # Errors
+    /// When a value cannot be computed.
+    fn again(&self, tables: &[RecordBatch], known: &RecordBatch, lost: &RecordBatch) -> Result<RecordBatch>;
 
     /// Rows that follow from new rows of the result in one round.
     ///

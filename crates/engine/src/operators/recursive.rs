@@ -1,12 +1,14 @@
 //! Recursive queries: keeps the tables that the recursion reads, and gives at an epoch's end how the result has changed.
 //!
-//! Where rows only came, and the recursion only grows with them, it goes on from the result so far: with what follows from
-//! the new rows, then round after round with what follows from that. In all other cases the fixpoint is computed anew and
-//! compared with the one before, which is right for any recursion and any change, deletes in cycles included.
+//! A recursion whose result is a set that only grows with its tables goes on from the result so far: with what follows
+//! from new rows, then round after round with what follows from that. Where rows have gone, all that may stand on them is
+//! taken out first, round after round, and what still stands is put back: so cycles that hold each other up go, too. In all
+//! other cases the fixpoint is computed anew and compared with the one before, which is right for any recursion.
 
 use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use sloth_plan::recursive::{Growth, Recursive};
 use sloth_types::Result;
@@ -40,12 +42,11 @@ struct Table {
 }
 
 /// What an epoch has made of a table.
-#[derive(Default)]
 struct Changes {
     /// Rows that were not there.
     added: Vec<u32>,
-    /// A row has gone.
-    lost: bool,
+    /// Rows that are not there any more.
+    lost: RecordBatch,
 }
 
 impl RecursiveOperator {
@@ -93,44 +94,130 @@ impl RecursiveOperator {
         Ok(())
     }
 
-    /// Goes on from the result so far with the rows that have come.
-    fn grow(
+    /// Goes on from the result so far: takes back what may stand on rows that have gone, puts back what still stands, and
+    /// adds what follows from the rows that have come. (Delete and rederive; see Gupta, Mumick and Subrahmanian,
+    /// "Maintaining Views Incrementally", 1993.)
+    fn go_on(
         &mut self,
         growth: &dyn Growth,
         tables: &[RecordBatch],
         changes: &[Changes],
         out: &mut Vec<Batch>,
     ) -> Result<()> {
-        if changes.iter().all(|c| c.added.is_empty()) {
+        if changes.iter().all(|c| c.added.is_empty() && c.lost.num_rows() == 0) {
             return Ok(());
         }
-        let added = self.tables.iter().zip(changes).map(|(table, c)| table.rows(&c.added));
-        let added: Vec<RecordBatch> = added.collect::<Result<_>>()?;
-        let known = fit(&self.schema, self.result.gather(&self.result.live())?)?;
-        let mut found = growth.begin(tables, &added, &known)?;
-        let (rounds_max, endless) = growth.endless();
+        let mut found = vec![];
+        let doubted = match changes.iter().any(|c| c.lost.num_rows() > 0) {
+            true => self.doubt(growth, tables, changes)?,
+            false => vec![],
+        };
+        let known = self.rows(|counts| counts[0] > 0)?;
+        if !doubted.is_empty() {
+            found.push(growth.again(tables, &known, &self.gathered(&doubted)?)?);
+        }
+        if changes.iter().any(|c| !c.added.is_empty()) {
+            let added = self.tables.iter().zip(changes).map(|(table, c)| table.rows(&c.added));
+            let added: Vec<RecordBatch> = added.collect::<Result<_>>()?;
+            found.push(growth.begin(tables, &added, &known)?);
+        }
+        self.settle(growth, tables, (found, doubted), out)
+    }
+
+    /// Takes the rows out of the result that may stand on rows which have gone. (They are in the second count then.)
+    fn doubt(&mut self, growth: &dyn Growth, tables: &[RecordBatch], changes: &[Changes]) -> Result<Vec<u32>> {
+        let lost: Vec<RecordBatch> = changes.iter().map(|c| c.lost.clone()).collect();
+        let before = |(now, lost): (&RecordBatch, &RecordBatch)| concat_batches(&now.schema(), [now, lost]);
+        let before = tables.iter().zip(&lost).map(before).collect::<std::result::Result<Vec<_>, _>>()?;
+        let known = self.rows(|counts| counts[0] > 0)?;
+        let mut found = growth.begin(&before, &lost, &known)?;
         let mut all: Vec<u32> = vec![];
-        for _ in 0..rounds_max {
-            let (mut fresh, mut touched) = (vec![], vec![]);
-            self.result.add(&found, None, 1, |slot, before| {
-                touched.push(slot);
-                if before == [0, 0] {
-                    fresh.push(slot);
+        // Each round takes at least one row out.
+        loop {
+            let mut fresh = vec![];
+            for (slot, counts) in self.tallied(&found, 1)? {
+                match counts {
+                    [0, 0] => {
+                        self.result.set(slot, [0, 0]);
+                        self.result.remove(slot);
+                    }
+                    [now, _] => {
+                        fresh.extend((now > 0).then_some(slot));
+                        self.result.set(slot, [0, 1]);
+                    }
                 }
-            })?;
-            // Whoever is there is there once.
-            touched.into_iter().for_each(|slot| self.result.set(slot, [1, 0]));
-            if fresh.is_empty() {
-                if !all.is_empty() {
-                    let rows = fit(&self.schema, self.result.gather(&all)?)?;
-                    out.push(Batch::changes(rows, Some(Int64Array::from(vec![1; all.len()]))));
-                }
-                return Ok(());
             }
-            found = growth.step(tables, &fit(&self.schema, self.result.gather(&fresh)?)?)?;
+            if fresh.is_empty() {
+                return Ok(all);
+            }
+            found = growth.step(&before, &self.gathered(&fresh)?)?;
             all.extend(fresh);
         }
-        Err(endless)
+    }
+
+    /// Adds rows and what follows from them, until nothing does, and gives the difference; `doubted` are those that were
+    /// there before.
+    fn settle(
+        &mut self,
+        growth: &dyn Growth,
+        tables: &[RecordBatch],
+        (mut found, doubted): (Vec<RecordBatch>, Vec<u32>),
+        out: &mut Vec<Batch>,
+    ) -> Result<()> {
+        let (rounds_max, endless) = growth.endless();
+        let (mut slots, mut diffs) = (vec![], vec![]);
+        let mut ended = false;
+        for _ in 0..rounds_max {
+            let mut fresh = vec![];
+            for rows in std::mem::take(&mut found) {
+                for (slot, counts) in self.tallied(&rows, 0)? {
+                    fresh.extend((counts[0] == 0).then_some(slot));
+                    slots.extend((counts == [0, 0]).then_some(slot));
+                    // Whoever is there is there once.
+                    self.result.set(slot, [1, counts[1]]);
+                }
+            }
+            if fresh.is_empty() {
+                ended = true;
+                break;
+            }
+            found.push(growth.step(tables, &self.gathered(&fresh)?)?);
+        }
+        if !ended {
+            return Err(endless);
+        }
+        diffs.resize(slots.len(), 1);
+        let gone = doubted.iter().copied().filter(|slot| self.result.counts(*slot)[0] == 0).collect::<Vec<_>>();
+        slots.extend(&gone);
+        diffs.resize(slots.len(), -1);
+        if !slots.is_empty() {
+            out.push(Batch::changes(self.gathered(&slots)?, Some(Int64Array::from(diffs))));
+        }
+        for slot in doubted {
+            let [now, _] = self.result.counts(slot);
+            self.result.set(slot, [now, 0]);
+        }
+        gone.into_iter().for_each(|slot| self.result.remove(slot));
+        Ok(())
+    }
+
+    /// Counts rows; gives the slot of each once, with its counts before.
+    fn tallied(&mut self, rows: &RecordBatch, side: usize) -> Result<Vec<(u32, [i64; 2])>> {
+        let mut touched = vec![];
+        self.result.add(rows, None, side, |slot, before| touched.push((slot, before)))?;
+        touched.sort_by_key(|(slot, _)| *slot);
+        touched.dedup_by_key(|(slot, _)| *slot);
+        Ok(touched)
+    }
+
+    fn gathered(&self, slots: &[u32]) -> Result<RecordBatch> {
+        fit(&self.schema, self.result.gather(slots)?)
+    }
+
+    fn rows(&self, which: impl Fn([i64; 2]) -> bool) -> Result<RecordBatch> {
+        let mut slots = self.result.live();
+        slots.retain(|slot| which(self.result.counts(*slot)));
+        self.gathered(&slots)
     }
 
     fn measure(&mut self) {
@@ -146,24 +233,26 @@ impl Table {
         self.rows.add(&batch.rows, batch.diffs.as_ref(), 0, |slot, before| touched.push((slot, before[0])))
     }
 
-    /// Which rows have come and whether some have gone since the last call; those are forgotten.
-    fn changes(&mut self) -> Changes {
+    /// Which rows have come and which have gone since the last call; those are forgotten.
+    fn changes(&mut self) -> Result<Changes> {
         // The first note of a slot tells how it was before the epoch.
         self.touched.sort_by_key(|(slot, _)| *slot);
         self.touched.dedup_by_key(|(slot, _)| *slot);
-        let mut changes = Changes::default();
+        let (mut added, mut lost, mut empty) = (vec![], vec![], vec![]);
         for (slot, before) in self.touched.drain(..) {
             let counts = self.rows.counts(slot);
             match (before > 0, counts[0] > 0) {
-                (false, true) => changes.added.push(slot),
-                (true, false) => changes.lost = true,
+                (false, true) => added.push(slot),
+                (true, false) => lost.push(slot),
                 _ => {}
             }
             if counts == [0, 0] {
-                self.rows.remove(slot);
+                empty.push(slot);
             }
         }
-        changes
+        let changes = Changes { added, lost: self.rows(&lost)? };
+        empty.into_iter().for_each(|slot| self.rows.remove(slot));
+        Ok(changes)
     }
 
     /// The rows of some slots.
@@ -194,11 +283,11 @@ impl Operator for RecursiveOperator {
         if !std::mem::take(&mut self.due) {
             return Ok(());
         }
-        let changes: Vec<Changes> = self.tables.iter_mut().map(Table::changes).collect();
+        let changes: Vec<Changes> = self.tables.iter_mut().map(Table::changes).collect::<Result<_>>()?;
         let tables: Vec<RecordBatch> = self.tables.iter().map(Table::contents).collect::<Result<_>>()?;
         let recursive = self.recursive.clone();
-        match recursive.fixpoint.growth().filter(|_| self.computed && !changes.iter().any(|c| c.lost)) {
-            Some(growth) => self.grow(growth, &tables, &changes, out)?,
+        match recursive.fixpoint.growth().filter(|_| self.computed) {
+            Some(growth) => self.go_on(growth, &tables, &changes, out)?,
             None => self.anew(&tables, out)?,
         }
         self.measure();

@@ -54,6 +54,7 @@ impl Lowering<'_> {
             tables_of_first: base_scans(&query.static_term)?.len(),
             distinct: query.is_distinct,
             grows: query.is_distinct && grows(&query.static_term, 0)? && grows(&query.recursive_term, 1)?,
+            carried: carried(&query.recursive_term),
             rounds_max: self.plan.settings.recursion_rounds_max,
             schema: Arc::clone(&schema),
             state: self.session.state(),
@@ -148,6 +149,8 @@ struct Terms {
     distinct: bool,
     /// With more rows in the tables there are never fewer in the result, which is a set.
     grows: bool,
+    /// Columns of the result that a round takes over from the row before it: where they are in the new row, and there.
+    carried: Vec<(usize, usize)>,
     /// A recursion with more rounds is taken for one that does not end.
     rounds_max: usize,
     schema: SchemaRef,
@@ -177,6 +180,22 @@ impl Terms {
             rows.map_err(|e| Error::data(e.strip_backtrace()).context(format_args!("recursion '{}'", self.name)))?;
         let batches = rows.iter().map(|batch| self.fit(batch)).collect::<Result<Vec<_>>>()?;
         Ok(concat_batches(&self.schema, &batches)?)
+    }
+
+    /// The rows among `known` from which one of these rows may come in a round: those that agree with it in the columns that
+    /// are taken over.
+    fn before(&self, known: &RecordBatch, rows: &RecordBatch) -> Result<RecordBatch> {
+        if self.carried.is_empty() {
+            return Ok(known.clone());
+        }
+        let (after, before): (Vec<usize>, Vec<usize>) = self.carried.iter().copied().unzip();
+        let (rows, values) = (rows.project(&after)?, known.project(&before)?);
+        if rows.schema().fields().iter().zip(values.schema().fields()).any(|(a, b)| a.data_type() != b.data_type()) {
+            return Ok(known.clone());
+        }
+        let mut seen = Seen::new(&rows.schema())?;
+        seen.fresh(rows)?;
+        Ok(filter_record_batch(known, &seen.met(&values)?)?)
     }
 
     /// The columns under the names and types of the result.
@@ -240,6 +259,15 @@ impl Growth for Terms {
         Ok(concat_batches(&self.schema, &found)?)
     }
 
+    fn again(&self, tables: &[RecordBatch], known: &RecordBatch, lost: &RecordBatch) -> Result<RecordBatch> {
+        let runtime = runtime()?;
+        let (of_first, of_next) = self.split(tables);
+        let nothing = RecordBatch::new_empty(Arc::clone(&self.schema));
+        let first = self.run(&runtime, &self.first, of_first, &nothing)?;
+        let next = self.run(&runtime, &self.next, of_next, &self.before(known, lost)?)?;
+        Ok(concat_batches(&self.schema, &[first, next])?)
+    }
+
     fn step(&self, tables: &[RecordBatch], work: &RecordBatch) -> Result<RecordBatch> {
         self.run(&runtime()?, &self.next, self.split(tables).1, work)
     }
@@ -257,6 +285,37 @@ impl Growth for Terms {
 fn runtime() -> Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     runtime.map_err(|e| Error::unavailable(format!("a recursion cannot be computed: {e}")))
+}
+
+/// The columns of a term that are columns of the recursion: where they are in the term, and there.
+fn carried(term: &LogicalPlan) -> Vec<(usize, usize)> {
+    (0..term.schema().fields().len()).filter_map(|column| Some((column, origin(term, column)?))).collect()
+}
+
+fn origin(plan: &LogicalPlan, column: usize) -> Option<usize> {
+    match plan {
+        LogicalPlan::Projection(projection) => {
+            let read = super::as_column(projection.expr.get(column)?)?;
+            origin(&projection.input, projection.input.schema().index_of_column(read).ok()?)
+        }
+        LogicalPlan::Filter(filter) => origin(&filter.input, column),
+        LogicalPlan::SubqueryAlias(alias) => origin(&alias.input, column),
+        LogicalPlan::Distinct(Distinct::All(input)) => origin(input, column),
+        LogicalPlan::Join(join) => {
+            let left = join.left.schema().fields().len();
+            match join.join_type {
+                JoinType::Inner if column >= left => origin(&join.right, column - left),
+                JoinType::Inner | JoinType::LeftSemi => origin(&join.left, column),
+                JoinType::RightSemi => origin(&join.right, column),
+                _ => None,
+            }
+        }
+        LogicalPlan::TableScan(scan) if !is_base(scan) => match &scan.projection {
+            Some(columns) => columns.get(column).copied(),
+            None => Some(column),
+        },
+        _ => None,
+    }
 }
 
 /// True when a term only ever gives more rows for more rows, one by one, and reads the recursion so many times.
@@ -301,6 +360,12 @@ impl Seen {
     fn new(schema: &Schema) -> Result<Self> {
         let fields = schema.fields().iter().map(|f| SortField::new(f.data_type().clone())).collect();
         Ok(Seen { converter: RowConverter::new(fields)?, rows: HashSet::new() })
+    }
+
+    /// Whether rows have been met.
+    fn met(&self, rows: &RecordBatch) -> Result<BooleanArray> {
+        let encoded = self.converter.convert_columns(rows.columns())?;
+        Ok(encoded.iter().map(|row| Some(self.rows.contains(row.as_ref()))).collect())
     }
 
     /// The rows that are met for the first time.
