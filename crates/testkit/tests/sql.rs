@@ -23,12 +23,17 @@ use sloth_types::{Clock, Epoch};
 
 fn scripts() -> Vec<PathBuf> {
     let wanted = std::env::var("SQL").unwrap_or_default();
-    let mut files: Vec<PathBuf> = std::fs::read_dir(paths::root().join("tests/sql"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "sql"))
-        .filter(|path| path.file_stem().is_some_and(|s| s.to_string_lossy().contains(&wanted)))
-        .collect();
+    let root = paths::root().join("tests/sql");
+    let (mut folders, mut files) = (vec![root.clone()], vec![]);
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let (inner, found): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+        folders.extend(inner);
+        files.extend(found);
+    }
+    files.retain(|path| path.extension().is_some_and(|e| e == "sql"));
+    // The folder is part of the name.
+    files.retain(|path| path.strip_prefix(&root).is_ok_and(|name| name.to_string_lossy().contains(&wanted)));
     files.sort();
     files
 }

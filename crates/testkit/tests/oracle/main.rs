@@ -4,9 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod emission;
+mod seeds;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::compute::{cast, concat_batches};
@@ -20,39 +22,12 @@ use sloth_sql::{Effect, Session, lower, render_error};
 use sloth_testkit::capture::Captured;
 use sloth_testkit::random::{COLUMNS, Call, Row, Shape, Window, batch, condition, keys, rows};
 use sloth_testkit::run::{Outcome, Setup, run};
-use sloth_types::Clock;
 use sloth_types::rng::Rng;
+
+use seeds::for_seeds;
 
 /// Key columns to the rest of a row.
 type Answer = BTreeMap<Vec<String>, Vec<String>>;
-
-/// Runs `check` for many seeds on two threads and shows the first that fails.
-fn for_seeds(default: u64, check: impl Fn(u64) + Sync) {
-    let number = |name: &str| std::env::var(name).ok().map(|v| v.parse::<u64>().expect("a number"));
-    let cases = number("CASES").unwrap_or(default);
-    let first = number("SEED").unwrap_or_else(|| Clock::System.now_ms() as u64);
-    println!("SEED={first} CASES={cases}");
-    let next = AtomicU64::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                loop {
-                    let case = next.fetch_add(1, Ordering::SeqCst);
-                    if case >= cases {
-                        break;
-                    }
-                    let seed = first.wrapping_add(case);
-                    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(seed)));
-                    if let Err(panic) = outcome {
-                        eprintln!("repeat with SEED={seed} CASES=1");
-                        next.store(cases, Ordering::SeqCst);
-                        std::panic::resume_unwind(panic);
-                    }
-                }
-            });
-        }
-    });
-}
 
 /// A table in memory for as long as it lives.
 struct Table {
@@ -138,7 +113,8 @@ fn answer_of(sink: &Captured, key_columns: usize) -> Answer {
     answer
 }
 
-fn batch_answer(table: RecordBatch, sql: &str, key_columns: usize) -> Answer {
+/// The rows that the batch engine gives.
+fn batch_rows(table: RecordBatch, sql: &str) -> Vec<Vec<String>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let context = SessionContext::new();
     context.register_batch("r0", table).unwrap();
@@ -146,11 +122,15 @@ fn batch_answer(table: RecordBatch, sql: &str, key_columns: usize) -> Answer {
         let frame = context.sql(sql).await.unwrap_or_else(|e| panic!("{e}\n{sql}"));
         frame.collect().await.unwrap_or_else(|e| panic!("{e}\n{sql}"))
     });
+    batches.iter().flat_map(texts).collect()
+}
+
+fn batch_answer(table: RecordBatch, sql: &str, key_columns: usize) -> Answer {
     let split = |mut key: Vec<String>| {
         let rest = key.split_off(key_columns);
         (key, rest)
     };
-    batches.iter().flat_map(texts).map(split).collect()
+    batch_rows(table, sql).into_iter().map(split).collect()
 }
 
 fn close(expected: &str, actual: &str, inexact: bool) -> bool {
