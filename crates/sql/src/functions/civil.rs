@@ -75,16 +75,15 @@ pub(crate) fn add_months(ms: i64, months: i64) -> i64 {
     days_of(year, month, at.day.min(days_in_month(year, month))) * DAY_MS + at.time_ms
 }
 
-/// Whole months from `from` to `to`, truncated towards zero.
+/// Whole months from `from` to `to`: as many as can be added to the earlier time (see [`add_months`]) without passing the
+/// later one. So a month after the 31st of January is over on the last of February, as in Flink.
 pub(crate) fn months_between(from: i64, to: i64) -> i64 {
+    if to < from {
+        return -months_between(to, from);
+    }
     let (a, b) = (Civil::of(from), Civil::of(to));
     let months = (b.year - a.year) * 12 + b.month - a.month;
-    let (rest_a, rest_b) = ((a.day, a.time_ms), (b.day, b.time_ms));
-    match months {
-        m if m > 0 && rest_b < rest_a => m - 1,
-        m if m < 0 && rest_b > rest_a => m + 1,
-        m => m,
-    }
+    if add_months(from, months) > to { months - 1 } else { months }
 }
 
 /// A calendar unit.

@@ -40,6 +40,27 @@ fn first(types: &[DataType]) -> DataType {
     types.first().cloned().unwrap_or(DataType::Null)
 }
 
+fn sign(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let values = column(args, 0)?;
+    match values.data_type() {
+        DataType::Float64 => {
+            let values = values.as_primitive::<Float64Type>();
+            let of = |x: f64| if x == 0.0 { 0.0 } else { x.signum() };
+            Ok(array(values.unary::<_, Float64Type>(of)))
+        }
+        DataType::Decimal128(precision, scale) => {
+            let one = 10_i128.pow(u32::from(scale.unsigned_abs()));
+            let signs = values.as_primitive::<Decimal128Type>().unary::<_, Decimal128Type>(|x| x.signum() * one);
+            Ok(array(signs.with_precision_and_scale(*precision, *scale)?))
+        }
+        other => {
+            let longs = arrow::compute::cast(&values, &DataType::Int64)?;
+            let signs = longs.as_primitive::<Int64Type>().unary::<_, Int64Type>(i64::signum);
+            Ok(ColumnarValue::Array(arrow::compute::cast(&signs, other)?))
+        }
+    }
+}
+
 /// FLOOR and CEIL of a decimal have no scale.
 fn without_scale(types: &[DataType]) -> DataType {
     match first(types) {
@@ -335,6 +356,15 @@ pub(super) static FUNCTIONS: &[Function] = &[
         one_rounded,
         without_scale,
         |args| round(args, Mode::Ceil)
+    ),
+    math_function!(
+        &["sign", "signum"],
+        "SIGN(number)",
+        "1, 0 or -1, of the number's own type.",
+        Immutable,
+        one_rounded,
+        first,
+        sign
     ),
     math_function!(
         &["sqrt"],

@@ -67,7 +67,6 @@ pub(crate) const REWRITTEN: &[&str] = &[
     "row",
     "second",
     "sha2",
-    "sign",
     "startswith",
     "timestampadd",
     "timestampdiff",

@@ -267,7 +267,10 @@ impl Lowering<'_> {
         let place = |column: usize| from.iter().position(|f| *f == Some(column));
         let key = input.key.as_ref().and_then(|key| {
             let kept = |k: &usize| place(*k).or_else(|| self.other_bounds(&input, *k).into_iter().find_map(place));
-            key.iter().map(kept).collect::<Option<Vec<usize>>>()
+            let mut kept = key.iter().map(kept).collect::<Option<Vec<usize>>>()?;
+            let mut seen = HashSet::new();
+            kept.retain(|column| seen.insert(*column));
+            Some(kept)
         });
         let mut pending = input.pending.clone();
         if let Some(pending) = &mut pending {

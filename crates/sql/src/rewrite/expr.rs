@@ -35,7 +35,9 @@ pub(super) fn rewrite(expr: &mut Expr, places: &Places<'_>) -> Result<()> {
         },
         Expr::TypedString(typed) => typed_string(typed),
         Expr::Like { .. } | Expr::ILike { .. } | Expr::SimilarTo { .. } => like::rewrite(expr, places)?,
-        Expr::Cast { data_type, .. } => fitted(data_type).map(|(name, length)| call(name, vec![expr.clone(), length])),
+        Expr::Cast { data_type, .. } => {
+            fitted(data_type).map(|(name, argument)| call(name, vec![expr.clone(), argument]))
+        }
         Expr::Between { .. } => symmetric::rewrite(expr),
         Expr::BinaryOp { left, op: BinaryOperator::Overlaps, right } => Some(overlaps(left, right)?),
         Expr::BinaryOp { left, op: BinaryOperator::Multiply, right } => match (left.as_ref(), right.as_ref()) {
@@ -121,7 +123,7 @@ fn custom_type(sql_type: &str) -> DataType {
     DataType::Custom(ObjectName::from(vec![Ident::with_quote('`', sql_type)]), vec![])
 }
 
-/// The function that brings a text or BYTES to the length of a type, and the length.
+/// The function that brings a text or BYTES to the length of a type, or a time to whole seconds, and its second argument.
 fn fitted(data_type: &DataType) -> Option<(&'static str, Expr)> {
     let text = match data_type {
         DataType::Custom(name, _) => match name.0.as_slice() {
@@ -133,6 +135,7 @@ fn fitted(data_type: &DataType) -> Option<(&'static str, Expr)> {
     let (name, length) = match parse_type_text(&text).ok()?.kind {
         SqlTypeKind::Char(n) | SqlTypeKind::Binary(n) => ("$char", n),
         SqlTypeKind::Varchar(Some(n)) | SqlTypeKind::Varbinary(Some(n)) => ("$varchar", n),
+        SqlTypeKind::Timestamp(0) | SqlTypeKind::TimestampLtz(0) => return Some(("$floor_to", string("SECOND"))),
         _ => return None,
     };
     Some((name, number(i64::from(length))))
@@ -215,7 +218,6 @@ fn rewrite_function(f: &mut Function) -> Result<Option<Expr>> {
         ) => Some(call("$extract", vec![string(name), time.clone()])),
         ("UNIX_TIMESTAMP", []) => Some(call("$now_seconds", vec![])),
         ("LOG", [x]) => Some(call("ln", vec![x.clone()])),
-        ("SIGN", [_]) => rename(f, "signum"),
         ("ROUND" | "TRUNCATE" | "TRUNC", [value, digits @ ..]) => {
             let digits = match digits {
                 [] => Some(number(0)),

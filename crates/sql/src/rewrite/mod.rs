@@ -1,6 +1,8 @@
 //! Flink's syntax and names become what DataFusion's planner understands, before any name is resolved.
 
 pub(crate) mod casts;
+mod derived;
+mod exclude;
 mod expr;
 pub(crate) mod group_window;
 pub(crate) mod interval;
@@ -8,9 +10,11 @@ mod json;
 mod json_build;
 mod like;
 mod rows_in;
+mod rows_in_having;
 mod symmetric;
 pub(crate) mod temporal;
 pub(crate) mod tokens;
+mod trim;
 mod using;
 pub(crate) mod within;
 
@@ -78,8 +82,10 @@ impl VisitorMut for Rewriter<'_> {
     type Break = Error;
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        derived::rewrite(select);
         flow(
-            temporal::rewrite(select)
+            rows_in_having::rewrite(select)
+                .and_then(|()| temporal::rewrite(select))
                 .and_then(|()| group_window::rewrite_group_by(select))
                 .and_then(|()| rows_in::rewrite(select))
                 .and_then(|()| using::rewrite(select)),
@@ -105,6 +111,11 @@ impl VisitorMut for Rewriter<'_> {
         };
         match factor {
             TableFactor::Table { version: Some(ast::TableVersion::TimestampAsOf(_)), .. } => ControlFlow::Continue(()),
+            TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => refuse(
+                Error::unsupported("TABLESAMPLE")
+                    .hint("Choose rows by their content, which a retraction can do again: WHERE MOD(id, 10) = 0."),
+                None,
+            ),
             TableFactor::Table { name, version: Some(_), .. } => {
                 let place = self.place(name.0.last().and_then(|part| part.as_ident()));
                 let error = Error::unsupported("FOR SYSTEM_TIME AS OF stands where there is no join")

@@ -20,6 +20,7 @@ use crate::functions::{DecimalDivision, FlinkSemantics};
 use crate::parse::Statement;
 use crate::plan::{
     Functions, Names, check_group_windows, localize, with_dependent_joins, with_rankings, with_set_operations,
+    with_subquery_columns,
 };
 use crate::rewrite::casts::name_casts;
 
@@ -43,6 +44,7 @@ impl Session {
         let planner = SqlToRel::new_with_options(&names, options(&state));
         let plan = planner.sql_statement_to_plan(ast::Statement::Query(Box::new(query.clone())))?;
         let plan = with_set_operations(plan)?;
+        let plan = with_subquery_columns(plan)?;
         let row_number = state.udwf("row_number")?;
         let plan = with_rankings(plan, &row_number)?;
         let functions = Functions { row_number, single: state.udaf("$single")?, one: state.udf("$one")? };
