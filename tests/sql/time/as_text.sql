@@ -1,0 +1,3 @@
+-- Times as text, by a pattern and by a cast.
+SELECT DATE_FORMAT(ts, 'yyyy/MM/dd HH:mm') AS a, CAST(ts AS STRING) AS b, CAST(CAST(ts AS DATE) AS STRING) AS c, CAST(CAST(ts AS TIME) AS STRING) AS d FROM (VALUES (TIMESTAMP '2024-01-05 09:07:03.120')) AS t(ts);
+--| +I[2024/01/05 09:07, 2024-01-05 09:07:03.120, 2024-01-05, 09:07:03]

@@ -1,0 +1,15 @@
+-- CUMULATE: each step holds all before it, and the next round begins anew.
+CREATE TABLE t (id INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' MINUTE) WITH ('connector' = 'inline', 'format' = 'csv', 'data' = '
+1,2024-11-11 00:00:00
+2,2024-11-11 00:00:10
+3,2024-11-11 00:00:29.999
+4,2024-11-11 00:00:30
+');
+
+SELECT window_start, window_end, COUNT(*) AS n FROM TABLE(CUMULATE(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND, INTERVAL '30' SECOND)) GROUP BY window_start, window_end;
+--| +I[2024-11-11T00:00, 2024-11-11T00:00:10, 1]
+--| +I[2024-11-11T00:00, 2024-11-11T00:00:20, 2]
+--| +I[2024-11-11T00:00, 2024-11-11T00:00:30, 3]
+--| +I[2024-11-11T00:00:30, 2024-11-11T00:00:40, 1]
+--| +I[2024-11-11T00:00:30, 2024-11-11T00:00:50, 1]
+--| +I[2024-11-11T00:00:30, 2024-11-11T00:01, 1]
