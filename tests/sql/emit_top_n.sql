@@ -100,13 +100,13 @@ EXPLAIN SELECT window_start, id, price FROM (
   FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '10' SECOND)))
 WHERE n <= 1 EMIT CHANGES ALLOW LATENESS INTERVAL '1' MINUTE;
 --| Sink result (print) #6
---|     changelog: retract, one row for each window_start, window_start
+--|     changelog: retract, one row for each window_start
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #5
 --|       project: id = id@0, price = price@1, window_start = window_start@2, window_end = window_end@3
 --|       project: id = id@0, price = price@1, window_start = window_start@2
 --|       project: window_start = window_start@2, id = id@0, price = price@1
---|       changelog: retract, one row for each window_start, window_start
+--|       changelog: retract, one row for each window_start
 --|     Rank ROW_NUMBER = 1 by window_start, window_end #4
 --|         exchange: by hash of window_start, window_end
 --|         order: price DESC, then the other columns

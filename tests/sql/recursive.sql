@@ -83,7 +83,7 @@ EXPLAIN WITH RECURSIVE seen (node) AS (
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Recursive seen #2
 --|       exchange: to one worker
---|       computed anew from all rows in each epoch that changes them
+--|       goes on from the result so far; what may stand on rows that go is derived again
 --|       state: the rows of the tables it reads and of its result (warning: grows with them)
 --|       changelog: retract, one row for each node
 --|     Source starts (inline) #0

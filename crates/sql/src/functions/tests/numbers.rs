@@ -24,7 +24,7 @@ fn numbers_keep_their_types() {
         ("POWER(2, 3)", "8.0"),
         ("LOG(2, 8)", "3.0"),
         ("LOG(E())", "1.0"),
-        ("SIGN(-5)", "-1.0"),
+        ("SIGN(-5)", "-1"),
         ("ABS(-5)", "5"),
         ("GREATEST(1, 3, 2)", "3"),
         ("GREATEST(1, CAST(NULL AS INT))", "NULL"),

@@ -1,0 +1,19 @@
+-- AFTER MATCH SKIP decides where the next match may begin.
+CREATE TABLE t (id INT, x INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' MINUTE) WITH ('connector' = 'inline', 'format' = 'csv', 'data' = '
+1,1,2024-11-11 00:00:01
+2,2,2024-11-11 00:00:02
+3,3,2024-11-11 00:00:03
+4,4,2024-11-11 00:00:04
+');
+
+SELECT * FROM t MATCH_RECOGNIZE (ORDER BY ts MEASURES A.id AS a, B.id AS b AFTER MATCH SKIP PAST LAST ROW PATTERN (A B) DEFINE B AS B.x > A.x) AS m;
+--| +I[1, 2]
+--| +I[3, 4]
+
+SELECT * FROM t MATCH_RECOGNIZE (ORDER BY ts MEASURES A.id AS a, B.id AS b AFTER MATCH SKIP TO NEXT ROW PATTERN (A B) DEFINE B AS B.x > A.x) AS m;
+--| +I[1, 2]
+--| +I[2, 3]
+--| +I[3, 4]
+
+SELECT * FROM t MATCH_RECOGNIZE (ORDER BY ts MEASURES A.id AS a, C.id AS c AFTER MATCH SKIP TO LAST C PATTERN (A B C) DEFINE B AS B.x > A.x, C AS C.x > B.x) AS m;
+--| +I[1, 3]
