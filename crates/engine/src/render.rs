@@ -263,6 +263,7 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
             NodeKind::Normalize(normalize) => {
                 let (schema, context) = (Arc::clone(&node.schema), Arc::clone(&floor.context));
                 let operator = NormalizeOperator::new(schema, &normalize.key, context)?;
+                let operator = if normalize.versions { operator.with_versions() } else { operator };
                 stateful(&floor, first()?, "normalize", by_key_of(&normalize.key), operator)
             }
             NodeKind::Materialize(made) => {

@@ -391,6 +391,8 @@ impl std::fmt::Display for SetOperation {
 pub struct Normalize {
     /// Columns that identify a row.
     pub key: Vec<usize>,
+    /// A row that another one has followed within the epoch comes and goes in it: who reads asks for versions.
+    pub versions: bool,
 }
 
 /// Rows made unique by a key.

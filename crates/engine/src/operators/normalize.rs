@@ -26,6 +26,8 @@ pub(crate) struct NormalizeOperator {
     table: Latest,
     key: Vec<usize>,
     waiting: Vec<Batch>,
+    /// Rows that others follow within an epoch come and go in it.
+    versions: bool,
     gauge: StateGauge,
 }
 
@@ -33,7 +35,29 @@ impl NormalizeOperator {
     /// An empty table of rows of `schema`.
     pub(crate) fn new(schema: SchemaRef, key: &[usize], context: Arc<JobContext>) -> Result<Self> {
         let table = Latest::new(&schema, key)?;
-        Ok(NormalizeOperator { schema, table, key: key.to_vec(), waiting: vec![], gauge: StateGauge::new(context) })
+        let gauge = StateGauge::new(context);
+        Ok(NormalizeOperator { schema, table, key: key.to_vec(), waiting: vec![], versions: false, gauge })
+    }
+
+    /// All rows that come are given, those that do not last, too.
+    pub(crate) fn with_versions(self) -> Self {
+        NormalizeOperator { versions: true, ..self }
+    }
+
+    /// What came and went within the epoch.
+    fn passing(&self, all: &Batch, last: &UInt32Array) -> Result<Option<Batch>> {
+        let mut stays = vec![false; all.rows.num_rows()];
+        last.values().iter().for_each(|row| stays[*row as usize] = true);
+        let comes = |row: usize| all.diffs.as_ref().is_none_or(|d| d.value(row) > 0);
+        let rows: UInt32Array =
+            (0..stays.len()).filter(|row| !stays[*row] && comes(*row)).map(|row| row as u32).collect();
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let diffs = [1, -1].into_iter().flat_map(|diff| std::iter::repeat_n(diff, rows.len()));
+        let rows = with_schema(&self.schema, take_record_batch(&all.rows, &rows)?)?;
+        let both = concat_batches(&self.schema, [&rows, &rows])?;
+        Ok(Some(Batch::changes(both, Some(Int64Array::from_iter_values(diffs)))))
     }
 }
 
@@ -51,6 +75,9 @@ impl Operator for NormalizeOperator {
         let Some(all) = first.map(|schema| gathered(&schema, &waiting)).transpose()?.flatten() else { return Ok(()) };
         let keys = self.table.encode(&all.rows)?;
         let last = UInt32Array::from(self.table.last_of_each(&keys, all.rows.num_rows()));
+        if self.versions {
+            out.extend(self.passing(&all, &last)?);
+        }
         let rows = take_record_batch(&all.rows, &last)?;
         let stay: Vec<bool> =
             last.values().iter().map(|r| all.diffs.as_ref().is_none_or(|d| d.value(*r as usize) > 0)).collect();

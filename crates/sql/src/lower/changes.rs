@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use sloth_plan::{Node, NodeId, NodeKind, Normalize};
+use sloth_plan::{JobPlan, Node, NodeId, NodeKind, Normalize, TemporalAt};
 use sloth_types::{ChangelogMode, Error, Result, TableSpec};
 
 use super::needs::TableNeeds;
@@ -101,6 +101,27 @@ pub(super) fn key_of(table: &Table, changes: Changes, schema: &Schema) -> Option
     table.primary_key.iter().map(|name| schema.index_of(name).ok()).collect()
 }
 
+/// Tables of upserts whose versions are asked for give all of them, however many an epoch brings.
+pub(super) fn keep_versions(plan: &mut JobPlan) {
+    let asked = plan.nodes.iter().filter_map(|node| match &node.kind {
+        NodeKind::TemporalJoin(join) if matches!(join.at, TemporalAt::Event { .. }) => node.inputs.get(1).copied(),
+        _ => None,
+    });
+    for id in asked.collect::<Vec<_>>() {
+        let mut at = Some(id);
+        while let Some(Node { kind, inputs, .. }) = at.and_then(|id| plan.nodes.get_mut(id)) {
+            at = match kind {
+                NodeKind::Normalize(normalize) => {
+                    normalize.versions = true;
+                    None
+                }
+                NodeKind::Map(_) => inputs.first().copied(),
+                _ => None,
+            };
+        }
+    }
+}
+
 impl Lowering<'_> {
     /// Exact changes of a source of upserts; made once for all that read it.
     pub(super) fn normalized(&mut self, source: NodeId, table: &Table) -> Result<NodeId> {
@@ -111,7 +132,7 @@ impl Lowering<'_> {
         let key = key_of(table, Changes::Upsert, &schema)
             .ok_or_else(|| Error::internal(format!("the key of table '{}' is not read", table.name)))?;
         let node = self.plan.add(Node {
-            kind: NodeKind::Normalize(Normalize { key: key.clone() }),
+            kind: NodeKind::Normalize(Normalize { key: key.clone(), versions: false }),
             inputs: vec![source],
             schema,
             mode: ChangelogMode::Retract,

@@ -72,6 +72,7 @@ pub fn lower(session: &Session, queries: &[Query]) -> Result<JobPlan> {
     }
     lowering.query = None;
     route::add_routes(&mut lowering)?;
+    changes::keep_versions(&mut lowering.plan);
     fuse_into_sources(&mut lowering.plan);
     Ok(lowering.plan)
 }
