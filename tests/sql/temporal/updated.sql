@@ -9,3 +9,5 @@ CREATE TABLE v (k STRING, x INT, since TIMESTAMP(3), WATERMARK FOR since AS sinc
 ');
 
 SELECT o.id, v.x FROM o JOIN v FOR SYSTEM_TIME AS OF o.ts ON o.k = v.k;
+--| +I[1, 10]
+--| +I[2, 11]
