@@ -44,3 +44,13 @@ SELECT l.a, r.b FROM t AS l JOIN t AS r ON l.a = r.a AND r.b <> 0 AND l.a / r.b 
 --| +I[4, 2]
 --| +I[4, 2]
 --| +I[6, 2]
+
+-- What stands in a condition twice is computed once, and guarded all the same.
+SELECT a, b FROM t WHERE b <> 0 AND a / b BETWEEN 2 AND 3;
+--| +I[4, 2]
+--| +I[6, 2]
+
+SELECT a, b FROM t WHERE a * 2 BETWEEN 7 AND 9 OR a * 2 = 12;
+--| +I[4, 0]
+--| +I[4, 2]
+--| +I[6, 2]

@@ -7,17 +7,17 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::kernels::boolean::{and_kleene, or_kleene};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, Operator};
 use datafusion::physical_expr::ScalarFunctionExpr;
-use datafusion::physical_expr::expressions::{BinaryExpr, CastExpr, Column, Literal, case};
+use datafusion::physical_expr::expressions::{BinaryExpr, CastExpr, Literal, case};
 use datafusion::physical_plan::PhysicalExpr;
 
-type Expr = Arc<dyn PhysicalExpr>;
+use crate::inputs::{Expr, Inputs};
 
 /// Functions that give a value or NULL for every argument; all others may fail.
 const NEVER_FAIL: [&str; 17] = [
@@ -68,7 +68,7 @@ pub fn only_where(filter: Option<&Expr>, value: Expr, schema: &Schema) -> Result
 }
 
 /// False when the expression has a value, or NULL, whatever the row.
-fn can_fail(expr: &Expr, schema: &Schema) -> Result<bool> {
+pub(crate) fn can_fail(expr: &Expr, schema: &Schema) -> Result<bool> {
     let own = if let Some(binary) = expr.downcast_ref::<BinaryExpr>() {
         match binary.op() {
             Operator::Divide | Operator::Modulo => {
@@ -130,28 +130,16 @@ pub struct Guard {
     left: Expr,
     op: Operator,
     right: Expr,
-    /// What the right side reads: columns, and fields of them.
-    inputs: Vec<Expr>,
+    /// What the right side reads.
+    inputs: Inputs,
     /// The right side over these.
     inner: Expr,
 }
 
 impl Guard {
     fn new(left: Expr, op: Operator, right: Expr) -> Guard {
-        let mut inputs: Vec<Expr> = Vec::new();
-        let over_inputs = Arc::clone(&right).transform_down(|e| {
-            if !is_column(&e) {
-                return Ok(Transformed::no(e));
-            }
-            let at = inputs.iter().position(|input| input.eq(&e)).unwrap_or(inputs.len());
-            let column: Expr = Arc::new(Column::new(&e.to_string(), at));
-            if at == inputs.len() {
-                inputs.push(e);
-            }
-            Ok(Transformed::new(column, true, TreeNodeRecursion::Jump))
-        });
-        // The closure above never fails.
-        let inner = over_inputs.map_or_else(|_| Arc::clone(&right), |r| r.data);
+        let mut inputs = Inputs::default();
+        let inner = inputs.read_by(&right);
         Guard { left, op, right, inputs, inner }
     }
 
@@ -160,30 +148,18 @@ impl Guard {
         &self.op
     }
 
+    /// The left and the right side.
+    pub(crate) fn sides(&self) -> (&Expr, &Expr) {
+        (&self.left, &self.right)
+    }
+
     /// The values of the right side at the rows that are picked, NULL elsewhere.
     fn right_at(&self, open: &BooleanArray, rows: &RecordBatch) -> Result<ColumnarValue> {
-        if !open.has_false() {
-            return self.right.evaluate(rows);
+        match open.has_false() {
+            true => self.inner.evaluate_selection(&self.inputs.of(rows)?, open),
+            false => self.right.evaluate(rows),
         }
-        let (mut fields, mut columns) = (Vec::with_capacity(self.inputs.len()), Vec::with_capacity(self.inputs.len()));
-        for input in &self.inputs {
-            let column = input.evaluate(rows)?.into_array(rows.num_rows())?;
-            fields.push(Field::new(input.to_string(), column.data_type().clone(), true));
-            columns.push(column);
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-        let narrow = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?;
-        self.inner.evaluate_selection(&narrow, open)
     }
-}
-
-/// A column, or a field of one.
-fn is_column(expr: &Expr) -> bool {
-    if expr.downcast_ref::<Column>().is_some() {
-        return true;
-    }
-    let Some(function) = expr.downcast_ref::<ScalarFunctionExpr>() else { return false };
-    function.fun().name() == "get_field" && function.args().first().is_some_and(is_column)
 }
 
 fn booleans(value: ColumnarValue, rows: usize) -> Result<BooleanArray> {

@@ -12,12 +12,14 @@ pub mod explain;
 pub mod grouping;
 pub mod guard;
 mod identity;
+mod inputs;
 pub mod lookup;
 pub mod node;
 pub mod over;
 pub mod pattern;
 pub mod rank;
 pub mod recursive;
+pub mod repeated;
 pub mod settings;
 pub mod window;
 

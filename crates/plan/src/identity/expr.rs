@@ -9,6 +9,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use super::{Known, types};
 use crate::aggregate::AggregateCall;
 use crate::guard::Guard;
+use crate::repeated::Repeated;
 
 /// An expression over these columns.
 pub(super) fn text(expr: &Arc<dyn PhysicalExpr>, over: &Known) -> String {
@@ -20,6 +21,9 @@ pub(super) fn text(expr: &Arc<dyn PhysicalExpr>, over: &Known) -> String {
         let value = literal.value();
         let shown = if value.is_null() { "NULL".to_owned() } else { format!("{:?}", value.to_string()) };
         return format!("{shown}:{}", types::text(&value.data_type()));
+    }
+    if let Some(repeated) = any.downcast_ref::<Repeated>() {
+        return text(repeated.whole(), over);
     }
     let children: Vec<String> = expr.children().into_iter().map(|child| text(child, over)).collect();
     let op = any.downcast_ref::<BinaryExpr>().map(BinaryExpr::op);

@@ -20,6 +20,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use sloth_plan::Emission;
 use sloth_plan::guard::guarded;
+use sloth_plan::repeated::computed_once;
 use sloth_types::{Error, Options, Result};
 
 use crate::catalog::{Catalog, Object, Table};
@@ -303,7 +304,8 @@ impl Session {
     pub fn physical_expr(&self, expr: &Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
         let compiled = self.context.state_ref().read().create_physical_expr(expr.clone(), schema);
         let compiled = compiled.and_then(crate::functions::fields::masked);
-        compiled.and_then(|compiled| guarded(compiled, schema.as_arrow())).map_err(|e| {
+        let compiled = compiled.and_then(|compiled| guarded(compiled, schema.as_arrow()));
+        compiled.and_then(|compiled| computed_once(compiled, schema.as_arrow())).map_err(|e| {
             let source = crate::text::SourceText::new("");
             crate::error::explain(&source, &(0..0), e)
         })
