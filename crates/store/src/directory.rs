@@ -11,7 +11,7 @@ use std::io::{BufWriter, ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::layout;
+use crate::{direct, layout};
 
 /// How often a lock is tried that somebody else has for a moment.
 const LOCK_TRIES: usize = 50;
@@ -41,7 +41,7 @@ impl Directory {
         let parent = path.parent().unwrap_or(&self.0);
         make_directories(parent)?;
         let (staged, file) = stage(&path)?;
-        let written = write(&file, pieces).and_then(|()| file.sync_all());
+        let written = write(&staged, &file, pieces).and_then(|()| file.sync_all());
         let linked = written.and_then(|()| fs::hard_link(&staged, &path));
         // What is left here has no meaning; the next run removes it.
         let _ = fs::remove_file(&staged);
@@ -109,7 +109,10 @@ impl Directory {
 }
 
 /// Writes pieces, many of which may be small.
-fn write(file: &File, pieces: &[Bytes]) -> Result<()> {
+fn write(path: &Path, file: &File, pieces: &[Bytes]) -> Result<()> {
+    if direct::write(path, file, pieces)? {
+        return Ok(());
+    }
     let mut out = BufWriter::with_capacity(TOGETHER_BYTES, file);
     pieces.iter().try_for_each(|piece| out.write_all(piece))?;
     out.flush()

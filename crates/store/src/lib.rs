@@ -14,6 +14,7 @@
 //! writing the next segment of the log. From then on an older run that wakes up finds the name of its next segment taken:
 //! it can log no more epochs, hence commit no more. The formats are drawn in `docs/format.md`.
 
+mod direct;
 mod directory;
 mod follow;
 mod frame;
