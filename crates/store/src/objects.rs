@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{BackoffConfig, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig};
+use object_store::{
+    BackoffConfig, ClientConfigKey, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig,
+};
 use sloth_types::{Error, Result};
 
 use crate::directory::Directory;
@@ -24,7 +26,17 @@ pub struct Objects {
     directory: Option<Arc<Directory>>,
     /// How often an operation is tried whose connection has broken.
     tries: usize,
+    /// Where objects are in S3, what gives a client with more patience.
+    patient: Option<Arc<AmazonS3Builder>>,
+    prefix: Path,
 }
+
+/// Objects larger than this are read in parts of so many bytes, and written with time in proportion.
+const LARGE_BYTES: u64 = 8 << 20;
+/// How long a request may take, however little it carries.
+const REQUEST_TIME: Duration = Duration::from_secs(30);
+/// A connection that carries fewer bytes a second than this is of no use for state.
+const SLOWEST: u64 = 128 << 10;
 
 /// How places in S3 begin.
 const S3: &str = "s3://";
@@ -57,15 +69,14 @@ impl Objects {
     /// other tools of S3 use (`AWS_ENDPOINT`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, …).
     fn s3(place: &str) -> Result<Objects> {
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-        let backoff = BackoffConfig { max_backoff: LONGEST_PAUSE, ..BackoffConfig::default() };
-        let retry = RetryConfig { backoff, max_retries: usize::MAX, retry_timeout: GIVE_UP_AFTER };
-        let builder = AmazonS3Builder::from_env().with_retry(retry).with_bucket_name(bucket);
-        let store = builder.build().map_err(|e| {
+        let builder = AmazonS3Builder::from_env().with_retry(retry_config()).with_bucket_name(bucket);
+        let store = builder.clone().build().map_err(|e| {
             Error::invalid(format!("the state at 's3://{place}' cannot be used: {e}"))
                 .hint("Set AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for another store than Amazon's also AWS_ENDPOINT, and AWS_ALLOW_HTTP=true where that is http://.")
         })?;
         let prefix = Path::parse(prefix).map_err(|e| Error::invalid(format!("'s3://{place}' is no place: {e}")))?;
-        Ok(Objects { tries: TRIES, ..Objects::new(Arc::new(PrefixStore::new(store, prefix)))? })
+        let objects = Objects::new(Arc::new(PrefixStore::new(store, prefix.clone())))?;
+        Ok(Objects { tries: TRIES, patient: Some(Arc::new(builder)), prefix, ..objects })
     }
 
     /// The objects in a directory, which is made when it does not exist.
@@ -91,7 +102,14 @@ impl Objects {
     pub fn new(store: Arc<dyn ObjectStore>) -> Result<Objects> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| Error::unavailable(format!("cannot start a runtime: {e}")))?;
-        Ok(Objects { store, runtime: Arc::new(runtime), directory: None, tries: 1 })
+        Ok(Objects {
+            store,
+            runtime: Arc::new(runtime),
+            directory: None,
+            tries: 1,
+            patient: None,
+            prefix: Path::default(),
+        })
     }
 
     /// Creates an object; false when there is one of this name already, or when somebody else has removed it at once.
@@ -105,9 +123,10 @@ impl Objects {
             let created = directory.create(path.as_ref(), &pieces);
             return created.map_err(|e| Error::unavailable(format!("'{path}' cannot be written: {e}")));
         }
+        let store = self.store_for(pieces.iter().map(|piece| piece.len() as u64).sum());
         let put = self.insist(|| {
             let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-            self.runtime.block_on(self.store.put_opts(path, PutPayload::from_iter(pieces.iter().cloned()), options))
+            self.runtime.block_on(store.put_opts(path, PutPayload::from_iter(pieces.iter().cloned()), options))
         });
         match put {
             Ok(_) => Ok(true),
@@ -148,7 +167,44 @@ impl Objects {
     }
 
     fn get(&self, path: &Path) -> object_store::Result<Bytes> {
-        self.insist(|| self.runtime.block_on(async { self.store.get(path).await?.bytes().await }))
+        let small = self.insist(|| {
+            self.runtime.block_on(async {
+                let found = self.store.get(path).await?;
+                match found.meta.size {
+                    size if size > LARGE_BYTES => Ok(Err(size)),
+                    _ => found.bytes().await.map(Ok),
+                }
+            })
+        })?;
+        match small {
+            Ok(bytes) => Ok(bytes),
+            Err(size) => self.get_parts(path, size),
+        }
+    }
+
+    /// Reads a large object part by part: each has as long as a small one, and only a part is asked for again.
+    fn get_parts(&self, path: &Path, size: u64) -> object_store::Result<Bytes> {
+        let mut object = Vec::with_capacity(size as usize);
+        for start in (0..size).step_by(LARGE_BYTES as usize) {
+            let part = start..size.min(start + LARGE_BYTES);
+            let bytes = self.insist(|| self.runtime.block_on(self.store.get_range(path, part.clone())))?;
+            object.extend_from_slice(&bytes);
+        }
+        Ok(object.into())
+    }
+
+    /// The store for an object of this size: it waits longer for the answer to what is long on its way.
+    fn store_for(&self, bytes: u64) -> Arc<dyn ObjectStore> {
+        let usual = || Arc::clone(&self.store);
+        let Some(builder) = self.patient.as_deref().filter(|_| bytes > LARGE_BYTES) else { return usual() };
+        let (time, builder) = (time_for(bytes), builder.clone());
+        let retry = RetryConfig { retry_timeout: GIVE_UP_AFTER.max(2 * time), ..retry_config() };
+        let builder =
+            builder.with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), format!("{}s", time.as_secs()));
+        match builder.with_retry(retry).build() {
+            Ok(store) => Arc::new(PrefixStore::new(store, self.prefix.clone())),
+            Err(_) => usual(),
+        }
     }
 
     /// The directory, where objects are files.
@@ -222,6 +278,16 @@ impl Objects {
     }
 }
 
+fn retry_config() -> RetryConfig {
+    let backoff = BackoffConfig { max_backoff: LONGEST_PAUSE, ..BackoffConfig::default() };
+    RetryConfig { backoff, max_retries: usize::MAX, retry_timeout: GIVE_UP_AFTER }
+}
+
+/// How long a request may take that carries so many bytes.
+fn time_for(bytes: u64) -> Duration {
+    REQUEST_TIME + Duration::from_secs(bytes / SLOWEST)
+}
+
 fn failed(what: &str, path: &Path, error: &object_store::Error) -> Error {
     use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
     let text = format!("'{path}' cannot be {what}: {error}");
@@ -231,5 +297,31 @@ fn failed(what: &str, path: &Path, error: &object_store::Error) -> Error {
         PermissionDenied { .. } | Unauthenticated { .. } => Error::invalid(text)
             .hint("Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to keys that may read and write there."),
         _ => Error::unavailable(text),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod tests {
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    #[test]
+    fn large_objects_are_read_in_parts() {
+        let objects = Objects::new(Arc::new(InMemory::new())).unwrap();
+        for size in [0, 1, LARGE_BYTES, LARGE_BYTES + 1, 2 * LARGE_BYTES, 2 * LARGE_BYTES + 77] {
+            let object: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+            let (path, pieces) =
+                (Path::from(format!("state/{size}")), [&object[..object.len() / 3], &object[object.len() / 3..]]);
+            assert!(objects.create_from(&path, pieces.map(Bytes::copy_from_slice).to_vec()).unwrap());
+            assert!(objects.read(&path).unwrap() == object, "{size}");
+        }
+    }
+
+    #[test]
+    fn a_request_has_time_in_proportion_to_what_it_carries() {
+        assert_eq!(time_for(100), REQUEST_TIME);
+        assert_eq!(time_for(1 << 30), REQUEST_TIME + Duration::from_secs(8192));
     }
 }
