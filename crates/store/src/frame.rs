@@ -24,7 +24,7 @@ pub(crate) enum Kind {
 const VERSION: u32 = 1;
 
 impl Kind {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Job => "job",
             Kind::Log => "log",

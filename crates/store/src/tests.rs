@@ -7,17 +7,14 @@ use std::time::Duration;
 
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
-use bytes::Bytes;
-use object_store::memory::InMemory;
-use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt};
 use sloth_types::clock::Mono;
 use sloth_types::journal::{Checkpoint, Cut, OperatorState, Owner, Recovered, Section};
-use sloth_types::rng::Rng;
 use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result, Watermark};
 
 use crate::recover::recover_before;
 use crate::{Keeper, Objects, Plan, claim, inspect};
+
+mod damage;
 
 /// The plan with this fingerprint.
 fn plan(fingerprint: &str) -> Plan {
@@ -301,102 +298,4 @@ fn a_directory_of_version_1_is_read() {
         [("group aggregate", 0), ("group aggregate", 1), ("window aggregate", 0), ("window aggregate", 1)]
     );
     assert!(tables(&whole.state[0]).contains(&("groups".to_owned(), Owner::Key(vec![1]))));
-}
-
-/// What may be found in a damaged directory: each checkpoint with its log, the newest first, as they were undamaged.
-fn truths(objects: &Objects) -> Vec<Recovered> {
-    let found = inspect(objects).unwrap();
-    let truth = |(epoch, _): &(u64, _)| found.before(objects, *epoch).unwrap();
-    found.checkpoints.iter().rev().map(truth).collect()
-}
-
-/// How `found` may differ from the truth: not at all, or, when the end of the log is gone, by epochs missing at its end.
-fn is_true(found: &Recovered, truths: &[Recovered], end_is_gone: bool) -> bool {
-    truths.iter().any(|truth| {
-        let log = found.log.len();
-        let whole = log == truth.log.len() || end_is_gone && log < truth.log.len();
-        found.checkpoint == truth.checkpoint && whole && found.log == truth.log[..log]
-    })
-}
-
-/// The fixture in memory: there is much to be tried.
-struct Patient {
-    store: Arc<InMemory>,
-    objects: Objects,
-    files: Vec<(ObjectPath, Bytes)>,
-    runtime: tokio::runtime::Runtime,
-}
-
-impl Patient {
-    fn new() -> Patient {
-        let store = Arc::new(InMemory::new());
-        let real = objects(&fixture());
-        let names = real.list("").unwrap().into_iter().map(|(path, _)| path);
-        let files: Vec<_> = names.map(|path| (path.clone(), real.read(&path).unwrap())).collect();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let shared: Arc<dyn ObjectStore> = store.clone();
-        let patient = Patient { store, objects: Objects::new(shared).unwrap(), files, runtime };
-        patient.files.iter().for_each(|(path, bytes)| patient.put(path, bytes.clone()));
-        patient
-    }
-
-    fn put(&self, path: &ObjectPath, bytes: Bytes) {
-        self.runtime.block_on(self.store.put(path, bytes.into())).unwrap();
-    }
-
-    /// Damages one file; true when it has been removed.
-    fn damage(&self, number: usize, rng: &mut Rng) -> bool {
-        let (path, bytes) = &self.files[number];
-        let at = rng.below(bytes.len() as u64) as usize;
-        let mut damaged = bytes.to_vec();
-        match rng.below(6) {
-            0 => damaged.truncate(at),
-            1 => damaged[at] ^= 1 << rng.below(8),
-            2 => damaged[at..].fill(0),
-            3 => damaged.extend_from_slice(&bytes[at..]),
-            // Another file of the same directory.
-            4 => damaged = self.files[rng.below(self.files.len() as u64) as usize].1.to_vec(),
-            _ => {
-                self.objects.remove(path).unwrap();
-                return true;
-            }
-        }
-        self.put(path, damaged.into());
-        false
-    }
-}
-
-#[test]
-fn no_damage_makes_another_history() {
-    let patient = Patient::new();
-    let objects = &patient.objects;
-    let truths = truths(objects);
-    assert_eq!(truths.len(), 3);
-    let last = patient.files.iter().rposition(|(path, _)| path.as_ref().starts_with("log/")).unwrap();
-    let (mut same, mut older, mut refused) = (0, 0, 0);
-    for case in 0..4_000_u64 {
-        let mut rng = Rng::at(0x5107, case);
-        let number = case as usize % patient.files.len();
-        let removed = patient.damage(number, &mut rng);
-        let (path, whole) = &patient.files[number];
-        match recover(objects) {
-            Ok((found, _)) => {
-                assert!(is_true(&found, &truths, removed && number == last), "case {case}: another history ({path})");
-                if found.checkpoint == truths[0].checkpoint { same += 1 } else { older += 1 }
-            }
-            Err(error) => {
-                refused += 1;
-                assert!(error.message().contains('\''), "case {case} names no file: {error}");
-            }
-        }
-        // What looks at the directory does not panic either.
-        if case % 8 == 0
-            && let Ok(found) = inspect(objects)
-        {
-            let _ = found.verify(objects, 11);
-            let _ = found.verify_log(objects, 7);
-        }
-        patient.put(path, whole.clone());
-    }
-    assert!(same > 0 && older > 0 && refused > 0, "{same} {older} {refused}");
 }
