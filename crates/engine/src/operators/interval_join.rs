@@ -13,16 +13,19 @@ use sloth_plan::{IntervalJoin, Join};
 use sloth_types::Result;
 
 use super::Operator;
-use super::join::{Alone, SIDES, certain, null_keys, owners, paired_schema};
+use super::join::{Alone, certain, null_keys, paired_schema};
 use super::stages::evaluate;
 use super::window::fit;
 use super::window_assign::millis;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
-use crate::state::arrangement::{Arrangement, Written};
+use crate::state::arrangement::Arrangement;
+use crate::state::changed::Changed;
 use crate::state::keys::ABSENT;
-use crate::state::snapshot::{Section, batches_of, foreign_state};
+use crate::state::snapshot::Section;
+
+mod snapshot;
 
 /// Pairs that are made at once.
 const PAIRS_MAX: usize = 16 * 1024;
@@ -45,6 +48,12 @@ struct Side {
     matched: Vec<bool>,
     /// Slots by the watermark at which no partner can come any more.
     expires: BTreeMap<i64, Vec<u32>>,
+    /// What has expired up to this has gone.
+    expired: i64,
+    /// Rows that have come since the last checkpoint.
+    came: Changed,
+    /// Rows that have had their first partner since then.
+    met: Changed,
     schema: SchemaRef,
     keys: Vec<usize>,
     alone: Alone,
@@ -103,6 +112,9 @@ impl IntervalJoinOperator {
                 arrangement: Arrangement::new(&schema, keys[which], false)?,
                 matched: vec![],
                 expires: BTreeMap::new(),
+                expired: i64::MIN,
+                came: Changed::default(),
+                met: Changed::default(),
                 schema,
                 keys: keys[which].clone(),
                 alone: Alone::of(join.kind)[which],
@@ -172,6 +184,7 @@ impl IntervalJoinOperator {
         let side = &mut self.sides[which];
         let mut slots = vec![];
         side.arrangement.apply(rows, None, keys, &mut slots)?;
+        side.came.note(&slots);
         side.note(rows, &slots, matched.iter().copied())
     }
 
@@ -187,6 +200,7 @@ impl IntervalJoinOperator {
         out: &mut Vec<Batch>,
     ) -> Result<()> {
         let Pairs { rows: mine, slots } = pairs;
+        let turned_before = turned.len();
         if mine.is_empty() {
             return Ok(());
         }
@@ -211,6 +225,7 @@ impl IntervalJoinOperator {
                 turned.push(slot);
             }
         }
+        other.met.note(turned.get(turned_before..).unwrap_or_default());
         if self.join.kind.pairs() && mask.true_count() > 0 {
             if mask.true_count() < mask.len() {
                 batch = filter_record_batch(&batch, &mask)?;
@@ -274,9 +289,12 @@ impl IntervalJoinOperator {
     fn expire(&mut self, which: usize, watermark: i64, out: &mut Vec<Batch>) -> Result<()> {
         let mut slots = vec![];
         let side = &mut self.sides[which];
+        side.expired = side.expired.max(watermark);
         while let Some(entry) = side.expires.first_entry().filter(|e| *e.key() <= watermark) {
             slots.append(&mut entry.remove());
         }
+        side.came.forget(&slots);
+        side.met.forget(&slots);
         for slots in slots.chunks(PAIRS_MAX) {
             if matches!(self.sides[which].alone, Alone::Unmatched | Alone::Marked) {
                 let matched: Vec<bool> = slots.iter().map(|s| self.sides[which].matched[*s as usize]).collect();
@@ -319,29 +337,15 @@ impl Operator for IntervalJoinOperator {
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
-        let owners = owners(&self.join, self.sides.each_ref().map(|side| side.schema.fields().len()));
-        let mut sections = vec![];
-        for ((name, owner), side) in SIDES.into_iter().zip(owners).zip(&self.sides) {
-            let rows = side.arrangement.save(Written::Anyhow, |slots| {
-                let matched: BooleanArray = slots.iter().map(|slot| Some(side.matched[*slot as usize])).collect();
-                Ok(vec![Arc::new(matched)])
-            })?;
-            sections.push(Section::new(name, owner, rows));
-        }
-        Ok(sections)
+        self.save_sides()
     }
 
-    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        for (name, side) in SIDES.into_iter().zip(&mut self.sides) {
-            for rows in batches_of(&mut state, name) {
-                let (slots, beside) = side.arrangement.restore(&rows)?;
-                let matched = beside.first().and_then(|column| column.as_boolean_opt());
-                let matched = matched.ok_or_else(|| foreign_state(rows.num_columns()))?;
-                side.note(&rows, &slots, matched.values().iter())?;
-            }
-        }
-        self.measure();
-        Ok(())
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        self.save_side_changes()
+    }
+
+    fn restore(&mut self, state: Vec<Section>) -> Result<()> {
+        self.restore_sides(state)
     }
 }
 

@@ -22,10 +22,11 @@ use super::window::fit;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
+use crate::state::changed::{Changed, standing};
 use crate::state::marks::Marks;
 use crate::state::ordered::{OrderedRows, Stamp, weight_at};
 use crate::state::rows::Rows;
-use crate::state::snapshot::{Owner, Section, batches_of};
+use crate::state::snapshot::{Owner, Section};
 
 /// Results that change with their partitions.
 pub(crate) struct OverOperator {
@@ -43,6 +44,8 @@ pub(crate) struct OverOperator {
     consolidator: Consolidator,
     net: Consolidator,
     waiting: Vec<Batch>,
+    /// Partitions that have changed since the last checkpoint.
+    changed: Changed,
     gauge: StateGauge,
 }
 
@@ -96,6 +99,7 @@ impl OverOperator {
             input,
             schema,
             waiting: vec![],
+            changed: Changed::default(),
             gauge: StateGauge::new(context),
         })
     }
@@ -225,18 +229,39 @@ impl Operator for OverOperator {
         self.correct(corrections, out)?;
         moved.gone.iter().for_each(|slot| self.results.clear(*slot));
         self.rows.free(&mut moved.gone);
-        moved.partitions.keys().for_each(|partition| self.rows.forget(*partition));
+        let partitions: Vec<u32> = moved.partitions.keys().copied().collect();
+        self.changed.note(&partitions);
+        if self.changed.begun() {
+            let empty = partitions.iter().copied().filter(|partition| self.rows.len_of(*partition) == 0);
+            let gone: Vec<u32> = empty.collect();
+            self.changed.note_gone(&gone, || self.rows.partition_columns(&gone))?;
+        }
+        partitions.iter().for_each(|partition| self.rows.forget(*partition));
         self.gauge.set(self.rows.len(), self.rows.bytes() + self.results.bytes() + self.marks.bytes());
         Ok(())
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
+        // One partition is all there is where none is named.
+        if !self.over.partition.is_empty() {
+            self.changed.begin();
+        }
         let rows = self.rows.save(self.rows.partitions(), |slots, _| self.results.gather_all(slots))?;
         Ok(vec![Section::new("rows", Owner::Key(self.over.partition.clone()), rows)])
     }
 
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        let Some(partitions) = self.changed.take(usize::MAX) else { return Ok(None) };
+        let rows: usize = partitions.iter().map(|partition| self.rows.len_of(*partition)).sum();
+        if rows > self.rows.len() / 2 {
+            return Ok(None);
+        }
+        let rows = self.rows.save(partitions.into_iter(), |slots, _| self.results.gather_all(slots))?;
+        self.changed.sections("rows", &self.over.partition, rows).map(Some)
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        for rows in batches_of(&mut state, "rows") {
+        for rows in standing(&mut state, "rows", &self.over.partition)? {
             let restored = self.rows.restore(&rows)?;
             let all: Vec<u32> = (0..rows.num_rows() as u32).collect();
             self.results.store(restored.beside, &all, &restored.slots)?;

@@ -11,7 +11,9 @@ use super::window_assign::{Panes, millis, rows_with_time};
 use crate::message::Batch;
 use crate::state::groups::{Groups, GroupsSpec, Prepared, all_slots};
 use crate::state::keys::RowSet;
+use crate::state::pane_changes::PaneChanges;
 use crate::state::sliding::SlidingGroups;
+use crate::state::snapshot::Section;
 
 /// How a row finds its pane.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +75,8 @@ pub(crate) struct PaneMap {
     spare: Option<Groups>,
     /// What is counted over several panes, for windows that slide.
     pub(crate) sliding: Option<SlidingGroups>,
+    /// Since the last checkpoint.
+    changed: PaneChanges,
     slots: Vec<u32>,
 }
 
@@ -157,6 +161,9 @@ impl PaneMap {
         }
         let mut slots = std::mem::take(&mut self.slots);
         let result = self.pane(feed.spec, pane)?.update(feed.prepared, rows, &mut slots);
+        if rows.len() > 0 {
+            self.changed.note(pane, &slots);
+        }
         self.slots = slots;
         result.map(|()| 0)
     }
@@ -229,6 +236,7 @@ impl PaneMap {
             let pane = panes[start];
             let end = start + panes[start..].iter().take_while(|p| **p == pane).count();
             self.pane(spec, pane)?.merge(&partial, start..end, &mut slots)?;
+            self.changed.note(pane, if spec.keys.is_empty() { &[] } else { &slots });
             start = end;
         }
         self.slots = slots;
@@ -248,13 +256,29 @@ impl PaneMap {
         Ok(out)
     }
 
-    /// All groups as partial batches for a checkpoint.
+    /// All groups as partial batches for a checkpoint. From now on changes are noted.
     pub(crate) fn save(&mut self, spec: &GroupsSpec) -> Result<Vec<RecordBatch>> {
+        self.changed.begin();
         let mut out = vec![];
         for (pane, groups) in &mut self.panes {
             out.extend(groups.save(spec, *pane, &all_slots(groups.keys.slots()))?);
         }
         Ok(out)
+    }
+
+    /// The groups that have changed since the last checkpoint; `None` when that is not known, or when they are many.
+    pub(crate) fn save_changes(&mut self, spec: &GroupsSpec, name: &str) -> Result<Option<Section>> {
+        let (most, panes) = (self.groups() / 2, &self.panes);
+        let Some(changed) = self.changed.take(most, |pane| panes.contains_key(&pane)) else { return Ok(None) };
+        let mut rows = vec![];
+        for (pane, slots) in changed {
+            if let Some(groups) = self.panes.get_mut(&pane) {
+                rows.extend(groups.save(spec, pane, &slots)?);
+            }
+        }
+        // A pane is on all workers: the key alone says whose a group is.
+        let key: Vec<usize> = (1..=spec.keys.len()).collect();
+        self.changed.rows(name, &key, rows).map(Some)
     }
 
     /// Number of groups in all panes.

@@ -13,9 +13,10 @@ use super::window_assign::{millis, window_columns};
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::{Batch, Place};
+use crate::state::changed::{Changed, standing};
 use crate::state::groups::{Groups, GroupsSpec};
 use crate::state::keys::{KeyTable, RowSet};
-use crate::state::snapshot::{Section, batches_of};
+use crate::state::snapshot::Section;
 
 mod snapshot;
 
@@ -50,6 +51,8 @@ pub(crate) struct SessionOperator {
     /// Ends to look at, earliest first. An entry may be earlier than the session's end, never later.
     queue: BinaryHeap<Reverse<(i64, u32, u32)>>,
     waiting: Vec<Batch>,
+    /// Keys whose sessions have changed since the last checkpoint.
+    changed: Changed,
     schema: SchemaRef,
     context: Arc<JobContext>,
     gauge: StateGauge,
@@ -82,6 +85,7 @@ impl SessionOperator {
             groups,
             queue: BinaryHeap::new(),
             waiting: vec![],
+            changed: Changed::default(),
             schema: parts.schema,
             context,
             gauge,
@@ -109,6 +113,7 @@ impl SessionOperator {
             if let Some(slot) = slot {
                 kept.push(row as u32);
                 slots.push(slot);
+                self.changed.note(&[*key]);
             } else if self.heads[*key as usize] == NONE {
                 // Nothing was opened for a key that may be new: do not keep it.
                 self.forget_unused(*key, &keys, row);
@@ -251,10 +256,11 @@ impl SessionOperator {
         let mut keys = keys;
         keys.sort_unstable();
         keys.dedup();
-        for key in keys {
-            if self.heads[key as usize] == NONE && !self.spec.keys.is_empty() {
-                self.keys.remove(key);
-            }
+        self.changed.note(&keys);
+        if !self.spec.keys.is_empty() {
+            keys.retain(|key| self.heads[*key as usize] == NONE);
+            self.changed.note_gone(&keys, || self.spec.key_columns(&self.keys, &keys))?;
+            keys.iter().for_each(|key| self.keys.remove(*key));
         }
         out.push(Batch::insert(fit(&self.schema, columns)?, Place::default()));
         Ok(())
@@ -282,11 +288,20 @@ impl Operator for SessionOperator {
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
+        // One key is all there is where there are none.
+        if !self.spec.keys.is_empty() {
+            self.changed.begin();
+        }
         Ok(vec![self.save_sessions()?])
     }
 
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        let Some(keys) = self.changed.take(self.keys.len() / 2) else { return Ok(None) };
+        self.save_changed(&keys).map(Some)
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        for rows in batches_of(&mut state, "sessions") {
+        for rows in standing(&mut state, "sessions", &self.key_places())? {
             self.restore_sessions(&rows)?;
         }
         self.measure();

@@ -14,9 +14,10 @@ use super::window_assign::repeated_window;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::{Batch, Place};
+use crate::state::changed::standing;
 use crate::state::groups::{Groups, GroupsSpec};
 use crate::state::sliding::SlidingGroups;
-use crate::state::snapshot::{Section, batches_of, number, take_number};
+use crate::state::snapshot::{Section, number, take_newest_number};
 
 /// Windows of all keys that this worker owns.
 pub(crate) struct WindowAggregateOperator {
@@ -29,6 +30,8 @@ pub(crate) struct WindowAggregateOperator {
     panes: PaneMap,
     /// Every window that ends at or before this has fired.
     fired: i64,
+    /// As the newest checkpoint has it.
+    fired_kept: i64,
     schema: SchemaRef,
     buffer: Vec<u32>,
     context: Arc<JobContext>,
@@ -58,6 +61,7 @@ impl WindowAggregateOperator {
             waiting: vec![],
             panes: PaneMap::counting(sliding),
             fired: i64::MIN,
+            fired_kept: i64::MIN,
             schema: parts.schema,
             buffer: vec![],
             context,
@@ -205,14 +209,28 @@ impl Operator for WindowAggregateOperator {
 
     fn save(&mut self) -> Result<Vec<Section>> {
         let rows = self.panes.save(&self.spec)?;
+        self.fired_kept = self.fired;
         Ok(vec![Section::new("groups", self.spec.owner(), rows), number("fired", self.fired)?])
     }
 
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        let Some(groups) = self.panes.save_changes(&self.spec, "groups")? else { return Ok(None) };
+        let mut sections = vec![groups];
+        if self.fired != std::mem::replace(&mut self.fired_kept, self.fired) {
+            sections.push(number("fired", self.fired)?);
+        }
+        Ok(Some(sections))
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        for rows in batches_of(&mut state, "groups") {
+        let key: Vec<usize> = (0..=self.spec.keys.len()).collect();
+        for rows in standing(&mut state, "groups", &key)? {
             self.panes.merge(&mut self.spec, &rows)?;
         }
-        self.fired = take_number(&mut state, "fired")?.unwrap_or(self.fired);
+        self.fired = take_newest_number(&mut state, "fired")?.unwrap_or(self.fired);
+        // Those that have fired since they were written.
+        let (rule, fired) = (self.rule, Watermark(self.fired.saturating_sub(1)));
+        self.panes.retain(|pane| !rule.is_late(pane, fired))?;
         self.gauge.set(self.panes.groups(), self.panes.bytes());
         Ok(())
     }

@@ -203,6 +203,11 @@ impl Arrangement {
         self.rows.gather(column, slots)
     }
 
+    /// All columns of stored rows.
+    pub(crate) fn gather_all(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        self.rows.gather_all(slots)
+    }
+
     /// Applies changes; where rows are taken back, equal rows must come only once (consolidated). `slots` is filled with
     /// the slot of each row (also of rows that are gone now).
     pub(crate) fn apply(

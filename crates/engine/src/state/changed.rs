@@ -64,14 +64,28 @@ impl Changed {
         if !self.begun() || slots.is_empty() {
             return Ok(());
         }
+        self.forget(slots);
+        self.gone.push(keys()?);
+        Ok(())
+    }
+
+    /// Slots whose numbers may be others' soon: nothing is to be said of them.
+    pub(crate) fn forget(&mut self, slots: &[u32]) {
         for slot in slots {
-            // Its number may be another one's soon.
             if let Some(mark) = self.marks.get_mut(*slot as usize) {
                 *mark = false;
             }
         }
-        self.gone.push(keys()?);
-        Ok(())
+    }
+
+    /// True when a change of this slot has been noted.
+    pub(crate) fn has(&self, slot: u32) -> bool {
+        self.marks.get(slot as usize).is_some_and(|mark| *mark)
+    }
+
+    /// Changes that have been noted, at most.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
     }
 
     /// The slots that have changed, each once and in their order; `None` when `most` of them would be too many, or nothing

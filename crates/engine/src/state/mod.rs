@@ -13,6 +13,7 @@ pub(crate) mod latest;
 pub(crate) mod marks;
 pub(crate) mod ordered;
 pub(crate) mod paged;
+pub(crate) mod pane_changes;
 pub(crate) mod rows;
 pub(crate) mod shared;
 pub(crate) mod sliding;

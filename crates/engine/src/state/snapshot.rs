@@ -40,6 +40,17 @@ pub(crate) fn take_number(state: &mut [Section], name: &str) -> Result<Option<i6
     }
 }
 
+/// As [`take_number`], where several checkpoints may have written it: the last of them counts.
+///
+/// # Errors
+/// As there.
+pub(crate) fn take_newest_number(state: &mut [Section], name: &str) -> Result<Option<i64>> {
+    match batches_of(state, name).last() {
+        Some(rows) => Ok(numbers(rows, 0)?.values().first().copied()),
+        None => Ok(None),
+    }
+}
+
 /// A batch of a section, its columns numbered.
 ///
 /// # Errors

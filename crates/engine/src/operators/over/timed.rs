@@ -21,6 +21,7 @@ use crate::operators::Operator;
 use crate::operators::sink::by_content;
 use crate::operators::window::fit;
 use crate::operators::window_assign::millis;
+use crate::state::changed::Changed;
 use crate::state::ordered::{OrderedRows, Stamp};
 use crate::state::snapshot::Section;
 
@@ -43,6 +44,8 @@ pub(crate) struct TimedOver {
     gone: Vec<u32>,
     waiting: Vec<Batch>,
     buffer: Vec<u8>,
+    /// Partitions that have changed since the last checkpoint.
+    changed: Changed,
     context: Arc<JobContext>,
     gauge: StateGauge,
 }
@@ -82,6 +85,7 @@ impl TimedOver {
             gone: vec![],
             waiting: vec![],
             buffer: vec![],
+            changed: Changed::default(),
             gauge: StateGauge::new(Arc::clone(&context)),
             context,
         })
@@ -106,6 +110,7 @@ impl TimedOver {
             return Ok(());
         }
         let located = self.rows.locate(&batch)?;
+        self.changed.note(&located.partitions);
         let spelled = self.rows.spell(&batch, None)?;
         for (row, (partition, time)) in located.partitions.iter().zip(times).enumerate() {
             let slot = if let OverEmission::Arrival { .. } = self.over.emission {
@@ -151,6 +156,7 @@ impl TimedOver {
         }
         ripe.sort_unstable();
         ripe.dedup();
+        self.changed.note(&ripe);
         for partition in ripe {
             let mut part = self.partitions.remove(&partition).unwrap_or_default();
             let slots: Vec<u32> =
@@ -167,7 +173,10 @@ impl TimedOver {
             }
             match part.running.iter().any(Option::is_some) || self.rows.len_of(partition) > 0 {
                 true => drop(self.partitions.insert(partition, part)),
-                false => self.rows.forget(partition),
+                false => {
+                    self.changed.note_gone(&[partition], || self.rows.partition_columns(&[partition]))?;
+                    self.rows.forget(partition);
+                }
             }
         }
         Ok(())
@@ -255,7 +264,15 @@ impl Operator for TimedOver {
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
-        Ok(vec![self.save_rows()?, self.save_running()?])
+        // One partition is all there is where none is named.
+        if !self.over.partition.is_empty() {
+            self.changed.begin();
+        }
+        self.save_whole()
+    }
+
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        self.save_changed()
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {

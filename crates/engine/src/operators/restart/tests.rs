@@ -17,7 +17,7 @@ use datafusion::scalar::ScalarValue;
 use sloth_plan::pattern::{Condition, MatchExpr, MatchRecognize, MatchValue, Measure, Pattern, Skip, Variable};
 use sloth_plan::{
     AggregateCall, Emission, Every, JoinKind, OrderColumn, Over, OverCall, OverEmission, Rank, RankFunction, Reach,
-    Ties,
+    Ties, WindowSpec,
 };
 use sloth_types::{ChangelogMode, Watermark};
 
@@ -30,11 +30,14 @@ use crate::operators::join::tests::join_of;
 use crate::operators::lookup_join::LookupJoinOperator;
 use crate::operators::over::OverOperator;
 use crate::operators::over::timed::TimedOver;
+use crate::operators::panes::PaneRule;
 use crate::operators::pattern::MatchOperator;
 use crate::operators::rank::{RankOperator, RankParts};
 use crate::operators::session::{SessionOperator, SessionParts};
 use crate::operators::single_row::SingleRowOperator;
 use crate::operators::temporal_join::TemporalJoinOperator;
+use crate::operators::window::{WindowAggregateOperator, WindowParts};
+use crate::operators::window_assign::Panes;
 use crate::state::groups::GroupsSpec;
 
 mod over;
@@ -220,6 +223,35 @@ fn sessions_go_on() {
         });
         assert!(drive(seed, INSERTS, &mut operator) > 0);
     }
+}
+
+#[test]
+fn windows_go_on() {
+    let specs = [
+        WindowSpec::Tumble { size_ms: 5, offset_ms: 1 },
+        WindowSpec::Hop { size_ms: 6, slide_ms: 2, offset_ms: 0 },
+        WindowSpec::Cumulate { max_ms: 6, step_ms: 3, offset_ms: 0 },
+        WindowSpec::Hop { size_ms: 2, slide_ms: 5, offset_ms: 0 },
+    ];
+    let keyed: [&'static [usize]; 3] = [&[0], &[0, 1], &[]];
+    let mut given = 0;
+    for seed in 0..120 {
+        let (window, keys) = (specs[seed as usize % 4], keyed[seed as usize % 3]);
+        // Counts alone slide.
+        let calls = if seed % 5 < 2 { calls()[..1].to_vec() } else { calls() };
+        let time = |name| Field::new(name, stamp(), true);
+        let own = keys.iter().map(|k| schema().field(*k).clone());
+        let fields = [time("s"), time("e"), time("t")].into_iter().chain(own).chain(results(&calls));
+        let output = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let mut operator = Restarting::by_key(seed, keys, move |_| {
+            let rule = PaneRule::Time { panes: Panes::new(window).unwrap(), column: 4 };
+            let spec = GroupsSpec::new(&schema(), keys, &calls, false).unwrap();
+            let parts = WindowParts { spec, rule, time: domain(), schema: Arc::clone(&output) };
+            WindowAggregateOperator::new(parts, JobContext::alone()).unwrap()
+        });
+        given += drive(seed, INSERTS, &mut operator);
+    }
+    assert!(given > 1000, "{given}");
 }
 
 fn ascending(column: usize) -> OrderColumn {

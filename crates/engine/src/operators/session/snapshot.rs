@@ -10,8 +10,25 @@ use crate::state::snapshot::{Owner, ROWS_MAX, Section, column_of, foreign_state,
 impl SessionOperator {
     /// Of each session its end, its start, its key and its states; of a key the one first that was opened first.
     pub(super) fn save_sessions(&mut self) -> Result<Section> {
+        let heads = self.heads.clone();
+        Ok(Section::new("sessions", Owner::Key(self.key_places()), self.rows_of(&heads)?))
+    }
+
+    /// The sessions of keys that have changed, and the keys that have none any more.
+    pub(super) fn save_changed(&mut self, keys: &[u32]) -> Result<Vec<Section>> {
+        let heads: Vec<u32> = keys.iter().map(|key| self.heads[*key as usize]).collect();
+        let rows = self.rows_of(&heads)?;
+        self.changed.sections("sessions", &self.key_places(), rows)
+    }
+
+    /// The columns of the key.
+    pub(super) fn key_places(&self) -> Vec<usize> {
+        (2..2 + self.spec.keys.len()).collect()
+    }
+
+    fn rows_of(&mut self, heads: &[u32]) -> Result<Vec<RecordBatch>> {
         let mut slots = vec![];
-        for head in &self.heads {
+        for head in heads {
             let mut at = *head;
             while at != NONE {
                 slots.push(at);
@@ -31,8 +48,7 @@ impl SessionOperator {
             columns.extend(self.groups.states(slots)?);
             rows.push(table(columns)?);
         }
-        let keys = (2..2 + self.spec.keys.len()).collect();
-        Ok(Section::new("sessions", Owner::Key(keys), rows))
+        Ok(rows)
     }
 
     pub(super) fn restore_sessions(&mut self, rows: &RecordBatch) -> Result<()> {

@@ -31,10 +31,10 @@ pub(crate) struct Changes {
 const CHANGES_MIN: usize = 1 << 14;
 
 impl Arrangement {
-    /// Notes changes that are being applied. When they are about as many as all rows, they are forgotten: writing
-    /// everything costs no more then, and memory is bounded.
+    /// Notes changes that are being applied. When they are more than all rows, they are forgotten: writing everything costs
+    /// no more then, and memory is bounded. Rows that only come are never so many.
     pub(crate) fn note(&mut self, rows: &RecordBatch, diffs: Option<&Int64Array>) {
-        let most = CHANGES_MIN.max(self.len() / 2);
+        let most = CHANGES_MIN.max(self.len());
         let Some(changes) = &mut self.changes else { return };
         changes.rows += rows.num_rows();
         changes.batches.push((rows.clone(), diffs.cloned()));
@@ -77,7 +77,7 @@ impl Arrangement {
     pub(crate) fn save(
         &self,
         order: Written,
-        mut beside: impl FnMut(&[u32]) -> Result<Vec<ArrayRef>>,
+        beside: impl FnMut(&[u32]) -> Result<Vec<ArrayRef>>,
     ) -> Result<Vec<RecordBatch>> {
         if self.bare {
             return self.save_weights();
@@ -86,6 +86,15 @@ impl Arrangement {
             Written::Anyhow => self.stored(),
             Written::OldestFirst => self.oldest_first(),
         };
+        self.save_some(&slots, beside)
+    }
+
+    /// As [`Arrangement::save`], for some rows.
+    pub(crate) fn save_some(
+        &self,
+        slots: &[u32],
+        mut beside: impl FnMut(&[u32]) -> Result<Vec<ArrayRef>>,
+    ) -> Result<Vec<RecordBatch>> {
         let batch = |slots: &[u32]| {
             let mut columns = self.rows.gather_all(slots)?;
             columns.push(Arc::new(slots.iter().map(|s| self.weight(*s)).collect::<Int64Array>()));

@@ -2,34 +2,65 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use sloth_plan::{OverCall, Reach};
 use sloth_types::Result;
 
 use super::{Running, TimedOver};
-use crate::state::snapshot::{Owner, ROWS_MAX, Section, batches_of, column_of, foreign_state, split, table};
+use crate::state::changed::standing;
+use crate::state::snapshot::{Owner, ROWS_MAX, Section, column_of, foreign_state, split, table};
 
 impl TimedOver {
-    /// The rows, each with its time and whether it has been given out.
-    pub(super) fn save_rows(&self) -> Result<Section> {
+    pub(super) fn save_whole(&mut self) -> Result<Vec<Section>> {
+        let rows = self.rows_as_batches(self.rows.partitions())?;
+        let running = self.running_as_batches(&|_| true)?;
+        Ok(vec![
+            Section::new("rows", Owner::Key(self.over.partition.clone()), rows),
+            Section::new("running", Owner::Key(self.running_key()), running),
+        ])
+    }
+
+    /// Partitions that have changed, whole.
+    pub(super) fn save_changed(&mut self) -> Result<Option<Vec<Section>>> {
+        let Some(partitions) = self.changed.take(usize::MAX) else { return Ok(None) };
+        let rows: usize = partitions.iter().map(|partition| self.rows.len_of(*partition)).sum();
+        let all = self.rows.len() + self.partitions.len();
+        if rows + partitions.len() > all / 2 {
+            return Ok(None);
+        }
+        // Where nothing but what its rows have come to is left of a partition, its rows have gone.
+        let (some, none): (Vec<u32>, Vec<u32>) = partitions.iter().partition(|p| self.rows.len_of(**p) > 0);
+        self.changed.note_gone(&none, || self.rows.partition_columns(&none))?;
+        let rows = self.rows_as_batches(some.into_iter())?;
+        let running = self.running_as_batches(&|partition| partitions.binary_search(&partition).is_ok())?;
+        let mut sections = vec![self.changed.rows("running", &self.running_key(), running)?];
+        sections.extend(self.changed.sections("rows", &self.over.partition, rows)?);
+        Ok(Some(sections))
+    }
+
+    fn running_key(&self) -> Vec<usize> {
+        (0..self.over.partition.len()).collect()
+    }
+
+    /// The rows of some partitions, each with its time and whether it has been given out.
+    fn rows_as_batches(&self, partitions: impl Iterator<Item = u32>) -> Result<Vec<RecordBatch>> {
         let mut given = vec![false; self.times.len()];
         for (partition, part) in &self.partitions {
             for slot in self.rows.rows_of(*partition).take(part.emitted) {
                 given[slot as usize] = true;
             }
         }
-        let rows = self.rows.save(self.rows.partitions(), |slots, _| {
+        self.rows.save(partitions, |slots, _| {
             let times = column_of(slots.iter().map(|slot| self.times[*slot as usize]));
             let given: BooleanArray = slots.iter().map(|slot| Some(given[*slot as usize])).collect();
             Ok(vec![times, Arc::new(given)])
-        })?;
-        Ok(Section::new("rows", Owner::Key(self.over.partition.clone()), rows))
+        })
     }
 
-    /// For each partition its key and what its rows have come to, call by call.
-    pub(super) fn save_running(&mut self) -> Result<Section> {
+    /// For each of some partitions its key and what its rows have come to, call by call.
+    fn running_as_batches(&mut self, of: &dyn Fn(u32) -> bool) -> Result<Vec<RecordBatch>> {
         let mut parts: Vec<(u32, Vec<(&OverCall, &mut Running)>)> = vec![];
-        for (partition, part) in &mut self.partitions {
+        for (partition, part) in self.partitions.iter_mut().filter(|(partition, _)| of(**partition)) {
             let calls = self.over.calls.iter().zip(&mut part.running);
             let running: Vec<_> = calls.filter_map(|(call, running)| Some((call, running.as_mut()?))).collect();
             if !running.is_empty() {
@@ -56,11 +87,11 @@ impl TimedOver {
             }
             rows.push(table(columns)?);
         }
-        Ok(Section::new("running", Owner::Key((0..self.over.partition.len()).collect()), rows))
+        Ok(rows)
     }
 
     pub(super) fn restore_rows(&mut self, state: &mut [Section]) -> Result<()> {
-        for rows in batches_of(state, "rows") {
+        for rows in standing(state, "rows", &self.over.partition)? {
             let restored = self.rows.restore(&rows)?;
             self.arrived = restored.stamps.iter().copied().max().unwrap_or(0).max(self.arrived);
             let wrong = || foreign_state(rows.num_columns());
@@ -88,7 +119,7 @@ impl TimedOver {
 
     pub(super) fn restore_running(&mut self, state: &mut [Section]) -> Result<()> {
         let keys = self.over.partition.len();
-        for rows in batches_of(state, "running") {
+        for rows in standing(state, "running", &self.running_key())? {
             let (key, mut states) = split(&rows, keys)?;
             let partitions = self.rows.partitions_of(key, rows.num_rows())?;
             for partition in &partitions {
