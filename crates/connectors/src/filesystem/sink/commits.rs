@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sloth_types::sink::DurableSink;
 use sloth_types::{ChangeBatch, Epoch, Error, Result, SinkWriter};
 
-use super::sync_directory;
+use super::{leftovers, sync_directory};
 
 /// A finished file: its hidden name and the one that it is to have.
 pub(super) type Finished = (PathBuf, PathBuf);
@@ -32,12 +32,18 @@ pub(super) struct Committing<W> {
 }
 
 impl<W: Gathers> Committing<W> {
-    /// Takes charge of a table's directory for a writer; `inner` opens it.
+    /// Takes charge of a table's directory for a writer, whose files lie `depth` directories below it; `inner` opens it.
     ///
     /// # Errors
     /// When the directory cannot be used, or a newer run is in charge.
-    pub(super) fn open(root: &Path, durable: &DurableSink, inner: impl FnOnce() -> Result<W>) -> Result<Self> {
+    pub(super) fn open(
+        root: &Path,
+        depth: usize,
+        durable: &DurableSink,
+        inner: impl FnOnce() -> Result<W>,
+    ) -> Result<Self> {
         let commits = Commits::claim(root, durable)?;
+        leftovers::remove(root, depth, durable);
         Ok(Committing { inner: inner()?, commits })
     }
 }

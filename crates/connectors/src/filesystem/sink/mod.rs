@@ -4,6 +4,7 @@
 //! ends. So a reader of the directory never sees half a file, and a crash leaves hidden files only.
 
 mod commits;
+mod leftovers;
 mod part;
 mod partitions;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use sloth_types::clock::Mono;
+use sloth_types::sink::DurableSink;
 use sloth_types::{
     ChangeBatch, ChangelogMode, Clock, Epoch, Error, Guarantee, OpenSink, Result, Sink, SinkWriter, TableSpec,
 };
@@ -91,26 +93,44 @@ impl Sink for FileSink {
 
     fn open(&self, open: OpenSink) -> Result<Box<dyn SinkWriter>> {
         let OpenSink { schema, writer, durable, .. } = open;
-        let gathers = durable.is_some();
-        let partitioned = || PartitionedWriter::new(self, &schema, writer, gathers);
-        let plain = || self.writer(self.directory.clone(), &schema, writer, gathers);
+        let whose = Whose::of(writer, durable.as_ref());
+        let partitioned = || PartitionedWriter::new(self, &schema, whose.clone());
+        let plain = || self.writer(self.directory.clone(), &schema, &whose);
+        let depth = self.table.partition_by.len();
         Ok(match (durable, self.table.partition_by.is_empty()) {
             (None, true) => Box::new(plain()?),
             (None, false) => Box::new(partitioned()?),
-            (Some(durable), true) => Box::new(Committing::open(&self.directory, &durable, plain)?),
-            (Some(durable), false) => Box::new(Committing::open(&self.directory, &durable, partitioned)?),
+            (Some(durable), true) => Box::new(Committing::open(&self.directory, depth, &durable, plain)?),
+            (Some(durable), false) => Box::new(Committing::open(&self.directory, depth, &durable, partitioned)?),
         })
     }
 }
 
 impl FileSink {
     /// A writer of rolling files in a directory.
-    fn writer(&self, directory: PathBuf, schema: &SchemaRef, writer: usize, gathers: bool) -> Result<FileWriter> {
+    fn writer(&self, directory: PathBuf, schema: &SchemaRef, whose: &Whose) -> Result<FileWriter> {
         fs::create_dir_all(&directory)
             .map_err(|e| Error::unavailable(format!("'{}' cannot be created: {e}", directory.display())))?;
         let format = PartFormat::new(&self.table, schema)?;
-        let files = Files { directory, start_ms: Clock::System.now_ms(), writer, next: 0 };
-        Ok(FileWriter { files, rolling: self.rolling, format, open: None, finished: gathers.then(Vec::new) })
+        let files = Files { directory, start_ms: Clock::System.now_ms(), writer: whose.name.clone(), next: 0 };
+        Ok(FileWriter { files, rolling: self.rolling, format, open: None, finished: whose.gathers.then(Vec::new) })
+    }
+}
+
+/// Who writes files.
+#[derive(Clone, Debug)]
+struct Whose {
+    /// A part of their names.
+    name: String,
+    /// They get their names by commits.
+    gathers: bool,
+}
+
+impl Whose {
+    /// In a job that can be resumed the name tells the run, so that a later one knows what this one has left.
+    fn of(writer: usize, durable: Option<&DurableSink>) -> Whose {
+        let name = durable.map_or_else(|| writer.to_string(), leftovers::name_of);
+        Whose { name, gathers: durable.is_some() }
     }
 }
 
@@ -118,7 +138,7 @@ impl FileSink {
 struct Files {
     directory: PathBuf,
     start_ms: i64,
-    writer: usize,
+    writer: String,
     next: u64,
 }
 

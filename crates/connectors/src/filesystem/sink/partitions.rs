@@ -13,7 +13,7 @@ use sloth_types::{ChangeBatch, Epoch, Error, Result, SinkWriter, TableSpec};
 use std::sync::Arc;
 
 use super::commits::{Finished, Gathers};
-use super::{FileSink, FileWriter};
+use super::{FileSink, FileWriter, Whose};
 
 /// The directory of NULL, as in Hive.
 const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -46,17 +46,17 @@ pub(super) struct PartitionedWriter {
     schema: SchemaRef,
     null_name: String,
     success: bool,
-    writer: usize,
+    /// Where they gather, files wait for a commit to get their names.
+    whose: Whose,
     /// By the directory's name below the table's.
     open: BTreeMap<String, FileWriter>,
-    /// Files wait for a commit to get their names; those of partitions that are not open.
-    gathers: bool,
+    /// Files that wait for that, of partitions that are not open.
     finished: Vec<Finished>,
 }
 
 impl PartitionedWriter {
     /// A writer for rows of `schema`.
-    pub(super) fn new(sink: &FileSink, schema: &SchemaRef, writer: usize, gathers: bool) -> Result<Self> {
+    pub(super) fn new(sink: &FileSink, schema: &SchemaRef, whose: Whose) -> Result<Self> {
         let (partition, rest) = columns(&sink.table, schema)?;
         let options = &sink.table.options;
         Ok(PartitionedWriter {
@@ -67,9 +67,8 @@ impl PartitionedWriter {
             sink: FileSink { table: sink.table.clone(), directory: sink.directory.clone(), rolling: sink.rolling },
             partition,
             rest,
-            writer,
+            whose,
             open: BTreeMap::new(),
-            gathers,
             finished: vec![],
         })
     }
@@ -134,7 +133,7 @@ impl SinkWriter for PartitionedWriter {
             };
             if !self.open.contains_key(&directory) {
                 let path = self.sink.directory.join(&directory);
-                self.open.insert(directory.clone(), self.sink.writer(path, &self.schema, self.writer, self.gathers)?);
+                self.open.insert(directory.clone(), self.sink.writer(path, &self.schema, &self.whose)?);
             }
             if let Some(writer) = self.open.get_mut(&directory) {
                 writer.write(epoch, &part)?;

@@ -151,7 +151,7 @@ fn a_partitioned_table_has_a_directory_for_each_combination() {
 #[test]
 fn writers_that_begin_at_the_same_time_do_not_take_each_others_names() {
     let dir = TempDir::new("names");
-    let files = || super::Files { directory: dir.0.clone(), start_ms: 1, writer: 0, next: 0 };
+    let files = || super::Files { directory: dir.0.clone(), start_ms: 1, writer: "0".to_owned(), next: 0 };
     let (mut one, mut other) = (files(), files());
     let mut names = vec![];
     for _ in 0..3 {
@@ -188,4 +188,49 @@ fn files_that_a_reader_has_taken_away_do_not_hold_the_next_run_up() {
     assert_eq!(taken.len(), 1);
     std::fs::remove_file(&taken[0]).unwrap();
     assert_eq!(open(2).committed().unwrap(), Some(Epoch(0)));
+}
+
+#[test]
+fn what_a_killed_run_has_left_half_written_goes_with_the_next_run() {
+    for partitioned in [false, true] {
+        let dir = TempDir::new(if partitioned { "leftover-partitions" } else { "leftovers" });
+        let mut table = spec(&dir, "csv", &[]);
+        if partitioned {
+            table.partition_by = vec!["s".to_owned()];
+        }
+        let open = |name: &str, generation| {
+            let durable = Some(sloth_types::sink::DurableSink { name: name.into(), generation });
+            let open = OpenSink { durable, ..OpenSink::plain(table.schema.clone(), ChangelogMode::Append) };
+            Filesystem.sink(&table).unwrap().open(open).unwrap()
+        };
+        let half_written = || {
+            let mut open = vec![dir.0.join("out")];
+            let mut names = vec![];
+            while let Some(directory) = open.pop() {
+                for entry in std::fs::read_dir(directory).unwrap().map(|e| e.unwrap()) {
+                    match entry.file_type().unwrap().is_dir() {
+                        true => open.push(entry.path()),
+                        false => names.push(entry.file_name().into_string().unwrap()),
+                    }
+                }
+            }
+            names.retain(|name| name.ends_with(".inprogress"));
+            names
+        };
+        let mut writer = open("job-t-0-0", 3);
+        writer.write(Epoch(0), &batch(&table, 0..3)).unwrap();
+        writer.end_epoch(Epoch(0)).unwrap();
+        let mut other = open("job-t-0-1", 3);
+        other.write(Epoch(0), &batch(&table, 3..6)).unwrap();
+        other.end_epoch(Epoch(0)).unwrap();
+        let before = half_written().len();
+        assert!(before >= 2, "{:?}", half_written());
+        // As a process that is killed: nothing is closed. The other writer is of another run, or is still to come.
+        std::mem::forget((writer, other));
+        drop(open("job-t-0-0", 4));
+        let left = half_written();
+        assert!(left.len() < before && left.iter().all(|name| name.contains("job-t-0-1.3-")), "{left:?}");
+        drop(open("job-t-0-1", 4));
+        assert_eq!(half_written(), Vec::<String>::new());
+    }
 }
