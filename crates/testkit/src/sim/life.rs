@@ -102,8 +102,9 @@ fn run(plan: &JobPlan, tables: &Tables, life: &Life, standby: bool) -> Result<Jo
     let mut dice = Rng::at(life.world.seed ^ 0x5157, life.number);
     let mut plan = plan.clone();
     let settings = &mut plan.settings;
-    settings.parallelism = dice.between(1, 3) as usize;
-    settings.epoch_rows_max = Some(dice.between(1, 5) as usize);
+    // Every worker more makes all of them slower: most lives have one.
+    settings.parallelism = [1, 1, 1, 1, 2, 3][dice.below(6) as usize];
+    settings.epoch_rows_max = Some(dice.between(1, 12) as usize);
     settings.epoch_cut_seed = Some(life.world.seed);
     settings.epoch_min_interval = Duration::ZERO;
     settings.epochs_in_flight_max = dice.between(1, 4) as usize;

@@ -76,7 +76,7 @@ struct Life {
 }
 
 /// Lives after this one come to a good end.
-const HARD_LIVES: u64 = 12;
+const HARD_LIVES: u64 = 8;
 
 impl World {
     fn new(seed: u64, flaw: Option<Flaw>) -> Arc<World> {
