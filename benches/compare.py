@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from live import bench_durable, bench_idle, bench_latency
+from live import bench_durable, bench_idle, bench_latency, bench_recovery
 from peers.flink import Flink
 
 HERE = Path(__file__).resolve().parent
@@ -426,6 +426,7 @@ BENCHES = {
     "curve": bench_curve,
     "latency": bench_latency,
     "durable": bench_durable,
+    "recovery": bench_recovery,
     "idle": bench_idle,
 }
 

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -38,11 +39,11 @@ class Stranger:
 class Running(Stranger):
     """A `sloth run` with its page."""
 
-    def __init__(self, options, sql, name, *arguments):
+    def __init__(self, options, sql, name, *arguments, **pipes):
         path = Path(options.cache) / f"{name}.sql"
         path.write_text(sql)
         command = [options.sloth, "run", str(path), *arguments]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, text=True, **{"stderr": subprocess.PIPE, **pipes})
         super().__init__(self.process.pid)
 
     def address(self):
@@ -192,6 +193,80 @@ def bench_durable(options, _):
         print(lines[-1], flush=True)
     finally:
         for one in processes:
+            one.stop()
+        stop_kafka(options)
+        shutil.rmtree(state, ignore_errors=True)
+    return "\n".join(lines) + "\n"
+
+
+# A small job that keeps something, from a topic to a topic in transactions.
+RECOVERED = """
+SET 'execution.checkpointing.interval' = '1 s';
+CREATE TABLE numbers (n BIGINT, k BIGINT) WITH ('connector' = 'kafka', 'topic' = 'numbers',
+  'properties.bootstrap.servers' = '${KAFKA}', 'format' = 'json', 'scan.startup.mode' = 'earliest-offset');
+CREATE TABLE sums (k BIGINT, n BIGINT, total BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'upsert-kafka',
+  'topic' = 'sums', 'properties.bootstrap.servers' = '${KAFKA}', 'key.format' = 'json', 'value.format' = 'json');
+INSERT INTO sums SELECT k, MAX(n), SUM(n) FROM numbers GROUP BY k;
+"""
+NUMBERS = """
+CREATE TABLE made (n BIGINT, k BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '5000',
+  'fields.n.kind' = 'sequence', 'fields.n.start' = '1', 'fields.n.end' = '1000000000', 'fields.k.min' = '1', 'fields.k.max' = '50');
+CREATE TABLE numbers (n BIGINT, k BIGINT) WITH ('connector' = 'kafka', 'topic' = 'numbers',
+  'properties.bootstrap.servers' = '${KAFKA}', 'format' = 'json');
+INSERT INTO numbers SELECT n, k FROM made;
+"""
+SUMS = """
+CREATE TABLE sums (k BIGINT, n BIGINT, total BIGINT) WITH ('connector' = 'kafka', 'topic' = 'sums', 'format' = 'json',
+  'properties.bootstrap.servers' = '${KAFKA}', 'scan.startup.mode' = 'latest-offset',
+  'properties.isolation.level' = 'read_committed');
+CREATE TABLE shown (n BIGINT) WITH ('connector' = 'print');
+INSERT INTO shown SELECT n FROM sums;
+"""
+KILLS = 15
+
+
+def bench_recovery(options, _):
+    """SIGKILL of a small job from Kafka to Kafka -> the same command again -> its next row is seen by a reader of what is committed."""
+    kafka, processes = start_kafka(options, "numbers", "sums"), []
+    state = Path(options.cache) / "recovery-state"
+    shutil.rmtree(state, ignore_errors=True)
+    script = lambda text: text.replace("${KAFKA}", kafka)
+    job = lambda: Running(options, script(RECOVERED), "recovery-job", "--state", str(state))
+    seen, times = [], []
+    try:
+        processes.append(Running(options, script(NUMBERS), "recovery-numbers", "--parallelism", "1"))
+        watch = Running(options, script(SUMS), "recovery-watch", "--parallelism", "1", stdout=subprocess.PIPE)
+        processes.append(watch)
+        threading.Thread(target=lambda: [seen.append(time.monotonic()) for _ in watch.process.stdout], daemon=True).start()
+        running = job()
+        processes.append(running)
+        time.sleep(options.warm / 2)
+        for kill in range(KILLS):
+            # Anywhere between two checkpoints.
+            time.sleep(2 + kill * 0.37 % 1)
+            killed = time.monotonic()
+            running.process.kill()
+            processes.remove(running)
+            running = job()
+            processes.append(running)
+            time.sleep(2.5)
+            # What was on its way comes at once; the new process' first row ends the longest silence.
+            after = [killed] + [at for at in seen if at > killed]
+            silence, end = max((later - before, later) for before, later in zip(after, after[1:]))
+            times.append((end - killed) * 1000)
+        lines = [
+            "### Recovery",
+            "",
+            "Kafka to Kafka in transactions, SIGKILL and the same command again: milliseconds until a reader of what is",
+            f"committed sees the next row. {KILLS} kills.",
+            "",
+            "| least | median | most |",
+            "|---:|---:|---:|",
+            f"| {min(times):.0f} | {quantile(times, 0.5):.0f} | {max(times):.0f} |",
+        ]
+        print(lines[-1], [round(t) for t in times], flush=True)
+    finally:
+        for one in reversed(processes):
             one.stop()
         stop_kafka(options)
         shutil.rmtree(state, ignore_errors=True)
