@@ -26,6 +26,9 @@ pub(crate) struct Edge {
     /// Which of the kept columns is the result.
     column: usize,
     ids: Vec<u32>,
+    /// Values that others have taken the place of: they go when the rows of the batch have been looked at, which may hold
+    /// them once more.
+    passed: Vec<u32>,
 }
 
 impl Edge {
@@ -47,7 +50,7 @@ impl Edge {
             layout.encoder = KeyEncoder::new(layout.types.clone())?;
         }
         let values = Values::new(&layout.encoder);
-        Ok(Some(Edge { layout, values, rows: Sorted::default(), last, retracts, column, ids: vec![] }))
+        Ok(Some(Edge { layout, values, rows: Sorted::default(), last, retracts, column, ids: vec![], passed: vec![] }))
     }
 
     fn add(&mut self, slot: u32, value: u32, diff: i64) {
@@ -67,7 +70,7 @@ impl Edge {
                 self.rows.add((slot, value), 1, &order);
                 self.values.forget(edge);
                 self.values.retain(value);
-                self.values.release(&[edge]);
+                self.passed.push(edge);
                 return;
             }
         }
@@ -78,6 +81,13 @@ impl Edge {
             (_, 0) => self.values.forget(value),
             _ => {}
         }
+    }
+
+    /// The values of a batch have been taken in, or not.
+    fn release(&mut self, mut ids: Vec<u32>) {
+        ids.append(&mut self.passed);
+        self.values.release(&ids);
+        self.ids = ids;
     }
 
     fn intern(&mut self, keys: &EncodedKeys, rows: usize) -> Vec<u32> {
@@ -96,8 +106,7 @@ impl Accumulator for Edge {
         for_each_valid(input, target, |row, slot| {
             self.add(slot as u32, ids[row], input.weights.as_ref().map_or(1, |w| w.value(row)));
         });
-        self.values.release(&ids);
-        self.ids = ids;
+        self.release(ids);
         Ok(())
     }
 
@@ -108,8 +117,7 @@ impl Accumulator for Edge {
         for (row, slot) in rows.slots.iter().enumerate() {
             self.add(*slot, ids[row], rows.weights.value(row));
         }
-        self.values.release(&ids);
-        self.ids = ids;
+        self.release(ids);
         Ok(())
     }
 

@@ -26,6 +26,7 @@ table are Sloth's own and behave as in Flink, also where DataFusion has one of t
 ## Where results differ from Flink
 
 - Whole-number literals are BIGINT, also where they would fit INT.
+- `FIRST_VALUE` and `LAST_VALUE` take NULL for a value, as the standard says; with `IGNORE NULLS` they leave it out.
 - Regular expressions have Rust's syntax: no look-around and no back references inside the expression.
 - `TIMESTAMP` literals have at least three digits. Date functions compute in milliseconds.
 - The default time zone is UTC, not the machine's; `SET 'table.local-time-zone'` changes it.

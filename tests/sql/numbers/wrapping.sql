@@ -1,0 +1,6 @@
+-- Whole numbers wrap at the ends of their types, as in Flink; TRY_CAST gives NULL for what does not fit.
+SELECT CAST(127 AS TINYINT) + CAST(1 AS TINYINT) AS a, CAST(2147483647 AS INT) + CAST(1 AS INT) AS b, 9223372036854775807 + 1 AS c;
+--| +I[-128, -2147483648, -9223372036854775808]
+
+SELECT TRY_CAST(300 AS TINYINT) AS a, TRY_CAST(99999999999 AS INT) AS b, TRY_CAST(1e20 AS BIGINT) AS c;
+--| +I[null, null, null]
