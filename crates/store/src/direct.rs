@@ -95,7 +95,6 @@ const FLAG: Option<i32> = match () {
 };
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use sloth_types::rng::Rng;
 

@@ -301,7 +301,6 @@ fn failed(what: &str, path: &Path, error: &object_store::Error) -> Error {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use object_store::memory::InMemory;
 
