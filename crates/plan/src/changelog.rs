@@ -2,7 +2,7 @@
 //!
 //! Inside a plan every edge that is not append-only carries retractions: exact changes, which any operator can take in. A
 //! sink may want another form. [`settle`] asks it, upserts by key first, and then spares the retractions of an aggregation
-//! whose only reader is a sink that replaces rows by the same key. Where a table declares a key that the query does not
+//! or a ranking whose only reader is a sink that replaces rows by the same key. Where a table declares a key that the query does not
 //! prove, a node is put in that keeps all rows of a key and shows the last one.
 
 use std::sync::Arc;
@@ -99,8 +99,8 @@ fn same_columns(a: &[usize], b: &[usize]) -> bool {
     a.len() == b.len() && a.iter().all(|c| b.contains(c))
 }
 
-/// Turns the edges from a sink back to an aggregation into upserts, when nobody else reads them and nothing between may
-/// drop a row.
+/// Turns the edges from a sink back to an aggregation or a ranking into upserts, when nobody else reads them and nothing
+/// between may drop a row.
 fn spare(plan: &mut JobPlan, sink: NodeId, input: NodeId) {
     let readers = |plan: &JobPlan, id: NodeId| plan.nodes.iter().filter(|n| n.inputs.contains(&id)).count();
     let mut way = vec![sink];
@@ -113,6 +113,7 @@ fn spare(plan: &mut JobPlan, sink: NodeId, input: NodeId) {
         way.push(at);
         match (&node.kind, node.inputs.as_slice()) {
             (NodeKind::GroupAggregate(_), _) => break,
+            (NodeKind::Rank(rank), _) if rank.one_row_a_key() => break,
             (NodeKind::Map(stages), [input]) if stages.iter().all(|s| matches!(s, Stage::Project { .. })) => {
                 at = *input
             }

@@ -94,6 +94,11 @@ impl Rank {
         self.window_end.is_some() && self.emission.is_final()
     }
 
+    /// True when the key of the output is the partition and the rank: another row of the key takes the place of the last.
+    pub fn one_row_a_key(&self) -> bool {
+        self.function == RankFunction::RowNumber && (self.output || self.single()) && self.window_end.is_none()
+    }
+
     /// True when the first rows to come are the first rows for ever.
     pub fn keeps_first(&self) -> bool {
         matches!(self.ties, Ties::Earliest { .. }) && self.function == RankFunction::RowNumber && self.order.len() == 1

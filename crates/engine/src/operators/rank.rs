@@ -43,6 +43,8 @@ pub(crate) struct RankOperator {
     retracts: bool,
     /// Rows of the output never are.
     appends: bool,
+    /// A row of the output takes the place of the one with its key, which is not taken back.
+    upserts: bool,
     consolidator: Consolidator,
     waiting: Vec<Batch>,
     touched: Touched,
@@ -130,6 +132,7 @@ impl RankOperator {
             schema,
             retracts,
             appends: mode == ChangelogMode::Append,
+            upserts: matches!(mode, ChangelogMode::Upsert { .. }),
             consolidator: Consolidator::new(&input)?,
             waiting: vec![],
             touched: Touched::default(),
@@ -265,8 +268,8 @@ impl RankOperator {
     fn difference(&self, partition: u32, before: &[Entry], after: &[Entry], out: &mut Output) {
         let same = before.iter().zip(after).take_while(|(b, a)| b == a).count();
         let (before, after) = (&before[same..], &after[same..]);
-        if self.rank.output && self.rank.function == RankFunction::RowNumber {
-            return by_place(partition, before, after, out);
+        if self.upserts || (self.rank.output && self.rank.function == RankFunction::RowNumber) {
+            return by_place(partition, before, after, self.upserts, out);
         }
         let (mut before, mut after) = (before.iter().peekable(), after.iter().peekable());
         loop {

@@ -3,6 +3,7 @@
 mod forgotten_ranks;
 mod lifetimes;
 mod updates;
+mod upserted_ranks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -41,8 +41,8 @@ pub(super) fn range(rows: &OrderedRows, rank: &Rank, partition: u32, out: &mut V
     kept
 }
 
-/// The difference rank by rank, where each rank is a row's own.
-pub(super) fn by_place(partition: u32, before: &[Entry], after: &[Entry], out: &mut Output) {
+/// The difference rank by rank, where each rank is a row's own. `upserts`: what is replaced is not taken back.
+pub(super) fn by_place(partition: u32, before: &[Entry], after: &[Entry], upserts: bool, out: &mut Output) {
     let at = |entries: &[Entry], index: &mut usize, rank: u64| {
         while entries.get(*index).is_some_and(|e| e.rank + e.count as u64 <= rank) {
             *index += 1;
@@ -58,6 +58,7 @@ pub(super) fn by_place(partition: u32, before: &[Entry], after: &[Entry], out: &
         if old == new {
             continue;
         }
+        let old = old.filter(|_| !upserts || new.is_none());
         for (slot, sign) in [(old, -1), (new, 1)] {
             if let Some(slot) = slot {
                 out.push(partition, Entry { slot, rank, count: 1 }, sign);

@@ -79,7 +79,7 @@ impl RankOperator {
             entries.clear();
             range(&self.rows, &self.rank, partition, &mut entries);
             match self.rank.output && self.rank.function == RankFunction::RowNumber {
-                true => by_place(partition, &[], &entries, out),
+                true => by_place(partition, &[], &entries, false, out),
                 false => entries.iter().for_each(|e| out.push(partition, *e, 1)),
             }
         }
