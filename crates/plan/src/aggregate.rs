@@ -81,6 +81,11 @@ impl AggregateCall {
         self.order_matters() && !self.sorts()
     }
 
+    /// True for `COUNT(*)`.
+    pub fn counts_rows(&self) -> bool {
+        self.function.name() == "count" && self.args.is_empty() && self.filter.is_none() && !self.distinct
+    }
+
     /// True when it pays to aggregate the rows of a worker before the exchange: the state is small whatever the number
     /// of rows. `retracts` tells that rows may be taken back.
     pub fn two_phase(&self, retracts: bool) -> bool {

@@ -213,6 +213,10 @@ impl Accumulator for Distinct {
         self.calls.iter_mut().for_each(|call| call.inner.clear(slot));
     }
 
+    fn kept(&self) -> usize {
+        self.pairs.len()
+    }
+
     fn bytes(&self) -> usize {
         let inner: usize = self.calls.iter().map(|call| call.inner.bytes()).sum();
         inner + self.values.bytes() + self.pairs.bytes() + self.counted.capacity() * 4 + self.counted.len() * 4

@@ -114,6 +114,10 @@ pub(crate) trait Accumulator {
     fn empty(&mut self) -> bool {
         false
     }
+    /// Values kept in all slots, where partial states carry them one by one.
+    fn kept(&self) -> usize {
+        0
+    }
     /// Estimated bytes.
     fn bytes(&self) -> usize;
 }

@@ -73,17 +73,22 @@ impl GroupAggregateOperator {
         let mut groups = spec.groups()?;
         let has_totals = spec.keys.is_empty() || totals.is_some();
         let totals = own_totals(&mut spec, &mut groups, totals, worker)?;
+        let upsert = matches!(mode, ChangelogMode::Upsert { .. });
+        let touched = match upsert && !has_totals && spec.differs_by_each_row() {
+            true => Touched::blind(),
+            false => Touched::default(),
+        };
         let ordered = spec.calls.iter().any(sloth_plan::AggregateCall::order_sensitive);
         Ok(GroupAggregateOperator {
             spec,
             groups,
             ordered,
             waiting: vec![],
-            touched: Touched::default(),
+            touched,
             pace: Pace::new(every),
             once: context.tells_once(&time),
             time,
-            upsert: matches!(mode, ChangelogMode::Upsert { .. }),
+            upsert,
             totals,
             has_totals,
             totals_told: false,

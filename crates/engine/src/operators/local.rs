@@ -1,6 +1,6 @@
 //! The first phase of an aggregation: groups the rows of one worker and epoch before the exchange.
 //!
-//! Worth it when keys repeat. When the first rows of an epoch, or all of them, show that they do not, rows go through as
+//! Worth it when keys repeat, and with `DISTINCT` the values, too: partial states carry these. When the first rows of an epoch, or all of them, show that they do not, rows go through as
 //! they are for a while.
 
 use sloth_types::Result;
@@ -38,19 +38,19 @@ impl LocalAggregate {
 
     /// Hands on what has been gathered, and decides whether to go on gathering.
     fn flush(&mut self, out: &mut Vec<Batch>) -> Result<()> {
-        let groups = self.panes.groups();
+        let spread = self.panes.spread();
         for rows in self.panes.drain_partials(&self.spec)? {
             out.push(Batch { rows, diffs: None, place: Place::default(), port: 0, partial: true });
         }
-        if self.seldom_repeats(groups) {
+        if self.seldom_repeats(spread) {
             self.bypass = BYPASS_EPOCHS;
         }
         self.rows = 0;
         Ok(())
     }
 
-    fn seldom_repeats(&self, groups: usize) -> bool {
-        self.rows >= SAMPLE_ROWS_MIN && groups * 2 > self.rows
+    fn seldom_repeats(&self, spread: usize) -> bool {
+        self.rows >= SAMPLE_ROWS_MIN && spread * 2 > self.rows
     }
 }
 
@@ -65,7 +65,7 @@ impl Operator for LocalAggregate {
         let watermark = self.time.late_watermark(epoch);
         let late = self.panes.add(&mut self.spec, &self.rule, &batch, watermark)?;
         self.context.figures.late_rows.add(late as u64);
-        if !sampled && self.seldom_repeats(self.panes.groups()) {
+        if !sampled && self.seldom_repeats(self.panes.spread()) {
             return self.flush(out);
         }
         Ok(())

@@ -286,6 +286,11 @@ impl PaneMap {
         self.panes.values().map(|g| g.keys.len()).sum()
     }
 
+    /// About how many rows the partials of all panes hold.
+    pub(crate) fn spread(&self) -> usize {
+        self.panes.values().map(Groups::spread).sum()
+    }
+
     /// Estimated bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.panes.values().map(Groups::bytes).sum::<usize>() + self.sliding.as_ref().map_or(0, SlidingGroups::bytes)

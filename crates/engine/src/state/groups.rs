@@ -82,6 +82,11 @@ impl GroupsSpec {
         self.retracts
     }
 
+    /// True when no row leaves a group's results as they were: one of them counts the rows, and none is taken back.
+    pub(crate) fn differs_by_each_row(&self) -> bool {
+        !self.retracts && self.calls.iter().any(AggregateCall::counts_rows)
+    }
+
     /// Encodes key columns.
     pub(crate) fn encode(&mut self, columns: &[ArrayRef]) -> Result<EncodedKeys> {
         self.encoder.encode(columns)
@@ -431,6 +436,12 @@ impl Groups {
             accumulator.clear(from);
         }
         Ok(())
+    }
+
+    /// About how many rows the partials hold: lists of values are as many rows as they have values.
+    pub(crate) fn spread(&self) -> usize {
+        let kept = self.accumulators.iter().map(|accumulator| accumulator.kept()).max().unwrap_or(0);
+        kept.max(self.keys.len())
     }
 
     /// Estimated bytes.
