@@ -42,7 +42,7 @@ use windows::Windows;
 /// Pairs that are made at once.
 const PAIRS_MAX: usize = 16 * 1024;
 /// Batches with fewer rows on average are put together first.
-const BATCH_ROWS_MIN: usize = 1024;
+const BATCH_ROWS_MIN: usize = 256;
 
 /// Joins the rows whose keys this worker owns.
 pub(crate) struct JoinOperator {
