@@ -12,7 +12,7 @@ use super::listing::Packing;
 use crate::format::Decoder;
 
 /// Bytes read at once: small enough to stay in the second-level cache while they are decoded.
-const WINDOW_BYTES: usize = 512 << 10;
+const WINDOW_BYTES: usize = 1 << 20;
 /// Bytes read at once beyond a block's end, for the rest of its last record.
 const TAIL_BYTES: usize = 16 << 10;
 /// A bad record is shown up to this.
