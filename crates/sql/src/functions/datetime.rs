@@ -142,8 +142,10 @@ fn format_times(times: &Int64Array, zone: Zone, mut patterns: Patterns<'_>, rows
             out.push_str(text);
             return Ok(true);
         }
+        // The texts of the rows before stand in front of it.
+        let start = out.len();
         pattern.write(local, zone.offset_ms(zone.to_utc_ms(local)), out);
-        last = Some((span, out.clone()));
+        last = Some((span, out.get(start..).unwrap_or_default().to_owned()));
         Ok(true)
     })
 }
