@@ -1,7 +1,7 @@
 //! The first phase of an aggregation: groups the rows of one worker and epoch before the exchange.
 //!
-//! Worth it when keys repeat, and with `DISTINCT` the values, too: partial states carry these. When the first rows of an epoch, or all of them, show that they do not, rows go through as
-//! they are for a while.
+//! Worth it when keys repeat, and with `DISTINCT` the values, too: partial states carry these. When the first rows of an epoch, or
+//! all of them, show that they do not, rows go through as they are for a while.
 
 use sloth_types::Result;
 use std::sync::Arc;
