@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::physical_expr::ScalarFunctionExpr;
 use datafusion::physical_expr::expressions::{CaseExpr, Column};
 use datafusion::physical_plan::PhysicalExpr;
+use sloth_plan::inputs::is_column;
 use sloth_plan::{SourceNode, Stage};
 
 type Expr = Arc<dyn PhysicalExpr>;
@@ -90,10 +90,7 @@ impl Taken {
 
 /// A field of a column, or of a field of one.
 fn is_field(expr: &Expr) -> bool {
-    let Some(function) = expr.downcast_ref::<ScalarFunctionExpr>() else { return false };
-    let base = function.args().first();
-    function.fun().name() == "get_field"
-        && base.is_some_and(|base| base.downcast_ref::<Column>().is_some() || is_field(base))
+    is_column(expr) && expr.downcast_ref::<Column>().is_none()
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ pub(crate) fn evaluate(exprs: &[Expr], rows: &RecordBatch) -> Result<RecordBatch
 }
 
 /// A column, or a field of one.
-pub(crate) fn is_column(expr: &Expr) -> bool {
+pub fn is_column(expr: &Expr) -> bool {
     if expr.downcast_ref::<Column>().is_some() {
         return true;
     }

@@ -12,7 +12,7 @@ pub mod explain;
 pub mod grouping;
 pub mod guard;
 mod identity;
-mod inputs;
+pub mod inputs;
 pub mod lookup;
 pub mod node;
 pub mod over;

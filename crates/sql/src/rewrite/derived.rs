@@ -1,26 +1,16 @@
 //! Names for subqueries in FROM that have none, where tables are joined by the names of their columns: the planner tells
 //! the columns of several tables apart by the tables' names.
 
-use datafusion::sql::sqlparser::ast::{Ident, JoinConstraint, JoinOperator, Select, TableAlias, TableFactor};
+use datafusion::sql::sqlparser::ast::{Ident, JoinConstraint, Select, TableAlias, TableFactor};
+
+use super::using::constraint;
 
 /// Gives names to the subqueries of a `SELECT` with `NATURAL` or `USING` joins.
 pub(super) fn rewrite(select: &mut Select) {
     let mut made = 0;
     for table in &mut select.from {
-        let by_name = |operator: &JoinOperator| {
-            matches!(
-                operator,
-                JoinOperator::Join(c)
-                | JoinOperator::Inner(c)
-                | JoinOperator::Left(c)
-                | JoinOperator::LeftOuter(c)
-                | JoinOperator::Right(c)
-                | JoinOperator::RightOuter(c)
-                | JoinOperator::FullOuter(c)
-                    if matches!(c, JoinConstraint::Natural | JoinConstraint::Using(_))
-            )
-        };
-        if !table.joins.iter().any(|join| by_name(&join.join_operator)) {
+        let mut constraints = table.joins.iter_mut().map(|join| constraint(&mut join.join_operator));
+        if !constraints.any(|c| matches!(c, Some(JoinConstraint::Natural | JoinConstraint::Using(_)))) {
             continue;
         }
         for factor in std::iter::once(&mut table.relation).chain(table.joins.iter_mut().map(|join| &mut join.relation))

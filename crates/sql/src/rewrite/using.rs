@@ -150,7 +150,8 @@ fn is_using(join: &Join) -> bool {
     matches!(constraint(&mut join.join_operator.clone()), Some(JoinConstraint::Using(_)))
 }
 
-fn constraint(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
+/// What the tables of a join are joined by, where it says so.
+pub(super) fn constraint(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
     match operator {
         JoinOperator::Join(c)
         | JoinOperator::Inner(c)

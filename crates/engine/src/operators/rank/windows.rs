@@ -1,13 +1,12 @@
 //! Rankings within windows: told once when the window closes, or told early and corrected; forgotten when it is over.
 
-use arrow::array::Array;
-use arrow::compute::filter_record_batch;
+use arrow::array::{Array, BooleanArray};
 use sloth_types::Result;
 
 use super::{Output, RankFunction, RankOperator, by_place, range};
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
-use crate::operators::stages;
+use crate::operators::join::pick;
 use crate::operators::window_assign::millis;
 
 impl RankOperator {
@@ -17,17 +16,13 @@ impl RankOperator {
         let watermark = self.times[1].late_watermark(epoch);
         let ends = millis(batch.rows.column(column))?;
         let in_time = |row: usize| ends.is_valid(row) && !watermark.completes(ends.value(row));
-        let mask: arrow::array::BooleanArray = (0..ends.len()).map(|row| Some(in_time(row))).collect();
+        let mask: BooleanArray = (0..ends.len()).map(|row| Some(in_time(row))).collect();
         let late = ends.len() - mask.true_count();
         if late == 0 {
             return Ok(batch.clone());
         }
         self.context.figures.late_rows.add(late as u64);
-        let diffs = match &batch.diffs {
-            Some(diffs) => Some(stages::weights(&arrow::compute::filter(diffs, &mask)?)),
-            None => None,
-        };
-        Ok(Batch { rows: filter_record_batch(&batch.rows, &mask)?, diffs, ..batch.clone() })
+        pick(batch, &mask)
     }
 
     /// True when the outside has been told of a partition before this epoch, or is told in every epoch.

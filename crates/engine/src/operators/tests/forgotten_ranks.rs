@@ -29,6 +29,19 @@ fn first_rows(ttl: i64, to: usize, retracts: bool) -> RankOperator {
     RankOperator::new(RankParts { rank, input, schema, mode, retracts, time }, context()).unwrap()
 }
 
+/// Adds changes to what has been told.
+fn add_up(changes: &[Batch], told: &mut BTreeMap<Row, i64>) {
+    for batch in changes {
+        let ints = |c: usize| batch.rows.column(c).as_primitive::<Int64Type>().values();
+        let times = batch.rows.column(2).as_primitive::<TimestampMillisecondType>().values();
+        for row in 0..batch.rows.num_rows() {
+            let diff: i64 = batch.diffs.as_ref().map_or(1, |d| d.value(row));
+            *told.entry((ints(0)[row], ints(1)[row], times[row])).or_default() += diff;
+        }
+    }
+    told.retain(|_, n: &mut i64| *n != 0);
+}
+
 #[test]
 fn a_partition_is_forgotten_when_it_has_not_changed_for_the_time() {
     for seed in 0..80 {
@@ -66,15 +79,7 @@ fn a_partition_is_forgotten_when_it_has_not_changed_for_the_time() {
                     *expected.entry(*row).or_default() += sign;
                 }
             }
-            for batch in &out {
-                let ints = |c: usize| batch.rows.column(c).as_primitive::<Int64Type>().values();
-                let times = batch.rows.column(2).as_primitive::<TimestampMillisecondType>().values();
-                for row in 0..batch.rows.num_rows() {
-                    let diff: i64 = batch.diffs.as_ref().map_or(1, |d| d.value(row));
-                    *told.entry((ints(0)[row], ints(1)[row], times[row])).or_default() += diff;
-                }
-            }
-            told.retain(|_, n: &mut i64| *n != 0);
+            add_up(&out, &mut told);
             expected.retain(|_, n: &mut i64| *n != 0);
             assert_eq!(told, expected, "seed {seed} epoch {number}");
         }
@@ -130,15 +135,7 @@ fn a_forgotten_partition_begins_anew_where_rows_are_taken_back() {
                     *expected.entry(*row).or_default() += sign;
                 }
             }
-            for batch in &out {
-                let ints = |c: usize| batch.rows.column(c).as_primitive::<Int64Type>().values();
-                let times = batch.rows.column(2).as_primitive::<TimestampMillisecondType>().values();
-                for row in 0..batch.rows.num_rows() {
-                    let diff: i64 = batch.diffs.as_ref().map_or(1, |d| d.value(row));
-                    *told.entry((ints(0)[row], ints(1)[row], times[row])).or_default() += diff;
-                }
-            }
-            told.retain(|_, n: &mut i64| *n != 0);
+            add_up(&out, &mut told);
             expected.retain(|_, n: &mut i64| *n != 0);
             assert_eq!(told, expected, "seed {seed} epoch {number}");
             assert!(told.values().all(|n| *n > 0), "seed {seed} epoch {number}");
