@@ -111,7 +111,8 @@ fn is_lossless(from: &DataType, to: &DataType) -> bool {
     let width = |t: &DataType| t.primitive_width().unwrap_or(0);
     match (from, to) {
         _ if from == to => true,
-        (_, Utf8) => true,
+        // Bytes need not be a text.
+        (from, Utf8) => !from.is_binary(),
         (Date32, Timestamp(..)) | (Timestamp(..), Date32) => true,
         _ if from.is_signed_integer() && to.is_signed_integer() => width(to) >= width(from),
         _ if from.is_numeric() && to.is_floating() => true,
