@@ -205,32 +205,29 @@ fn a_log_that_has_lost_its_end_is_noticed_by_what_the_sinks_have() {
     let place = Place::new("short");
     fs::remove_dir_all(&place.0).unwrap();
     fs::create_dir_all(&place.0).unwrap();
-    let (script, state) = (place.0.join("job.sql"), place.0.join("state"));
+    let (script, state, old) = (place.0.join("job.sql"), place.0.join("state"), place.0.join("old"));
     let sql = "
         SET 'execution.checkpointing.interval' = '1 ms';
         SET 'sloth.epoch.max-rows' = '10';
-        CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '200',
-          'fields.n.kind' = 'sequence', 'fields.n.start' = '1', 'fields.n.end' = '60');
+        CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '${rate}',
+          'fields.n.kind' = 'sequence', 'fields.n.start' = '1', 'fields.n.end' = '600');
         CREATE TABLE files (n BIGINT) WITH ('connector' = 'filesystem', 'path' = '${DIR}/files', 'format' = 'csv');
         INSERT INTO files SELECT n FROM numbers;";
     fs::write(&script, sql.replace("${DIR}", place.text())).unwrap();
-    let run = ["run", script.to_str().unwrap(), "-p", "1", "--state", state.to_str().unwrap()];
-    says(&run);
-    let newest = |directory: &str| {
-        let mut files: Vec<_> = fs::read_dir(state.join(directory)).unwrap().map(|e| e.unwrap().path()).collect();
-        files.sort();
-        files.pop().unwrap()
-    };
-    // An old copy of the directory, as it were: the last checkpoints and the epochs after the one before are gone.
-    fs::remove_file(newest("checkpoints")).unwrap();
-    fs::remove_file(newest("checkpoints")).unwrap();
-    let kept = newest("checkpoints").file_stem().unwrap().to_str().unwrap().parse::<u64>().unwrap();
-    let first_of = |file: &Path| {
-        let text = fs::read_to_string(file).unwrap();
-        text.split("\"epoch\":").nth(1).unwrap().split(',').next().unwrap().parse::<u64>().unwrap()
-    };
-    while first_of(&newest("log")) > kept {
-        fs::remove_file(newest("log")).unwrap();
+    let run = ["run", script.to_str().unwrap(), "-p", "1", "--state", state.to_str().unwrap(), "--var"];
+    // Killed in the first of its ten seconds, and copied then.
+    let mut first = Command::new(env!("CARGO_BIN_EXE_sloth")).args(run).arg("rate=60").spawn().unwrap();
+    let checkpoints = || fs::read_dir(state.join("checkpoints")).map_or(0, Iterator::count);
+    while checkpoints() < 2 {
+        assert!(first.try_wait().unwrap().is_none(), "it ended without two checkpoints");
+        std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    fails(&run, "but the epoch log ends before epoch");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    copy(&state, &old);
+    says(&[&run[..], &["rate=1000000"]].concat());
+    // The old copy comes back: its log ends before what the files have.
+    fs::remove_dir_all(&state).unwrap();
+    fs::rename(&old, &state).unwrap();
+    fails(&[&run[..], &["rate=1000000"]].concat(), "but the epoch log ends before epoch");
 }
