@@ -72,7 +72,8 @@ impl Job {
         let recovered = options.replay.as_ref().map(|r| r.recovered.clone()).unwrap_or_default();
         let cut = recovered.checkpoint.as_ref().map(|c| c.cut.clone()).unwrap_or_default();
         let restored = Restored::new(recovered.checkpoint.clone());
-        // Rows that an earlier version has kept with a join stay there.
+        // State stays where it has been written, whatever the plan would choose now.
+        let plan = plan.gathered(&|joins| crate::render::kept(&restored, joins));
         let plan = plan.arranged(&|join, side| crate::render::keeps_side(&restored, join, side));
         let first = cut.epoch;
         let sources = source_nodes(&plan);

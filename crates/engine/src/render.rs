@@ -44,7 +44,7 @@ use crate::operators::window_updates::WindowUpdatesOperator;
 use crate::pact;
 use crate::state::groups::GroupsSpec;
 
-pub(crate) use joins::keeps_side;
+pub(crate) use joins::{keeps_side, kept};
 
 /// Writers opened before the start, by (sink ordinal, writer number).
 pub(crate) type OpenWriters = HashMap<(usize, usize), Writer>;
@@ -271,6 +271,7 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 let operator = MaterializeOperator::new(schema, &made.key, made.by_content, context)?;
                 stateful(&floor, first()?, "materialize", by_key_of(&made.key), operator)
             }
+            NodeKind::MultiJoin(multi) => joins::multi_join(&floor, plan, node, multi, &inputs)?,
             NodeKind::IntervalJoin(interval) => {
                 joins::interval_join(&floor, plan, node, interval, &inputs, |cascaded| domain(false, cascaded))?
             }

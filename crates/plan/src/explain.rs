@@ -20,7 +20,7 @@ use crate::node::{
 
 /// The plan as an indented tree for each sink. A node that several sinks use is printed once and referred to as `#n`.
 pub fn explain(plan: &JobPlan) -> String {
-    let plan = &plan.arranged(&|_, _| false);
+    let plan = &plan.gathered(&|_| crate::multi_join::Kept::Nowhere).arranged(&|_, _| false);
     let mut out = String::new();
     let mut printed = vec![false; plan.nodes.len()];
     for sink in plan.sink_ids() {
@@ -86,6 +86,7 @@ fn headline(node: &Node, input: Option<&Node>) -> String {
         NodeKind::GroupAggregate(g) => format!("GroupAggregate{}", by(&columns(&g.keys))),
         NodeKind::Arrange(held) => format!("Arrange{}", by(&columns(&held.keys))),
         NodeKind::Join(join) => format!("Join {:?}", join.kind),
+        NodeKind::MultiJoin(multi) => format!("MultiJoin of {} inputs", multi.keys.len()),
         NodeKind::Match(m) => format!("MatchRecognize{}", by(&columns(&m.partition))),
         NodeKind::Over(over) => format!("Over{}", by(&columns(&over.partition))),
         NodeKind::Rank(rank) => rank_lines::headline(rank, input.map(|n| n.schema.as_ref())),
@@ -115,7 +116,7 @@ fn by(keys: &str) -> String {
     if keys.is_empty() { String::new() } else { format!(" by {keys}") }
 }
 
-fn names(schema: Option<&Schema>, indexes: &[usize]) -> String {
+pub(crate) fn names(schema: Option<&Schema>, indexes: &[usize]) -> String {
     let name =
         |i: &usize| schema.and_then(|s| s.fields().get(*i)).map_or_else(|| format!("${i}"), |f| f.name().clone());
     indexes.iter().map(name).collect::<Vec<_>>().join(", ")
@@ -220,6 +221,7 @@ fn details(plan: &JobPlan, id: NodeId, node: &Node, input: Option<&Node>) -> Vec
             join_details(plan, node, join, &mut lines);
             arrange_lines::join_details(plan, id, join, &mut lines);
         }
+        NodeKind::MultiJoin(multi) => crate::multi_join::details(plan, node, multi, &mut lines),
         NodeKind::IntervalJoin(interval) => {
             join_details(plan, node, &interval.join, &mut lines);
             lines.push(format!(

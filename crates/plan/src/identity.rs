@@ -8,6 +8,7 @@
 
 mod arranged;
 mod expr;
+mod gathered;
 mod kinds;
 mod stages;
 mod table;
@@ -66,6 +67,9 @@ impl JobPlan {
                 // What it holds is known by its rows and its key, whoever reads which of its columns.
                 (Some(output), NodeKind::Arrange(held)) => (held.identity, output),
                 (Some(output), _) => (fnv(&output.text()), output),
+                (None, NodeKind::MultiJoin(multi)) => {
+                    (multi.identity, Known::fresh(multi.identity, node.schema.fields().len()))
+                }
                 (None, _) => {
                     let (text, columns) = self.described(node, &inputs);
                     let mut identity = fnv(&text);

@@ -14,6 +14,7 @@ pub mod guard;
 mod identity;
 pub mod inputs;
 pub mod lookup;
+pub mod multi_join;
 pub mod node;
 pub mod over;
 pub mod pattern;
@@ -29,6 +30,7 @@ pub use arrange::{Arrange, Arranged};
 pub use emission::{Emission, Every};
 pub use grouping::{GroupAggregate, SessionAggregate, WindowAggregate, WindowSource};
 pub use lookup::LookupJoin;
+pub use multi_join::{Gathering, Kept, MultiJoin};
 pub use node::{
     BadRecordPolicy, IntervalJoin, JobPlan, Join, JoinExchange, JoinKind, Materialize, Node, NodeId, NodeKind,
     Normalize, SetOperation, SinkNode, SourceNode, SourceOrigin, Stage, TemporalAt, TemporalJoin, UnnestColumn,

@@ -66,6 +66,8 @@ pub enum NodeKind {
     Arrange(crate::arrange::Arrange),
     /// Joins two inputs.
     Join(Box<Join>),
+    /// Joins several inputs by one key.
+    MultiJoin(Box<crate::multi_join::MultiJoin>),
     /// Finds sequences of rows.
     Match(Box<crate::pattern::MatchRecognize>),
     /// Functions of a row and of those around it.

@@ -30,6 +30,8 @@ pub struct JobSettings {
     pub recursion_rounds_max: usize,
     /// Joins that keep the same rows by the same key share them.
     pub share_join_state: bool,
+    /// Inner joins that all compare one key are carried out as one operator.
+    pub gather_joins: bool,
     /// What happens when an outside system fails the job.
     pub restart: RestartPolicy,
     /// Where the job keeps its epoch log and checkpoints.
@@ -115,6 +117,7 @@ impl Default for JobSettings {
             batch: false,
             recursion_rounds_max: 10_000,
             share_join_state: true,
+            gather_joins: true,
             restart: RestartPolicy {
                 attempts_max: None,
                 first_delay: Duration::from_millis(100),
@@ -158,8 +161,11 @@ pub const KNOWN_SETTINGS: &[(&str, &str)] = &[
     ("table.exec.emit.late-fire.delay", "how often they do (0 s: in every epoch)"),
     ("table.exec.emit.allow-lateness", "how long closed windows are corrected"),
     ("table.optimizer.join-reorder-enabled", "inner joins may be put into another order (default: true)"),
+    (MULTI_JOIN, "inner joins by one key keep their inputs, and nothing between them (default: true)"),
     ("table.local-time-zone", "zone of TIMESTAMP_LTZ texts (default: UTC)"),
 ];
+
+const MULTI_JOIN: &str = "table.optimizer.multi-join.enabled";
 
 /// Longer than any input takes to be read.
 const EPOCH_LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -191,7 +197,7 @@ impl JobSettings {
             // All of the input is one epoch.
             (default.epoch_target, default.epoch_bytes_max) = (EPOCH_LONGEST, usize::MAX);
             // Joins keep no rows beyond the end.
-            default.share_join_state = false;
+            (default.share_join_state, default.gather_joins) = (false, false);
         }
         let number = "a whole number above zero";
         let at_least_1 = |key: &str, n: usize| {
@@ -213,6 +219,7 @@ impl JobSettings {
             batch,
             recursion_rounds_max: count("sloth.recursion.max-rounds", default.recursion_rounds_max)?,
             share_join_state: options.parse_or("sloth.join.share-state", "true or false", default.share_join_state)?,
+            gather_joins: options.parse_or(MULTI_JOIN, "true or false", default.gather_joins)?,
             restart: RestartPolicy::from_options(options)?,
             state_dir: options.get("state.checkpoints.dir").map(str::to_owned),
             checkpoints_retained: count("state.checkpoints.num-retained", default.checkpoints_retained)?,

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use sloth_plan::{JobPlan, NodeKind};
+use sloth_plan::{JobPlan, Kept, NodeKind};
 use sloth_sql::{Effect, Query, Session, lower};
 use sloth_testkit::changes::{Kind, Table, Tables};
 use sloth_testkit::differential::{Asked, Verdict, Ways, examine};
@@ -70,8 +70,19 @@ fn plan_of(tables: &[Table], asked: &[Asked]) -> JobPlan {
     lower(&session, &found).unwrap()
 }
 
+/// The operators for several joins at once.
+fn gathered(plan: &JobPlan) -> usize {
+    let plan = plan.gathered(&|_| Kept::Nowhere);
+    plan.nodes.iter().filter(|n| matches!(n.kind, NodeKind::MultiJoin(_))).count()
+}
+
 fn arrangements(plan: &JobPlan) -> usize {
-    plan.arranged(&|_, _| false).nodes.iter().filter(|n| matches!(n.kind, NodeKind::Arrange(_))).count()
+    plan.gathered(&|_| Kept::Nowhere)
+        .arranged(&|_, _| false)
+        .nodes
+        .iter()
+        .filter(|n| matches!(n.kind, NodeKind::Arrange(_)))
+        .count()
 }
 
 /// Tables whose first columns agree, and joins of them.
@@ -93,6 +104,7 @@ fn restarts(rng: &mut Rng, plan: &JobPlan, tables: &[Table]) {
     let mut plan = plan.clone();
     // Rows that were shared may be apart afterwards, and the other way round.
     plan.settings.share_join_state = rng.chance(0.7);
+    plan.settings.gather_joins = rng.chance(0.7);
     let whole = run(&plan, &given(Setup { checkpoints: true, ..Setup::replay(2, &log) }));
     assert!(whole.error.is_none(), "{:?}", whole.error);
     for checkpoint in whole.checkpoints {
@@ -101,6 +113,7 @@ fn restarts(rng: &mut Rng, plan: &JobPlan, tables: &[Table]) {
             continue;
         }
         plan.settings.share_join_state = rng.chance(0.7);
+        plan.settings.gather_joins = rng.chance(0.7);
         let workers = rng.between(1, 3) as usize;
         let rest: Vec<_> = log.iter().skip(epoch.0 as usize).cloned().collect();
         let resumed = run(&plan, &given(Setup { from: Some(checkpoint), ..Setup::replay(workers, &rest) }));
@@ -130,6 +143,64 @@ fn joins_that_share_rows_follow_the_changes_and_come_back() {
     }
     println!("{shared} arrangements in {cases} scripts");
     assert!(cases < 10 || shared as u64 > cases, "nothing was shared");
+}
+
+/// Inner joins on the first column: one behind the other, or of two joins.
+fn chain(rng: &mut Rng, tables: &[Table]) -> Option<Asked> {
+    let of: Vec<&Table> = (0..4).map(|_| &tables[rng.below(tables.len() as u64) as usize]).collect();
+    if of.iter().any(|t| t.columns[0].1 != of[0].columns[0].1) {
+        return None;
+    }
+    let picked: Vec<_> = of.iter().map(|t| t.columns[rng.below(t.columns.len() as u64) as usize].clone()).collect();
+    let [a, b, c, d] = [0, 1, 2, 3].map(|at| &of[at].name);
+    let more = [" AND b.c0 <> c.c0", " AND a.c0 = a.c0", ""][rng.below(3) as usize];
+    let (from, width) = match rng.below(4) {
+        0 => (format!("{a} a JOIN {b} b ON a.c0 = b.c0 JOIN {c} c ON b.c0 = c.c0{more}"), 3),
+        1 => (format!("{a} a JOIN {b} b ON a.c0 = b.c0 JOIN {c} c ON a.c0 = c.c0 JOIN {d} d ON d.c0 = b.c0"), 4),
+        2 => {
+            let parts = [format!("SELECT * FROM {a}"), format!("SELECT DISTINCT c0 FROM {b}")];
+            (format!("({}) a JOIN {c} b ON a.c0 = b.c0 JOIN ({}) c ON b.c0 = c.c0", parts[0], parts[1]), 2)
+        }
+        _ => (format!("{a} a JOIN {b} b ON a.c0 = b.c0 LEFT JOIN {c} c ON b.c0 = c.c0 JOIN {d} d ON d.c0 = b.c0"), 4),
+    };
+    let names = ["a", "b", "c", "d"];
+    let mut picked: Vec<_> = (0..width).map(|at| (names[at], picked[at].clone())).collect();
+    if width == 2 {
+        picked[1].1 = of[2].columns[0].clone();
+    }
+    let columns: Vec<String> = picked.iter().enumerate().map(|(at, (t, (c, _)))| format!("{t}.{c} AS x{at}")).collect();
+    let text = format!("SELECT {} FROM {from}", columns.join(", "));
+    // The same table twice would be shared, and the joins stay as they are.
+    let apart = if rng.chance(0.7) { "SET 'sloth.join.share-state' = 'false'; " } else { "" };
+    Some(Asked {
+        engine: format!("{apart}{text};"),
+        batch: text,
+        kinds: picked.into_iter().map(|(_, (_, kind))| kind).collect(),
+    })
+}
+
+#[test]
+fn joins_by_one_key_follow_the_changes_and_come_back() {
+    let number = |name: &str| std::env::var(name).ok().map(|v| v.parse::<u64>().expect("a number"));
+    let (first, cases) = (number("SEED").unwrap_or(90_000), number("CASES").unwrap_or(60));
+    let mut together = 0;
+    for seed in first..first + cases {
+        let mut rng = Rng::new(seed);
+        let (tables, asked) = loop {
+            let tables = tables(&mut rng);
+            if let Some(asked) = chain(&mut rng, &tables) {
+                break (tables, vec![asked]);
+            }
+        };
+        let plan = plan_of(&tables, &asked);
+        together += gathered(&plan);
+        for (asked, verdict) in asked.iter().zip(examine(&Arc::new(tables.clone()), &asked, Ways::default())) {
+            assert_eq!(verdict, Verdict::Right, "SEED={seed} {}", asked.engine);
+        }
+        restarts(&mut rng, &plan, &tables);
+    }
+    println!("{together} times several joins as one in {cases} scripts");
+    assert!(cases < 10 || together as u64 * 5 > cases, "no joins were put together");
 }
 
 /// A table of pairs: so many rows, all of them in one epoch.
@@ -180,7 +251,8 @@ fn an_order_that_begins_with_the_filtered_rows_keeps_less() {
     let text = "SELECT a.c1 AS x, b.c2 AS y FROM big a JOIN other b ON a.c0 = b.c0 JOIN small c ON b.c0 = c.c0
         WHERE c.c2 = 7";
     let [ordered, written] = ["true", "false"].map(|reorder| {
-        let engine = format!("SET 'table.optimizer.join-reorder-enabled' = '{reorder}'; {text};");
+        let apart = "SET 'table.optimizer.multi-join.enabled' = 'false'";
+        let engine = format!("{apart}; SET 'table.optimizer.join-reorder-enabled' = '{reorder}'; {text};");
         let asked = Asked { engine, batch: text.to_owned(), kinds: vec![Kind::Str, Kind::Int] };
         let plan = plan_of(&tables, &[asked]);
         let connector = Tables(Arc::new(tables.clone()));
@@ -194,4 +266,28 @@ fn an_order_that_begins_with_the_filtered_rows_keeps_less() {
     println!("state of three inputs: {} bytes in the order chosen, {} as written", ordered.0, written.0);
     assert_eq!((ordered.1.len(), &ordered.1), (25, &written.1));
     assert!(ordered.0 * 2 < written.0);
+}
+
+#[test]
+fn nothing_is_kept_of_what_lies_between_joins_by_one_key() {
+    let tables = vec![pairs("big", 10_000), pairs("other", 10_000), pairs("few", 10)];
+    let text =
+        "SELECT a.c1 AS x, b.c1 AS y, c.c2 AS z FROM big a JOIN other b ON a.c0 = b.c0 JOIN few c ON b.c0 = c.c0";
+    let [together, apart] = ["true", "false"].map(|together| {
+        let order = "SET 'table.optimizer.join-reorder-enabled' = 'false'";
+        let engine = format!("{order}; SET 'table.optimizer.multi-join.enabled' = '{together}'; {text};");
+        let asked = Asked { engine, batch: text.to_owned(), kinds: vec![Kind::Str, Kind::Str, Kind::Int] };
+        let plan = plan_of(&tables, &[asked]);
+        assert_eq!(gathered(&plan), usize::from(together == "true"));
+        let connector = Tables(Arc::new(tables.clone()));
+        let log = connector.log(&plan);
+        let outcome = run(&plan, &Setup { tables: Some(connector), ..Setup::replay(2, &log) });
+        assert!(outcome.error.is_none(), "{:?}", outcome.error);
+        let mut rows = outcome.sinks[0].rows().unwrap();
+        rows.sort();
+        (outcome.state_bytes, rows)
+    });
+    println!("state of three inputs: {} bytes together, {} join by join", together.0, apart.0);
+    assert_eq!((together.1.len(), &together.1), (1000, &apart.1));
+    assert!(together.0 * 4 < apart.0);
 }

@@ -12,6 +12,7 @@ pub(crate) mod live_lookup;
 pub(crate) mod local;
 pub(crate) mod lookup_join;
 pub(crate) mod materialize;
+pub(crate) mod multi_join;
 pub(crate) mod normalize;
 pub(crate) mod over;
 pub(crate) mod pace;

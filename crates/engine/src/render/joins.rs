@@ -5,7 +5,9 @@ mod sharing;
 use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{Schema, SchemaRef};
-use sloth_plan::{IntervalJoin, JobPlan, Join, JoinExchange, LookupJoin, Node, TemporalAt, TemporalJoin, WindowJoin};
+use sloth_plan::{
+    IntervalJoin, JobPlan, Join, JoinExchange, LookupJoin, MultiJoin, Node, TemporalAt, TemporalJoin, WindowJoin,
+};
 use sloth_types::{Error, Result};
 
 use crate::dataflow::{Edge, Floor, deferred, stateful, stateless};
@@ -16,13 +18,14 @@ use crate::operators::interval_join::IntervalJoinOperator;
 use crate::operators::join::JoinOperator;
 use crate::operators::live_lookup::LiveLookup;
 use crate::operators::lookup_join::LookupJoinOperator;
+use crate::operators::multi_join::MultiJoinOperator;
 use crate::operators::single_row::SingleRowOperator;
 use crate::operators::temporal_join::TemporalJoinOperator;
 use crate::operators::window_join::WindowJoinOperator;
 use crate::pact::{self, Route};
 
 pub(super) use sharing::Sharing;
-pub(crate) use sharing::keeps_side;
+pub(crate) use sharing::{keeps_side, kept};
 
 /// A join of windows. `domain` gives the time of an input, by whether another window makes it.
 pub(super) fn window_join<'s>(
@@ -65,6 +68,23 @@ pub(super) fn interval_join<'s>(
     let operator =
         IntervalJoinOperator::new(interval, schemas, domains, Arc::clone(&node.schema), Arc::clone(&floor.context))?;
     Ok(stateful(floor, both, "interval join", pact::by_route(routes.to_vec()), operator))
+}
+
+/// Joins by one key, carried out together.
+pub(super) fn multi_join<'s>(
+    floor: &Floor<'s>,
+    plan: &JobPlan,
+    node: &Node,
+    multi: &MultiJoin,
+    inputs: &[Edge<'s>],
+) -> Result<Edge<'s>> {
+    let schema = |id: &usize| Some((Arc::clone(&plan.nodes.get(*id)?.schema), super::changes(plan, *id)));
+    let schemas: Option<Vec<_>> = node.inputs.iter().map(schema).collect();
+    let schemas = schemas.ok_or_else(|| Error::internal("an input of a join is missing"))?;
+    let routes: Vec<Route> = multi.keys.iter().cloned().map(Route::Key).collect();
+    let all = side_by_side(floor, inputs, &routes);
+    let operator = MultiJoinOperator::new(multi, &schemas, Arc::clone(&node.schema), Arc::clone(&floor.context))?;
+    Ok(stateful(floor, all, sharing::MULTI_JOIN, pact::by_route(routes), operator))
 }
 
 /// A join with a table as of some time. `right` are the sources of the table, `domain` as for [`window_join`].
@@ -139,8 +159,8 @@ fn routes(join: &Join, schemas: &[SchemaRef; 2]) -> [Route; 2] {
     }
 }
 
-/// One stream of both inputs, each batch with the number of its input; copies are made where every worker needs all.
-fn side_by_side<'s>(floor: &Floor<'s>, inputs: &[Edge<'s>], routes: &[Route; 2]) -> Edge<'s> {
+/// One stream of all inputs, each batch with the number of its input; copies are made where every worker needs all.
+fn side_by_side<'s>(floor: &Floor<'s>, inputs: &[Edge<'s>], routes: &[Route]) -> Edge<'s> {
     use timely::dataflow::operators::core::Concatenate;
     let peers = floor.worker.1 as u32;
     let ports = inputs.iter().zip(routes).enumerate().map(|(port, (edge, route))| {

@@ -54,7 +54,7 @@ impl JobPlan {
         if groups.is_empty() { self.clone() } else { self.with_groups(&groups) }
     }
 
-    fn sides(&self, known: &[Known]) -> Vec<Arranged> {
+    pub(super) fn sides(&self, known: &[Known]) -> Vec<Arranged> {
         let mut sides = vec![];
         for (id, node) in self.nodes.iter().enumerate() {
             let NodeKind::Join(join) = &node.kind else { continue };
@@ -76,7 +76,7 @@ impl JobPlan {
     }
 
     /// Sides that agree, at least two by two. Of a join that is not an inner one only one side reads from elsewhere.
-    fn grouped(&self, mut sides: Vec<Arranged>) -> Vec<Vec<Arranged>> {
+    pub(super) fn grouped(&self, mut sides: Vec<Arranged>) -> Vec<Vec<Arranged>> {
         loop {
             let mut groups: BTreeMap<(NodeId, u64), Vec<Arranged>> = BTreeMap::new();
             let mut firsts: HashMap<u64, NodeId> = HashMap::new();

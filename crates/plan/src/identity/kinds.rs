@@ -63,11 +63,12 @@ pub(super) fn text(node: &Node, inputs: &[&Known], schemas: &[&Schema]) -> Strin
         // How often is a matter of taste.
         NodeKind::Throttle(_) => format!("held changes of {whole}"),
         NodeKind::Sink(written) => format!("{} of {}", sink(written), input.text()),
-        // These have no state of their own, and a source is described elsewhere.
+        // These have no state of their own, or are described elsewhere.
         NodeKind::Source(_)
         | NodeKind::Map(_)
         | NodeKind::Union
         | NodeKind::Arrange(_)
+        | NodeKind::MultiJoin(_)
         | NodeKind::WindowAssign(_)
         | NodeKind::LateRows(..)
         | NodeKind::BadRecords => format!("rows of {whole}"),

@@ -88,7 +88,7 @@ fn matches(join: &Join, left: &Row, right: &Row) -> bool {
     join.left_keys.iter().all(same) && (join.residual.is_none() || residual())
 }
 
-fn texts(row: &Row) -> Vec<String> {
+pub(crate) fn texts(row: &Row) -> Vec<String> {
     let number = |n: Option<i64>| n.map_or_else(|| "null".to_owned(), |n| n.to_string());
     vec![number(row[0]), row[1].map_or_else(|| "null".to_owned(), |n| format!("t{n}")), number(row[2])]
 }
@@ -156,7 +156,7 @@ pub(crate) fn epoch(number: u64, before: i64, watermark: i64) -> EpochInfo {
 }
 
 /// Random changes of a bag as batches; rows are taken back only when `retracts`.
-fn changes(rng: &mut Rng, bag: &mut Bag, retracts: bool, port: u8) -> Vec<Batch> {
+pub(crate) fn changes(rng: &mut Rng, bag: &mut Bag, retracts: bool, port: u8) -> Vec<Batch> {
     let mut out = vec![];
     for _ in 0..rng.below(3) {
         let (mut rows, mut diffs) = (vec![], vec![]);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sloth_plan::{Arrange, Arranged, JobPlan, Join, Node, NodeId};
+use sloth_plan::{Arrange, Arranged, Gathering, JobPlan, Join, Kept, Node, NodeId};
 use sloth_types::Result;
 
 use super::{input_schemas, routes, side_by_side};
@@ -21,12 +21,28 @@ use crate::state::snapshot::share_of;
 
 const ARRANGE: &str = "arrange";
 const JOIN: &str = "join";
+pub(super) const MULTI_JOIN: &str = "multi join";
 
 /// True when the rows of a join's side have been kept with the join.
 pub(crate) fn keeps_side(restored: &Restored, join: u64, side: usize) -> bool {
     let names = [SIDES[side], CHANGES[side]];
     let written = restored.written(operator_id(join, JOIN));
     written.iter().flatten().any(|s| names.contains(&s.name.as_str()) && s.rows.iter().any(|rows| rows.num_rows() > 0))
+}
+
+/// How the state of joins that could be carried out together was written.
+pub(crate) fn kept(restored: &Restored, joins: &Gathering) -> Kept {
+    let written = |identity: &u64, name: &str| {
+        let sections = restored.written(operator_id(*identity, name));
+        sections.iter().flatten().any(|s| s.rows.iter().any(|rows| rows.num_rows() > 0))
+    };
+    if written(&joins.identity, MULTI_JOIN) {
+        Kept::Together
+    } else if joins.joins.iter().any(|id| written(id, JOIN)) || joins.sides.iter().any(|id| written(id, ARRANGE)) {
+        Kept::Apart
+    } else {
+        Kept::Nowhere
+    }
 }
 
 /// The arrangements of a worker.
