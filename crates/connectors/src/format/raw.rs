@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use sloth_types::{ChangeBatch, Error, Options, Result, TableSpec};
 
 use super::cells::{Cells, TimeStyle};
-use super::shred::{Child, Kind, LENGTH_MAX, Node, Rows, Text, Token, ValueStyle, finish_rows};
+use super::shred::{Found, Kind, LENGTH_MAX, Node, Text, Token, ValueStyle, Values, finish_rows};
 use super::{Decoded, Decoder, Encoder, check_block, physical_columns, zone_of};
 
 fn check(options: &Options, table: &TableSpec) -> Result<()> {
@@ -39,7 +39,7 @@ impl RawDecoder {
     pub(super) fn new(options: &Options, table: &TableSpec, schema: SchemaRef) -> Result<Self> {
         check(options, table)?;
         for field in schema.fields() {
-            if !matches!(Node::of(field.data_type())?, Node::Leaf(_)) {
+            if !matches!(Values::default().node(field.data_type(), false)?, Node::Leaf(_)) {
                 return Err(Error::unsupported(format!("format 'raw' has no type {}", field.data_type())));
             }
         }
@@ -61,25 +61,22 @@ impl Decoder for RawDecoder {
             return Ok(Decoded { batch, diffs: None, record_of_row: None, bad: Vec::new() });
         }
         self.joined.clear();
-        let mut tokens = Vec::with_capacity(records.len());
-        let mut bad = Vec::new();
-        let mut record_of_row = Vec::new();
+        let mut values = Values::default();
+        let columns = values.columns(self.schema.fields(), true)?;
+        let mut found = Found::default();
         for (index, record) in (0u32..).zip(records) {
             if record.len() > LENGTH_MAX {
-                bad.push((index, "the record is larger than 256 MiB".to_owned()));
+                found.bad(index, "the record is larger than 256 MiB".to_owned());
                 continue;
             }
             let start = self.joined.len();
             self.joined.extend_from_slice(record);
-            tokens.push(Token::new(start, self.joined.len(), Kind::Text));
-            record_of_row.push(index);
+            values.push_token(0, Token::new(start, self.joined.len(), Kind::Text), record);
+            found.good(index, 1);
         }
         check_block(&self.joined)?;
-        let count = tokens.len();
-        let columns = [Child { field: field.clone(), node: Node::Leaf(tokens) }];
-        let record_of_row = if bad.is_empty() { Vec::new() } else { record_of_row };
-        let rows = Rows { columns: &columns, count, record_of_row, bad };
-        finish_rows(rows, Text { block: &self.joined, scratch: &[] }, &self.schema, &self.style)
+        let text = Text { block: &self.joined, scratch: &[] };
+        finish_rows(found, (&columns, &mut values), text, &self.schema, &self.style)
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use sloth_types::{Error, Result};
 
-use super::super::shred::{Child, Kind, Node, Text, Token};
-use super::{CsvStyle, is_nested};
+use super::super::shred::{Child, Kind, Leaf, Node, Text, Token, Values};
+use super::CsvStyle;
 
 /// Place of each projected column in a line.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ impl Layout {
 
 /// CSV has scalars, and one level of ARRAY or ROW over them, as in Flink.
 pub(super) fn check_type(data_type: &DataType) -> Result<()> {
-    let scalar = |t: &DataType| match Node::of(t)? {
+    let scalar = |t: &DataType| match Values::default().node(t, false)? {
         Node::Leaf(_) => Ok(()),
         _ => Err(Error::unsupported(format!("CSV has no nested type {t}")).hint("Use the format 'json'.")),
     };
@@ -64,38 +64,44 @@ pub(super) fn nest(
     block: &[u8],
     scratch: &mut Vec<u8>,
     style: &CsvStyle,
-) -> Result<Vec<Child>> {
-    let mut columns = Vec::with_capacity(cells.len());
-    for (field, cells) in schema.fields().iter().zip(cells) {
-        let tokens = std::mem::take(cells);
-        let node = if is_nested(field.data_type()) {
-            let mut node = Node::of(field.data_type())?;
-            for token in &tokens {
-                push_nested(&mut node, *token, block, scratch, style);
+) -> Result<(Vec<Child>, Values)> {
+    let mut values = Values::default();
+    let columns = values.columns(schema.fields(), false)?;
+    for (column, cells) in columns.iter().zip(cells) {
+        match &column.node {
+            Node::Leaf(leaf) => {
+                if let Some(leaf) = values.leaves.get_mut(*leaf) {
+                    *leaf = Leaf::Tokens(std::mem::take(cells));
+                }
             }
-            *cells = tokens;
-            node
-        } else {
-            Node::Leaf(tokens)
-        };
-        columns.push(Child { field: field.clone(), node });
+            nested => cells.iter().for_each(|token| push_nested((nested, &mut values), *token, block, scratch, style)),
+        }
     }
-    Ok(columns)
+    Ok((columns, values))
 }
 
 /// Gives the buffers of the cells back.
-pub(super) fn take_back(columns: Vec<Child>, cells: &mut [Vec<Token>]) {
-    for (column, cells) in columns.into_iter().zip(cells) {
-        if let Node::Leaf(tokens) = column.node {
-            *cells = tokens;
+pub(super) fn take_back(columns: &[Child], values: Values, cells: &mut [Vec<Token>]) {
+    let mut leaves = values.leaves;
+    for (column, cells) in columns.iter().zip(cells) {
+        if let Node::Leaf(leaf) = column.node
+            && let Some(Leaf::Tokens(tokens)) = leaves.get_mut(leaf)
+        {
+            *cells = std::mem::take(tokens);
         }
     }
 }
 
-fn push_nested(node: &mut Node, token: Token, block: &[u8], scratch: &mut Vec<u8>, style: &CsvStyle) {
+fn push_nested(
+    (node, values): (&Node, &mut Values),
+    token: Token,
+    block: &[u8],
+    scratch: &mut Vec<u8>,
+    style: &CsvStyle,
+) {
     let text = Text { block, scratch }.of(token).to_vec();
     if token.is_null() || text.is_empty() {
-        return node.push_null();
+        return values.push_null(node);
     }
     // The elements are copied, because the field itself may stand in the scratch buffer.
     let mut push = |part: &[u8]| {
@@ -113,25 +119,21 @@ fn push_nested(node: &mut Node, token: Token, block: &[u8], scratch: &mut Vec<u8
         rest = rest.get(at + style.element_delimiter.len()..).unwrap_or_default();
     }
     parts.push(push(rest));
+    let leaf = |node: &Node, values: &mut Values, token: Token| match node {
+        Node::Leaf(leaf) => values.push_token(*leaf, token, &[]),
+        other => values.push_null(other),
+    };
     match node {
         Node::List { valid, ends, item, .. } => {
-            if let Node::Leaf(tokens) = item.as_mut() {
-                tokens.extend(parts);
-            }
-            valid.push(true);
-            ends.push(item.len() as u32);
+            parts.into_iter().for_each(|token| leaf(item, values, token));
+            values.push_end((*valid, *ends), item);
         }
         Node::Struct { valid, children } => {
-            valid.push(true);
+            values.push_flag(*valid, true);
             // Missing parts are NULL; with a NOT NULL child that is an error of its column.
-            let mut parts = parts.into_iter();
-            for child in children {
-                match (&mut child.node, parts.next()) {
-                    (Node::Leaf(tokens), Some(token)) => tokens.push(token),
-                    (other, _) => other.push_null(),
-                }
-            }
+            let parts = parts.into_iter().chain(std::iter::repeat(Token::NULL));
+            children.iter().zip(parts).for_each(|(child, token)| leaf(&child.node, values, token));
         }
-        Node::Leaf(tokens) => tokens.push(token),
+        Node::Leaf(_) => leaf(node, values, token),
     }
 }

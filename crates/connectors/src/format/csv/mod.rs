@@ -8,11 +8,11 @@ mod separators;
 #[cfg(test)]
 mod tests;
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use sloth_types::{Error, Options, Result, TableSpec};
 
 use self::fields::{Layout, nest};
-use super::shred::{LENGTH_MAX, Rows, Text, Token, ValueStyle, finish_rows};
+use super::shred::{Found, LENGTH_MAX, Text, Token, ValueStyle, finish_rows};
 use super::{Decoded, Decoder, check_block, physical_columns, zone_of};
 pub(super) use encode::CsvEncoder;
 
@@ -129,45 +129,17 @@ impl CsvDecoder {
     }
 
     fn finish(&mut self, found: Found, block: &[u8]) -> Result<Decoded> {
-        let Found { count, record_of_row, bad } = found;
         if let Some(null) = &self.style.null {
             let text = Text { block, scratch: &self.scratch };
             for token in self.cells.iter_mut().flatten().filter(|t| text.of(**t) == null.as_slice()) {
                 *token = Token::NULL;
             }
         }
-        let columns = nest(&mut self.cells, &self.schema, block, &mut self.scratch, &self.style)?;
-        let rows = Rows { columns: &columns, count, record_of_row, bad };
+        let (columns, mut values) = nest(&mut self.cells, &self.schema, block, &mut self.scratch, &self.style)?;
         let text = Text { block, scratch: &self.scratch };
-        let decoded = finish_rows(rows, text, &self.schema, &self.values);
-        fields::take_back(columns, &mut self.cells);
+        let decoded = finish_rows(found, (&columns, &mut values), text, &self.schema, &self.values);
+        fields::take_back(&columns, values, &mut self.cells);
         decoded
-    }
-}
-
-/// Rows cut so far.
-#[derive(Debug, Default)]
-struct Found {
-    count: usize,
-    /// Empty as long as record i is row i.
-    record_of_row: Vec<u32>,
-    bad: Vec<(u32, String)>,
-}
-
-impl Found {
-    #[inline]
-    fn good(&mut self, record: u32) {
-        if record as usize != self.count {
-            if self.record_of_row.is_empty() {
-                self.record_of_row.extend(0..self.count as u32);
-            }
-            self.record_of_row.push(record);
-        }
-        self.count += 1;
-    }
-
-    fn bad(&mut self, record: u32, why: String) {
-        self.bad.push((record, why));
     }
 }
 
@@ -251,9 +223,4 @@ impl CsvDecoder {
         let columns = names.join(", ");
         format!("the line has {fields} fields, but {what} has {} columns ({columns})", self.layout.width())
     }
-}
-
-/// True for types whose fields hold several values.
-fn is_nested(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::List(_) | DataType::Struct(_))
 }

@@ -76,7 +76,7 @@ impl CsvDecoder {
             at = field.end + 1;
         }
         if column == self.layout.width() {
-            found.good(record);
+            found.good(record, 1);
         } else {
             self.cells.iter_mut().for_each(|cells| cells.truncate(rows));
             let why = self.width_error(column);

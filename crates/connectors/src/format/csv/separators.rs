@@ -139,7 +139,7 @@ impl CsvDecoder {
             let to = ends.get(*place).map_or(text_end, |end| ((end & !NEWLINE) as usize).min(text_end));
             cells.push(Token::new(from, to, Kind::Plain));
         }
-        found.good(record);
+        found.good(record, 1);
     }
 }
 

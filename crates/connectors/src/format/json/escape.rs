@@ -2,6 +2,8 @@
 
 use wide::u8x16;
 
+use super::super::shred::Texts;
+
 /// Position of the first quote, backslash or control character at or after `at`; the text's length when there is none. Thirty-two
 /// bytes are looked at before anything is decided: most texts are shorter, so the end of the loop is foreseen.
 #[inline]
@@ -25,6 +27,65 @@ fn specials(chunk: [u8; 16]) -> u32 {
     let bytes = u8x16::new(chunk);
     let control = bytes.min(last_control).simd_eq(bytes);
     (bytes.simd_eq(quote) | bytes.simd_eq(backslash) | control).to_bitmask()
+}
+
+/// Reads the text behind a quote as the next one of `texts`, escapes replaced; says where it goes on behind the other quote.
+/// Thirty-two bytes are copied at a time, before it is known how many of them belong to the text. Nothing is left of a broken one.
+#[inline(always)]
+pub(super) fn text(block: &[u8], mut at: usize, texts: &mut Texts) -> Result<usize, String> {
+    let begin = texts.bytes.len();
+    loop {
+        let from = texts.bytes.len();
+        let start = at;
+        at = copy_plain(block, at, &mut texts.bytes);
+        texts.bytes.truncate(from + (at - start));
+        match block.get(at) {
+            Some(b'"') => {
+                texts.end();
+                return Ok(at + 1);
+            }
+            Some(b'\\') => match escape(block.get(at..).unwrap_or_default()) {
+                Ok((character, used)) => {
+                    texts.bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                    at += used;
+                }
+                Err(why) => {
+                    texts.bytes.truncate(begin);
+                    return Err(why);
+                }
+            },
+            other => {
+                texts.bytes.truncate(begin);
+                return Err(unclosed(other));
+            }
+        }
+    }
+}
+
+/// Copies what stands at `at` up to the first quote, backslash or control character, and perhaps a few bytes more; where that is.
+#[inline(always)]
+fn copy_plain(block: &[u8], mut at: usize, out: &mut Vec<u8>) -> usize {
+    while let Some(chunk) = block.get(at..).and_then(|rest| rest.first_chunk::<32>()) {
+        out.extend_from_slice(chunk);
+        let ([first, second], _) = chunk.as_chunks::<16>() else { break };
+        let hits = specials(*first) | specials(*second) << 16;
+        if hits != 0 {
+            return at + hits.trailing_zeros() as usize;
+        }
+        at += 32;
+    }
+    let end = find_special(block, at);
+    out.extend_from_slice(block.get(at..end).unwrap_or_default());
+    end
+}
+
+/// What is wrong with a text that meets this byte.
+#[cold]
+pub(super) fn unclosed(byte: Option<&u8>) -> String {
+    match byte {
+        Some(b'\n') | None => "broken JSON: a text is not closed".into(),
+        Some(byte) => format!("broken JSON: raw control character 0x{byte:02x} in a text"),
+    }
 }
 
 /// Appends the text between the quotes with its escapes replaced, none of which makes it longer. Sixteen bytes are copied at a time,

@@ -3,7 +3,7 @@
 mod encode;
 mod escape;
 mod scan;
-mod shape;
+mod template;
 
 #[cfg(test)]
 mod tests;
@@ -11,9 +11,9 @@ mod tests;
 use arrow::datatypes::SchemaRef;
 use sloth_types::{Error, Options, Result, TableSpec};
 
-use self::scan::Scanner;
-use self::shape::Shape;
-use super::shred::{Child, LENGTH_MAX, Rows, Text, ValueStyle, finish_rows};
+use self::scan::{Lists, Scanner, lists_of};
+use self::template::{Template, Trace};
+use super::shred::{Child, Found, LENGTH_MAX, Text, ValueStyle, Values, finish_rows};
 use super::{Decoded, Decoder, check_block, zone_of};
 pub(crate) use encode::write_text;
 pub(super) use encode::{JsonEncoder, JsonRows, JsonStyle};
@@ -38,11 +38,19 @@ pub(super) fn check_options(options: &Options) -> Result<()> {
 pub(super) struct JsonDecoder {
     schema: SchemaRef,
     columns: Vec<Child>,
-    shape: Shape,
-    scratch: Vec<u8>,
-    joined: Vec<u8>,
     style: ValueStyle,
     fail_on_missing: bool,
+    joined: Vec<u8>,
+    buffers: Buffers,
+}
+
+/// What scanning fills and learns.
+#[derive(Default)]
+struct Buffers {
+    values: Values,
+    scratch: Vec<u8>,
+    template: Template,
+    trace: Trace,
 }
 
 impl JsonDecoder {
@@ -56,14 +64,14 @@ impl JsonDecoder {
             )));
         }
         let style = ValueStyle { errors_are_null, empty_is_null: false, zone: zone_of(table)? };
-        let columns = Child::of(schema.fields())?;
-        let shape = Shape::default();
-        Ok(JsonDecoder { schema, columns, shape, scratch: Vec::new(), joined: Vec::new(), style, fail_on_missing })
+        let mut buffers = Buffers::default();
+        let columns = buffers.values.columns(schema.fields(), true)?;
+        Ok(JsonDecoder { schema, columns, style, fail_on_missing, joined: Vec::new(), buffers })
     }
 
     fn begin(&mut self) {
-        self.columns.iter_mut().for_each(|column| column.node.truncate(0));
-        self.scratch.clear();
+        self.buffers.values.clear();
+        self.buffers.scratch.clear();
     }
 }
 
@@ -72,31 +80,33 @@ impl Decoder for JsonDecoder {
         self.begin();
         let mut joined = std::mem::take(&mut self.joined);
         joined.clear();
-        let mut gathered = Gathered::default();
+        let mut found = Found::default();
+        let mut records_of = Records::new(&self.columns, &mut self.buffers, self.fail_on_missing);
         for (index, record) in (0u32..).zip(records) {
             if record.len() > LENGTH_MAX {
-                gathered.bad.push((index, "the record is larger than 256 MiB".into()));
+                found.bad(index, "the record is larger than 256 MiB".into());
                 continue;
             }
             let at = joined.len();
             joined.extend_from_slice(record);
-            gathered.record(self, (&joined, at, at + record.len(), false), index);
+            records_of.record((&joined, at, false), index, &mut found);
         }
-        let decoded = self.finish(gathered, &joined);
+        let decoded = self.finish(found, &joined);
         self.joined = joined;
         decoded
     }
 
     fn decode_block(&mut self, block: &[u8]) -> Result<Decoded> {
         self.begin();
-        let mut gathered = Gathered::default();
+        let mut found = Found::default();
+        let mut records = Records::new(&self.columns, &mut self.buffers, self.fail_on_missing);
         let (mut at, mut index) = (0, 0);
         while let Some(byte) = block.get(at) {
             if *byte == b'\n' || (*byte == b'\r' && block.get(at + 1).is_none_or(|b| *b == b'\n')) {
                 at += 1;
                 continue;
             }
-            let stopped = gathered.record(self, (block, at, block.len(), true), index);
+            let stopped = records.record((block, at, true), index, &mut found);
             index += 1;
             at = match block.get(stopped) {
                 Some(b'\n') => stopped + 1,
@@ -104,57 +114,58 @@ impl Decoder for JsonDecoder {
                     .map_or(block.len(), |length| stopped + length + 1),
             };
         }
-        self.finish(gathered, block)
+        self.finish(found, block)
     }
 }
 
 impl JsonDecoder {
-    fn finish(&mut self, gathered: Gathered, block: &[u8]) -> Result<Decoded> {
+    fn finish(&mut self, found: Found, block: &[u8]) -> Result<Decoded> {
         check_block(block)?;
-        let Gathered { count, record_of_row, bad, one_to_one } = gathered;
-        let record_of_row = if one_to_one && bad.is_empty() { Vec::new() } else { record_of_row };
-        let rows = Rows { columns: &self.columns, count, record_of_row, bad };
-        finish_rows(rows, Text { block, scratch: &self.scratch }, &self.schema, &self.style)
+        let text = Text { block, scratch: &self.buffers.scratch };
+        finish_rows(found, (&self.columns, &mut self.buffers.values), text, &self.schema, &self.style)
     }
 }
 
-/// Rows scanned so far.
-struct Gathered {
-    count: usize,
-    record_of_row: Vec<u32>,
-    bad: Vec<(u32, String)>,
-    one_to_one: bool,
+/// Scans one record after another.
+struct Records<'a> {
+    columns: &'a [Child],
+    lists: Lists<'a>,
+    buffers: &'a mut Buffers,
+    fail_on_missing: bool,
 }
 
-impl Default for Gathered {
-    fn default() -> Self {
-        Gathered { count: 0, record_of_row: Vec::new(), bad: Vec::new(), one_to_one: true }
+impl<'a> Records<'a> {
+    fn new(columns: &'a [Child], buffers: &'a mut Buffers, fail_on_missing: bool) -> Self {
+        let mut lists = Lists::new();
+        lists_of(columns, &mut lists);
+        Records { columns, lists, buffers, fail_on_missing }
     }
-}
 
-impl Gathered {
     /// Scans the record at `at`; says where the scanner stopped (not past the record's newline in a block of lines).
-    fn record(
-        &mut self,
-        decoder: &mut JsonDecoder,
-        (block, at, end, lines): (&[u8], usize, usize, bool),
-        index: u32,
-    ) -> usize {
-        let fail_on_missing = decoder.fail_on_missing;
-        let block = block.get(..end).unwrap_or(block);
-        let mut scanner = Scanner { block, at, lines, scratch: &mut decoder.scratch, fail_on_missing };
-        let scanned = scan(&mut scanner, &mut decoder.columns, &mut decoder.shape);
+    #[inline]
+    fn record(&mut self, (block, at, lines): (&[u8], usize, bool), index: u32, found: &mut Found) -> usize {
+        let Buffers { values, scratch, template, trace } = &mut *self.buffers;
+        let mut scanner = Scanner {
+            block,
+            at,
+            lines,
+            fail_on_missing: self.fail_on_missing,
+            columns: self.columns,
+            lists: &self.lists,
+            values,
+            scratch,
+            template,
+            trace,
+            tracing: false,
+        };
+        let scanned = scan(&mut scanner);
         // A broken text may have swallowed nothing beyond its line: the scanner stops at newlines.
         let stopped = scanner.at;
         match scanned {
-            Ok(rows) => {
-                self.one_to_one &= rows == 1;
-                self.count += rows;
-                self.record_of_row.extend(std::iter::repeat_n(index, rows));
-            }
+            Ok(rows) => found.good(index, rows),
             Err(why) => {
-                decoder.columns.iter_mut().for_each(|column| column.node.truncate(self.count));
-                self.bad.push((index, why));
+                self.columns.iter().for_each(|column| values.truncate(&column.node, found.count));
+                found.bad(index, why);
             }
         }
         stopped
@@ -162,7 +173,8 @@ impl Gathered {
 }
 
 /// One record: an object, or an array of objects, each of which is a row.
-fn scan(scanner: &mut Scanner<'_>, columns: &mut [Child], shape: &mut Shape) -> Result<usize, String> {
+#[inline]
+fn scan(scanner: &mut Scanner<'_>) -> Result<usize, String> {
     let mut rows = 0;
     if scanner.next_token() == b'[' {
         scanner.at += 1;
@@ -170,7 +182,7 @@ fn scan(scanner: &mut Scanner<'_>, columns: &mut [Child], shape: &mut Shape) -> 
             scanner.at += 1;
         } else {
             loop {
-                scanner.row(columns, shape)?;
+                scanner.row()?;
                 rows += 1;
                 match scanner.next_token() {
                     b',' => scanner.at += 1,
@@ -183,7 +195,7 @@ fn scan(scanner: &mut Scanner<'_>, columns: &mut [Child], shape: &mut Shape) -> 
             }
         }
     } else {
-        scanner.row(columns, shape)?;
+        scanner.row()?;
         rows = 1;
     }
     match scanner.next_token() {

@@ -1,14 +1,33 @@
 //! JSON text to tokens: one pass, no tree, values that nobody asked for are checked and skipped.
 
-use super::super::shred::{Child, Kind, Node, Token};
-use super::super::value::number::leading_digits;
-use super::shape::Shape;
+use super::super::shred::{Child, Kind, Leaf, Node, Text, Token, Values};
+use super::super::value::number::{first_digits, leading_digits, parse_i64};
+use super::template::{Mark, Seen, Template, Trace, What};
 
 /// Deeper nesting than this is refused, so that a hostile record cannot exhaust the stack.
 const DEPTH_MAX: usize = 128;
 
 /// What is wrong with a record.
 pub(super) type Fault = String;
+
+/// The ARRAYs and MAPs among the columns, by their places in [`Values::flags`].
+pub(super) type Lists<'a> = Vec<Option<&'a Node>>;
+
+/// The ARRAYs and MAPs of some columns.
+pub(super) fn lists_of<'a>(columns: &'a [Child], lists: &mut Lists<'a>) {
+    for column in columns {
+        match &column.node {
+            Node::Leaf(_) => {}
+            Node::Struct { children, .. } => lists_of(children, lists),
+            list @ Node::List { valid, .. } => {
+                lists.resize(lists.len().max(valid + 1), None);
+                if let Some(place) = lists.get_mut(*valid) {
+                    *place = Some(list);
+                }
+            }
+        }
+    }
+}
 
 /// A position in a block of JSON text.
 pub(super) struct Scanner<'a> {
@@ -18,10 +37,19 @@ pub(super) struct Scanner<'a> {
     pub(super) at: usize,
     /// Newlines end records (blocks of lines) instead of being white space (messages).
     pub(super) lines: bool,
-    /// Unescaped texts.
-    pub(super) scratch: &'a mut Vec<u8>,
     /// A missing member is an error.
     pub(super) fail_on_missing: bool,
+    /// The columns, and where their values go.
+    pub(super) columns: &'a [Child],
+    pub(super) lists: &'a Lists<'a>,
+    pub(super) values: &'a mut Values,
+    /// Unescaped texts.
+    pub(super) scratch: &'a mut Vec<u8>,
+    /// What earlier records looked like, and this one does.
+    pub(super) template: &'a mut Template,
+    pub(super) trace: &'a mut Trace,
+    /// What is seen is noted.
+    pub(super) tracing: bool,
 }
 
 impl Scanner<'_> {
@@ -52,161 +80,266 @@ impl Scanner<'_> {
         Err(format!("broken JSON: {found} where {wanted} is expected"))
     }
 
-    /// One object as a row of `children`.
-    pub(super) fn row(&mut self, children: &mut [Child], shape: &mut Shape) -> Result<(), Fault> {
+    /// One object as a row.
+    #[inline]
+    pub(super) fn row(&mut self) -> Result<(), Fault> {
         if self.next_token() != b'{' {
             return self.unexpected("an object");
         }
-        let row = children.first().map_or(0, |child| child.node.len());
-        self.object(children, shape, row, 0)
+        let useful = self.template.is_useful();
+        if useful {
+            let followed = self.follow();
+            self.template.count(followed);
+            if followed {
+                return Ok(());
+            }
+        }
+        self.parse(useful)
+    }
+
+    /// Reads a record whose like was there before; says whether it was one, and has done nothing otherwise.
+    fn follow(&mut self) -> bool {
+        let start = self.at;
+        let mut step = Template::START;
+        loop {
+            let rest = self.block.get(self.at..).unwrap_or_default();
+            let Some((next, length)) = self.template.next(step, rest, self.values) else {
+                self.template.undo(step, true, self.values, self.lists);
+                break;
+            };
+            self.at += length;
+            let (what, depth) = self.template.what(next);
+            let read = match what {
+                What::Leaf(leaf) => self.leaf(leaf, depth),
+                What::Skipped => self.skip_plain(depth),
+                What::List(list) => self.list(list, depth),
+                What::Edge => return true,
+            };
+            if read.is_err() {
+                self.template.undo(next, false, self.values, self.lists);
+                break;
+            }
+            step = next;
+        }
+        self.at = start;
+        false
+    }
+
+    /// An ARRAY or MAP; nothing is left of a broken one.
+    fn list(&mut self, list: usize, depth: usize) -> Result<(), Fault> {
+        let Some(node) = self.lists.get(list).copied().flatten() else { return Err("a list is not known".into()) };
+        let length = self.values.len(node);
+        let read = self.value(node, depth);
+        if read.is_err() {
+            self.values.truncate(node, length);
+        }
+        read
+    }
+
+    /// Parses a record, and remembers what it looks like.
+    #[cold]
+    fn parse(&mut self, remember: bool) -> Result<(), Fault> {
+        let start = self.at;
+        self.trace.seen.clear();
+        self.trace.odd = false;
+        self.tracing = remember;
+        let row = self.columns.first().map_or(0, |child| self.values.len(&child.node));
+        let parsed = self.object(self.columns, row, 0);
+        self.tracing = false;
+        parsed?;
+        if remember {
+            self.template.learn(self.block, (start, self.at), self.trace);
+        }
+        Ok(())
+    }
+
+    /// Notes a value that ends here.
+    #[inline]
+    fn saw(&mut self, what: What, from: usize, depth: usize) {
+        if self.tracing {
+            self.trace.seen.push(Seen::Value(what, from, self.at, depth));
+        }
     }
 
     /// An object whose `{` comes next; the children have `row` values and get one more.
-    fn object(&mut self, children: &mut [Child], shape: &mut Shape, row: usize, depth: usize) -> Result<(), Fault> {
+    fn object(&mut self, children: &[Child], row: usize, depth: usize) -> Result<(), Fault> {
         self.at += 1;
-        let (mut filled, mut place) = (0, 0);
-        while let Some((child, inner)) = self.member(children, shape, place)? {
-            match child.and_then(|index| children.get_mut(index)) {
-                Some(target) => {
-                    if target.node.len() > row {
+        if self.next_token() == b'}' {
+            self.at += 1;
+            return self.fill_missing(children, row);
+        }
+        let (mut filled, mut likely) = (0, 0);
+        loop {
+            match self.key(children, likely)? {
+                Some((index, child)) => {
+                    likely = index + 1;
+                    if self.values.len(&child.node) > row {
                         // The key stands twice: the last one counts.
-                        target.node.truncate(row);
+                        self.values.truncate(&child.node, row);
+                        self.trace.odd = true;
                         filled -= 1;
                     }
-                    self.value(&mut target.node, inner, depth + 1)?;
+                    self.value(&child.node, depth + 1)?;
                     filled += 1;
                 }
-                None => self.skip(depth + 1)?,
+                None => {
+                    self.next_token();
+                    let from = self.at;
+                    self.skip(depth + 1)?;
+                    self.saw(What::Skipped, from, depth + 1);
+                }
             }
-            place += 1;
+            match self.next_token() {
+                b',' => self.at += 1,
+                b'}' => break,
+                _ => return self.unexpected("',' or '}'"),
+            }
         }
-        if filled < children.len() {
-            self.fill_missing(children, row)?;
-        }
-        Ok(())
+        self.at += 1;
+        if filled < children.len() { self.fill_missing(children, row) } else { Ok(()) }
     }
 
-    fn fill_missing(&self, children: &mut [Child], row: usize) -> Result<(), Fault> {
-        for child in children.iter_mut().filter(|child| child.node.len() == row) {
+    fn fill_missing(&mut self, children: &[Child], row: usize) -> Result<(), Fault> {
+        for child in children {
+            if self.values.len(&child.node) != row {
+                continue;
+            }
             if self.fail_on_missing {
                 return Err(format!("field '{}' is missing", child.field.name()));
             }
-            child.node.push_null();
+            self.values.push_null(&child.node);
+            if self.tracing {
+                self.trace.null(&child.node);
+            }
         }
         Ok(())
     }
 
-    /// Reads `,"key":` and finds which child it stands for, and the shape of its value; nothing at the object's end.
-    #[inline]
-    fn member<'s>(
-        &mut self,
-        children: &[Child],
-        shape: &'s mut Shape,
-        place: usize,
-    ) -> Result<Option<(Option<usize>, &'s mut Shape)>, Fault> {
-        let rest = self.block.get(self.at..).unwrap_or_default();
-        let (child, known) = match shape.find(place, rest) {
-            Some((index, length, child)) => {
-                self.at += length;
-                (child, Some(index))
-            }
-            None if self.next_token() == b'}' => {
-                self.at += 1;
-                return Ok(None);
-            }
-            None => self.learn(children, shape, place, rest)?,
-        };
-        Ok(Some((child, shape.inner(place, known))))
-    }
-
-    /// Looks the key up that comes next, and remembers what stood since `from` at `place` if there is room (its index comes
-    /// back then).
-    #[cold]
-    fn learn(
-        &mut self,
-        children: &[Child],
-        shape: &mut Shape,
-        place: usize,
-        from: &[u8],
-    ) -> Result<(Option<usize>, Option<usize>), Fault> {
-        if place > 0 {
-            if self.next_token() != b',' {
-                return self.unexpected("',' or '}'");
-            }
-            self.at += 1;
-        }
+    /// Reads `"key":` and finds which child it stands for, most `likely` the one at that index.
+    fn key<'c>(&mut self, children: &'c [Child], likely: usize) -> Result<Option<(usize, &'c Child)>, Fault> {
         if self.next_token() != b'"' {
             return self.unexpected("a key in quotes");
         }
-        let (text_start, text_end, escaped) = self.string()?;
-        let name = self.block.get(text_start..text_end).unwrap_or_default();
-        let child = if escaped {
+        let (start, end, escaped) = self.string()?;
+        let name = self.block.get(start..end).unwrap_or_default();
+        let found = if escaped {
             let begin = self.scratch.len();
             super::escape::unescape(name, self.scratch)?;
-            let found = find(children, self.scratch.get(begin..).unwrap_or_default());
+            let found = find(children, self.scratch.get(begin..).unwrap_or_default(), likely);
             self.scratch.truncate(begin);
             found
         } else {
-            find(children, name)
+            find(children, name, likely)
         };
         if self.next_token() != b':' {
             return self.unexpected("':'");
         }
         self.at += 1;
-        self.next_token();
-        let left = self.block.len().saturating_sub(self.at);
-        let lead = from.get(..from.len().saturating_sub(left)).unwrap_or_default();
-        Ok((child, shape.learn(place, lead, child)))
+        Ok(found)
     }
 
-    /// Any value into `node`.
-    fn value(&mut self, node: &mut Node, shape: &mut Shape, depth: usize) -> Result<(), Fault> {
+    /// Any value into the column of `node`.
+    fn value(&mut self, node: &Node, depth: usize) -> Result<(), Fault> {
         if depth > DEPTH_MAX {
             return Err(format!("nested deeper than {DEPTH_MAX} levels"));
         }
         let first = self.next_token();
+        let from = self.at;
         match node {
-            Node::Leaf(tokens) => {
-                let token = self.scalar(first, depth)?;
-                tokens.push(token);
-                Ok(())
-            }
-            _ if first == b'n' => {
-                self.literal(b"null")?;
-                node.push_null();
-                Ok(())
+            Node::Leaf(leaf) => {
+                self.leaf(*leaf, depth)?;
+                self.saw(What::Leaf(*leaf), from, depth);
             }
             Node::Struct { valid, children } => {
-                if first != b'{' {
-                    return self.unexpected("an object (the column is a ROW)");
+                let there = match first {
+                    b'{' => true,
+                    b'n' => false,
+                    _ => return self.unexpected("an object (the column is a ROW)"),
+                };
+                if self.tracing {
+                    self.trace.seen.push(Seen::Mark(Mark::Row(*valid, there)));
                 }
-                let present = children.first().map_or(0, |child| child.node.len());
-                self.object(children, shape, present, depth)?;
-                valid.push(true);
-                Ok(())
+                if there {
+                    let present = children.first().map_or(0, |child| self.values.len(&child.node));
+                    self.object(children, present, depth)?;
+                } else {
+                    self.literal(b"null")?;
+                }
+                self.values.push_flag(*valid, there);
             }
             Node::List { valid, ends, item, map } => {
+                // What is in there differs from record to record.
+                let tracing = std::mem::take(&mut self.tracing);
                 match (first, *map) {
-                    (b'[', false) => self.array(item, shape, depth)?,
-                    (b'{', true) => self.map(item, shape, depth)?,
+                    (b'n', _) => self.literal(b"null")?,
+                    (b'[', false) => self.array(item, depth)?,
+                    (b'{', true) => self.map(item, depth)?,
                     (_, false) => return self.unexpected("an array (the column is an ARRAY)"),
                     (_, true) => return self.unexpected("an object (the column is a MAP)"),
                 }
-                valid.push(true);
-                ends.push(item.len() as u32);
-                Ok(())
+                match first {
+                    b'n' => self.values.push_null(node),
+                    _ => self.values.push_end((*valid, *ends), item),
+                }
+                self.tracing = tracing;
+                self.saw(What::List(*valid), from, depth);
             }
         }
+        Ok(())
     }
 
-    fn array(&mut self, item: &mut Node, shape: &mut Shape, depth: usize) -> Result<(), Fault> {
+    /// A value of a scalar column.
+    #[inline(always)]
+    fn leaf(&mut self, leaf: usize, depth: usize) -> Result<(), Fault> {
+        let first = self.next_token();
+        match (first, self.values.leaves.get_mut(leaf)) {
+            (b'"', Some(Leaf::Texts(texts))) => {
+                self.at = super::escape::text(self.block, self.at + 1, texts)?;
+                return Ok(());
+            }
+            (b'"', Some(Leaf::Times(times))) => {
+                if let Some(length) = times.push_quoted(self.block.get(self.at + 1..).unwrap_or_default()) {
+                    self.at += 1 + length;
+                    return Ok(());
+                }
+            }
+            (b'-' | b'0'..=b'9', Some(Leaf::Numbers(numbers))) => {
+                let rest = self.block.get(self.at..).unwrap_or_default();
+                if let Some((value, length)) = short_number(rest) {
+                    numbers.values.push(value);
+                    self.at += length;
+                    return Ok(());
+                }
+                return self.long_number(leaf);
+            }
+            _ => {}
+        }
+        let token = self.scalar(first, depth)?;
+        let text = Text { block: self.block, scratch: self.scratch }.of(token);
+        self.values.push_token(leaf, token, text);
+        Ok(())
+    }
+
+    /// A number of any form for a column of whole numbers.
+    fn long_number(&mut self, leaf: usize) -> Result<(), Fault> {
+        let start = self.at;
+        self.number()?;
+        let text = self.block.get(start..self.at).unwrap_or_default();
+        match (parse_i64(text), self.values.leaves.get_mut(leaf)) {
+            (Some(value), Some(Leaf::Numbers(numbers))) => numbers.values.push(value),
+            _ => self.values.push_token(leaf, Token::new(start, self.at, Kind::Plain), text),
+        }
+        Ok(())
+    }
+
+    fn array(&mut self, item: &Node, depth: usize) -> Result<(), Fault> {
         self.at += 1;
         if self.next_token() == b']' {
             self.at += 1;
             return Ok(());
         }
         loop {
-            self.value(item, shape, depth + 1)?;
+            self.value(item, depth + 1)?;
             match self.next_token() {
                 b',' => self.at += 1,
                 b']' => {
@@ -219,11 +352,11 @@ impl Scanner<'_> {
     }
 
     /// An object as the entries of a MAP.
-    fn map(&mut self, entries: &mut Node, shape: &mut Shape, depth: usize) -> Result<(), Fault> {
+    fn map(&mut self, entries: &Node, depth: usize) -> Result<(), Fault> {
         let Node::Struct { valid, children } = entries else {
             return Err("the entries of a MAP are no ROW".into());
         };
-        let [key, value] = children.as_mut_slice() else {
+        let [key, value] = children.as_slice() else {
             return Err("a MAP has a key and a value".into());
         };
         self.at += 1;
@@ -235,13 +368,13 @@ impl Scanner<'_> {
             if self.next_token() != b'"' {
                 return self.unexpected("a key in quotes");
             }
-            self.value(&mut key.node, shape, depth + 1)?;
+            self.value(&key.node, depth + 1)?;
             if self.next_token() != b':' {
                 return self.unexpected("':'");
             }
             self.at += 1;
-            self.value(&mut value.node, shape, depth + 1)?;
-            valid.push(true);
+            self.value(&value.node, depth + 1)?;
+            self.values.push_flag(*valid, true);
             match self.next_token() {
                 b',' => self.at += 1,
                 b'}' => {
@@ -279,6 +412,17 @@ impl Scanner<'_> {
                 Ok(Token::new(start, self.at, Kind::Nested))
             }
         }
+    }
+
+    /// Checks and skips a value that is mostly a short number or a text without escapes.
+    #[inline(always)]
+    fn skip_plain(&mut self, depth: usize) -> Result<(), Fault> {
+        let rest = self.block.get(self.at..).unwrap_or_default();
+        if let Some((_, length)) = short_number(rest) {
+            self.at += length;
+            return Ok(());
+        }
+        self.skip(depth)
     }
 
     /// Checks and skips a value.
@@ -403,13 +547,27 @@ impl Scanner<'_> {
                     }
                     at += 2;
                 }
-                Some(b'\n') | None => return Err("broken JSON: a text is not closed".into()),
-                Some(byte) => return Err(format!("broken JSON: raw control character 0x{byte:02x} in a text")),
+                other => return Err(super::escape::unclosed(other)),
             }
         }
     }
 }
 
-fn find(children: &[Child], name: &[u8]) -> Option<usize> {
-    children.iter().position(|child| child.field.name().as_bytes() == name)
+/// The child of that name, most likely the one at `likely`.
+fn find<'c>(children: &'c [Child], name: &[u8], likely: usize) -> Option<(usize, &'c Child)> {
+    let is = |child: &Child| child.field.name().as_bytes() == name;
+    match children.get(likely).filter(|child| is(child)) {
+        Some(child) => Some((likely, child)),
+        None => children.iter().enumerate().find(|(_, child)| is(child)),
+    }
+}
+
+/// A number of up to seven digits and nothing else, and its length.
+#[inline(always)]
+fn short_number(text: &[u8]) -> Option<(i64, usize)> {
+    let chunk = text.first_chunk::<8>()?;
+    let length = leading_digits(*chunk);
+    let behind = chunk.get(length)?;
+    let plain = !matches!(behind, b'.' | b'e' | b'E') && (chunk[0] != b'0' || length == 1);
+    Some((first_digits(*chunk, length).filter(|_| plain)? as i64, length))
 }

@@ -360,3 +360,97 @@ fn columns_of_numbers_are_read_as_value_by_value() {
         }
     }
 }
+
+/// A record with keys of `all_kinds` in some order, missing and unknown ones, and values as people write them; sometimes broken.
+fn any_record(rng: &mut Rng, layouts: &[Vec<usize>]) -> Vec<u8> {
+    fn one(rng: &mut Rng, of: &[&str]) -> String {
+        of[rng.below(of.len() as u64) as usize].to_owned()
+    }
+    let layout = &layouts[rng.below(layouts.len() as u64) as usize];
+    let text = |rng: &mut Rng| match rng.below(4) {
+        0 => one(rng, &[r#""\\""#, r#""a\"b\u00fc\n""#, r#""\ud83d\ude00""#, r#""\x""#, "\"\u{1}\"", "\"\\\""]),
+        1 => one(rng, &["null", "17", "true", r#"{"a":[1,"}"]}"#, "[]"]),
+        _ => format!("\"{}\"", "häufig/".repeat(rng.below(12) as usize)),
+    };
+    let number = |rng: &mut Rng| match rng.below(5) {
+        0 => one(
+            rng,
+            &["-3", "0", "007", "-0", "12.0", "1e3", "99999999999999999999", "12345678", "9223372036854775807"],
+        ),
+        1 => one(rng, &["null", "\" 12 \"", "\"x\"", "true", "[1]", "1.", "-", "300"]),
+        _ => {
+            let digits = rng.below(9) as u32;
+            rng.below(10u64.pow(digits)).to_string()
+        }
+    };
+    let time = |rng: &mut Rng| match rng.below(3) {
+        0 => one(rng, &["null", "\"2024-02-30 00:00:00\"", "\"2024-11-11T10:00:00Z\"", "\"2024-11-11\"", "12", "\"\""]),
+        1 => one(rng, &["\"2024-11-11 10:00:00.1\"", "\"2024-11-11 10:00:00.12x\"", "\"2024-11-11 10:00:00+01:00\""]),
+        _ => format!("\"2024-11-11 10:00:{:02}.{:03}\"", 10 + rng.below(3), rng.below(1000)),
+    };
+    let mut members = Vec::new();
+    for key in layout {
+        let value = match key {
+            0 => number(rng),
+            1 => text(rng),
+            2 => time(rng),
+            3 if rng.chance(0.2) => one(rng, &["null", "{}", "7"]),
+            3 => format!("{{\"price\":{},\"url\":{}}}", number(rng), text(rng)),
+            4 => one(rng, &["null", "[]", "[1,2]", "[null]", "[1,", "{}"]),
+            5 => one(rng, &["null", "{}", r#"{"k":1}"#, r#"{"k":null,"l":2}"#]),
+            _ => one(rng, &["null", "1.5", r#""t""#, r#"{"n":[{}]}"#, "nil"]),
+        };
+        members.push(format!("\"{}\":{value}", ["n", "s", "t", "row", "list", "map", "other", "more"][*key]));
+    }
+    let mut record = format!("{{{}}}", members.join(if rng.chance(0.05) { " , " } else { "," })).into_bytes();
+    if rng.chance(0.03) {
+        let at = rng.below(record.len() as u64) as usize;
+        record.insert(at, 0xff);
+    }
+    record
+}
+
+#[test]
+fn what_came_before_does_not_matter() {
+    let bid = row(vec![nullable("price", DataType::Int32), nullable("url", DataType::Utf8)]);
+    let fields = vec![
+        nullable("n", DataType::Int16),
+        nullable("s", DataType::Utf8),
+        nullable("t", DataType::Timestamp(TimeUnit::Millisecond, None)),
+        nullable("row", bid),
+        nullable("list", DataType::List(Arc::new(nullable("item", DataType::Int64)))),
+        nullable("map", map(DataType::Utf8, DataType::Int64)),
+    ];
+    let (mut good, mut bad) = (0, 0);
+    for seed in 0..150 {
+        let mut rng = Rng::at(11, seed);
+        let options: &[_] = match rng.below(3) {
+            0 => &[("json.ignore-parse-errors", "true")],
+            1 => &[("json.fail-on-missing-field", "true")],
+            _ => &[],
+        };
+        let layouts: Vec<Vec<usize>> = (0..1 + rng.below(4))
+            .map(|_| (0..rng.below(9)).map(|_| rng.below(8) as usize).collect())
+            .chain([vec![0, 1, 2, 3, 4, 5]])
+            .collect();
+        let records: Vec<Vec<u8>> = (0..100).map(|_| any_record(&mut rng, &layouts)).collect();
+        let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+        let mut together = json(fields.clone(), options);
+        let alone: Vec<Decoded> =
+            records.iter().map(|record| json(fields.clone(), options).decode(&[record]).unwrap()).collect();
+        let wanted = arrow::compute::concat_batches(&alone[0].batch.schema(), alone.iter().map(|d| &d.batch)).unwrap();
+        let wanted_bad: Vec<(u32, String)> =
+            (0..).zip(&alone).flat_map(|(at, d)| d.bad.iter().map(move |(_, why)| (at, why.clone()))).collect();
+        let lines = [records.join(&b'\n').as_slice(), b"\n"].concat();
+        // The second time everything has been seen before.
+        for round in 0..4 {
+            let decoded =
+                if round < 2 { together.decode(&records).unwrap() } else { together.decode_block(&lines).unwrap() };
+            assert_eq!(decoded.bad, wanted_bad, "seed {seed}");
+            assert_eq!(decoded.batch, wanted, "seed {seed}");
+        }
+        good += wanted.num_rows();
+        bad += wanted_bad.len();
+    }
+    assert!(good > 3000 && bad > 3000, "{good} {bad}");
+}

@@ -24,16 +24,26 @@ use crate::format::value::time::{TimestampParser, Zone, parse_date, parse_time, 
 /// The index of a value that is wrong, and why.
 pub(super) type Fault = (usize, String);
 
+/// Where an outer ROW is there.
+#[derive(Clone, Copy)]
+pub(super) struct Within<'a> {
+    pub(super) there: &'a [bool],
+    /// The same as bits.
+    pub(super) bits: &'a NullBuffer,
+}
+
 /// A column being converted.
 pub(super) struct Column<'a> {
-    /// The tokens.
+    /// The tokens, if the values are not known.
     pub(super) tokens: &'a [Token],
+    /// Number of values.
+    pub(super) count: usize,
     /// What they point into.
     pub(super) text: Text<'a>,
     /// Whether NULL is a value. A column that takes none gets a default in the place of NULL and a fault.
     pub(super) nullable: bool,
     /// False where an outer ROW is NULL: there is no token, and nothing is required.
-    pub(super) within: Option<&'a [bool]>,
+    pub(super) within: Option<Within<'a>>,
     /// How values are written.
     pub(super) style: &'a ValueStyle,
 }
@@ -108,18 +118,10 @@ impl<'a> Column<'a> {
             let bytes = bytes.filter(|b| !(empty_is_null && b.is_empty()));
             match bytes {
                 Some(value) if take(Some(value), token.kind()) => {}
-                Some(value) => {
-                    missing.push(index);
-                    if !self.style.errors_are_null || !self.nullable {
-                        faults.push((index, format!("{} is not a valid {name}", quote(value, token.kind()))));
-                    }
-                }
+                Some(value) => self.wrong(index, (value, token.kind()), name, &mut missing, faults),
                 None => {
                     take(None, Kind::Null);
-                    missing.push(index);
-                    if !self.nullable {
-                        faults.push((index, "is missing or NULL, but declared NOT NULL".into()));
-                    }
+                    self.null(index, &mut missing, faults);
                 }
             }
         };
@@ -127,7 +129,7 @@ impl<'a> Column<'a> {
             None => self.tokens.iter().enumerate().for_each(|(index, token)| each(index, Some(token))),
             Some(within) => {
                 let mut tokens = self.tokens.iter();
-                for (index, there) in within.iter().enumerate() {
+                for (index, there) in within.there.iter().enumerate() {
                     each(index, if *there { tokens.next() } else { None });
                 }
             }
@@ -135,14 +137,49 @@ impl<'a> Column<'a> {
         self.validity(&missing)
     }
 
+    /// The value of a row is NULL.
+    pub(super) fn null(&self, row: usize, missing: &mut Vec<usize>, faults: &mut Vec<Fault>) {
+        missing.push(row);
+        if !self.nullable {
+            faults.push((row, "is missing or NULL, but declared NOT NULL".into()));
+        }
+    }
+
+    /// The value of a row is none of this type.
+    #[cold]
+    pub(super) fn wrong(
+        &self,
+        row: usize,
+        (value, kind): (&[u8], Kind),
+        name: &str,
+        missing: &mut Vec<usize>,
+        faults: &mut Vec<Fault>,
+    ) {
+        missing.push(row);
+        if !self.style.errors_are_null || !self.nullable {
+            faults.push((row, format!("{} is not a valid {name}", quote(value, kind))));
+        }
+    }
+
+    /// The rows of some values, given in order by their index among those that are there.
+    pub(super) fn rows_of(&self, values: &[usize]) -> impl Iterator<Item = usize> {
+        let there = self.within.filter(|_| !values.is_empty()).map(|within| {
+            (0..).zip(within.there).filter(|(_, there)| **there).map(|(row, _)| row).collect::<Vec<usize>>()
+        });
+        values.iter().map(move |value| there.as_ref().map_or(*value, |rows| rows.get(*value).copied().unwrap_or(0)))
+    }
+
     /// The validity of a nullable column whose values at some rows are missing.
-    fn validity(&self, missing: &[usize]) -> Option<NullBuffer> {
-        if !self.nullable || (missing.is_empty() && self.within.is_none()) {
+    pub(super) fn validity(&self, missing: &[usize]) -> Option<NullBuffer> {
+        if !self.nullable {
             return None;
+        }
+        if missing.is_empty() {
+            return self.within.map(|within| within.bits.clone());
         }
         let mut valid = BooleanBufferBuilder::new(self.len());
         match self.within {
-            Some(within) => valid.append_slice(within),
+            Some(within) => valid.append_buffer(within.bits.inner()),
             None => valid.append_n(self.len(), true),
         }
         missing.iter().for_each(|row| valid.set_bit(*row, false));
@@ -151,7 +188,7 @@ impl<'a> Column<'a> {
 
     /// Number of rows.
     pub(super) fn len(&self) -> usize {
-        self.within.map_or(self.tokens.len(), <[bool]>::len)
+        self.within.map_or(self.count, |within| within.there.len())
     }
 
     /// Length of all values as they are written.
@@ -188,22 +225,11 @@ impl<'a> Column<'a> {
         T: ArrowPrimitiveType,
         T::Native: TryFrom<i64> + ArrowNativeType,
     {
-        let name = match T::DATA_TYPE {
-            DataType::Int8 => "TINYINT",
-            DataType::Int16 => "SMALLINT",
-            DataType::Int32 => "INT",
-            DataType::Int64 => "BIGINT",
-            _ => "unsigned number",
-        };
+        let name = whole_name(&T::DATA_TYPE);
         if let Some(plain) = self.plain_numbers::<T>() {
             return plain;
         }
-        Arc::new(self.values::<T>(name, faults, |bytes, kind| match parse_i64(bytes) {
-            Some(value) => narrow(value),
-            // Numbers may be written as 12.0; texts are trimmed as Flink does.
-            None if kind == Kind::Plain => narrow(parse_i64_from_number(bytes)?),
-            None => narrow(parse_i64(bytes.trim_ascii())?),
-        }))
+        Arc::new(self.values::<T>(name, faults, whole::<T>))
     }
 
     /// The usual column: no value is NULL, all are short and have digits only. `None` for any other.
@@ -256,7 +282,7 @@ impl<'a> Column<'a> {
             }
             Some(within) => {
                 let mut tokens = self.tokens.iter();
-                for there in within {
+                for there in within.there {
                     let token = if *there { tokens.next() } else { None };
                     values.push(token.map_or(Some(T::Native::default()), value)?);
                 }
@@ -298,12 +324,20 @@ impl<'a> Column<'a> {
 
     /// One loop per unit, so that its divisions are by constants.
     fn instants<T: ArrowTimestampType>(&self, zone: Option<&Arc<str>>, faults: &mut Vec<Fault>) -> ArrayRef {
+        let (name, parse) = self.instant::<T>(zone.is_none());
+        Arc::new(self.values::<T>(name, faults, parse).with_timezone_opt(zone.cloned()))
+    }
+
+    /// The name of the type in errors, and what reads a value of it.
+    pub(super) fn instant<T: ArrowTimestampType>(
+        &self,
+        local: bool,
+    ) -> (&'static str, impl FnMut(&[u8], Kind) -> Option<i64> + use<T>) {
         let mut parser = TimestampParser::default();
-        let local = zone.is_none();
         let reading_zone = self.style.zone;
         let name =
             if local { "TIMESTAMP (yyyy-MM-dd HH:mm:ss[.f])" } else { "TIMESTAMP_LTZ (yyyy-MM-dd HH:mm:ss[.f]Z)" };
-        let parse = |bytes: &'a [u8], kind: Kind| {
+        let parse = move |bytes: &[u8], kind: Kind| {
             if kind == Kind::Nested {
                 return None;
             }
@@ -317,7 +351,31 @@ impl<'a> Column<'a> {
                 Zone::Offset(east) => reading.checked_sub(i64::from(east) * units_per_second(T::UNIT)),
             }
         };
-        Arc::new(self.values::<T>(name, faults, parse).with_timezone_opt(zone.cloned()))
+        (name, parse)
+    }
+}
+
+/// What SQL calls a type of whole numbers.
+pub(super) fn whole_name(data_type: &DataType) -> &'static str {
+    match data_type {
+        DataType::Int8 => "TINYINT",
+        DataType::Int16 => "SMALLINT",
+        DataType::Int32 => "INT",
+        DataType::Int64 => "BIGINT",
+        _ => "unsigned number",
+    }
+}
+
+/// A whole number. Numbers may be written as 12.0; texts are trimmed as Flink does.
+pub(super) fn whole<T>(bytes: &[u8], kind: Kind) -> Option<T::Native>
+where
+    T: ArrowPrimitiveType,
+    T::Native: TryFrom<i64> + ArrowNativeType,
+{
+    match parse_i64(bytes) {
+        Some(value) => narrow(value),
+        None if kind == Kind::Plain => narrow(parse_i64_from_number(bytes)?),
+        None => narrow(parse_i64(bytes.trim_ascii())?),
     }
 }
 

@@ -13,36 +13,59 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use sloth_types::{Error, Result};
 
-use super::convert::{Column, Fault};
+use super::convert::{Column, Fault, Within};
+use super::leaf::Leaf;
 use super::token::Text;
-use super::{Child, Node, ValueStyle};
+use super::{Child, Node, ValueStyle, Values, direct};
 use crate::format::Decoded;
 
-/// What a scanner made of some records.
-pub(in crate::format) struct Rows<'a> {
-    /// The columns of the schema, all of the same length.
-    pub(in crate::format) columns: &'a [Child],
+/// Rows found so far.
+#[derive(Debug, Default)]
+pub(in crate::format) struct Found {
     /// Number of rows (there may be no columns).
     pub(in crate::format) count: usize,
-    /// Record of each row; empty when record i gave row i.
-    pub(in crate::format) record_of_row: Vec<u32>,
+    /// Record of each row; empty as long as record i gives row i.
+    record_of_row: Vec<u32>,
     /// Records that broke in the scanner, in order.
-    pub(in crate::format) bad: Vec<(u32, String)>,
+    bad: Vec<(u32, String)>,
+}
+
+impl Found {
+    /// A record gave some rows.
+    #[inline]
+    pub(in crate::format) fn good(&mut self, record: u32, rows: usize) {
+        if record as usize != self.count || rows != 1 || !self.record_of_row.is_empty() {
+            if self.record_of_row.is_empty() {
+                self.record_of_row.extend(0..self.count as u32);
+            }
+            self.record_of_row.extend(std::iter::repeat_n(record, rows));
+        }
+        self.count += rows;
+    }
+
+    /// A record gave none.
+    pub(in crate::format) fn bad(&mut self, record: u32, why: String) {
+        self.bad.push((record, why));
+    }
 }
 
 /// Makes the batch; rows with a wrong value leave it and their records become bad.
+///
+/// Values that are known are taken from `values`; the tokens stay.
 pub(in crate::format) fn finish_rows(
-    rows: Rows<'_>,
+    rows: Found,
+    (columns, values): (&[Child], &mut Values),
     text: Text<'_>,
     schema: &SchemaRef,
     style: &ValueStyle,
 ) -> Result<Decoded> {
     let mut wrong: BTreeMap<usize, String> = BTreeMap::new();
-    let mut arrays = Vec::with_capacity(rows.columns.len());
-    let shared = Shared { text, style };
-    for child in rows.columns {
+    let mut arrays = Vec::with_capacity(columns.len());
+    let Values { leaves, flags, ends } = values;
+    let mut finisher = Finisher { text, style, leaves, flags, ends };
+    for child in columns {
         let mut faults = Vec::new();
-        arrays.push(shared.finish(&child.field, &child.node, None, &mut faults)?);
+        arrays.push(finisher.finish(&child.field, &child.node, None, &mut faults)?);
         for (row, why) in faults {
             wrong.entry(row).or_insert_with(|| format!("column '{}", why));
         }
@@ -67,39 +90,48 @@ pub(in crate::format) fn finish_rows(
 }
 
 /// What all columns of a batch share.
-#[derive(Clone, Copy)]
-struct Shared<'a> {
+struct Finisher<'a> {
     text: Text<'a>,
     style: &'a ValueStyle,
+    leaves: &'a mut [Leaf],
+    flags: &'a [Vec<bool>],
+    ends: &'a [Vec<u32>],
 }
 
-impl Shared<'_> {
+impl<'a> Finisher<'a> {
+    fn flags(&self, valid: usize) -> &'a [bool] {
+        let flags: &'a [Vec<bool>] = self.flags;
+        flags.get(valid).map_or(&[], Vec::as_slice)
+    }
+
     /// The array of one column. `within` is false where an outer ROW is NULL: the node has no value there. A fault's text
     /// starts with the column's path and a quote: `bid.price' …`.
     fn finish(
-        self,
+        &mut self,
         field: &FieldRef,
         node: &Node,
-        within: Option<&[bool]>,
+        within: Option<Within<'_>>,
         faults: &mut Vec<Fault>,
     ) -> Result<ArrayRef> {
         let mut own = Vec::new();
         let mut inner = Vec::new();
         let array = match node {
             Node::Struct { valid, children } => {
-                let valid = spread(valid, within);
+                let valid = spread(self.flags(*valid), within);
                 check_nulls(field, &valid, within, &mut own);
                 let (DataType::Struct(fields), all) = (field.data_type(), valid.iter().all(|v| *v)) else {
                     return Err(Error::internal("a struct node for another type"));
                 };
-                let within = if all { None } else { Some(valid.as_ref()) };
+                let bits = NullBuffer::from(valid.as_ref());
+                let within = if all { None } else { Some(Within { there: &valid, bits: &bits }) };
                 let arrays: Result<Vec<ArrayRef>> =
                     children.iter().map(|child| self.finish(&child.field, &child.node, within, &mut inner)).collect();
-                let nulls = nulls_of(field, &valid);
+                let nulls = (field.is_nullable() && !all).then(|| bits.clone());
                 Arc::new(StructArray::try_new_with_length(fields.clone(), arrays?, nulls, valid.len())?)
             }
             Node::List { valid, ends, item, .. } => {
-                let (valid, ends) = (spread(valid, within), spread_ends(ends, within));
+                let ends = self.ends.get(*ends).map_or(&[][..], Vec::as_slice);
+                let (valid, ends) = (spread(self.flags(*valid), within), spread_ends(ends, within));
                 check_nulls(field, &valid, within, &mut own);
                 let array = self.lists(field, nulls_of(field, &valid), &ends, item, &mut inner)?;
                 for (index, _) in &mut inner {
@@ -107,11 +139,7 @@ impl Shared<'_> {
                 }
                 array
             }
-            Node::Leaf(tokens) => {
-                let Shared { text, style } = self;
-                let column = Column { tokens, text, nullable: field.is_nullable(), within, style };
-                column.convert(field.data_type(), &mut own)?
-            }
+            Node::Leaf(leaf) => self.scalar(*leaf, field, within, &mut own)?,
         };
         let name = field.name();
         faults.extend(own.into_iter().map(|(row, why)| (row, format!("{name}': {why}"))));
@@ -119,8 +147,26 @@ impl Shared<'_> {
         Ok(array)
     }
 
+    fn scalar(
+        &mut self,
+        leaf: usize,
+        field: &FieldRef,
+        within: Option<Within<'_>>,
+        faults: &mut Vec<Fault>,
+    ) -> Result<ArrayRef> {
+        let leaf = self.leaves.get_mut(leaf).ok_or_else(|| Error::internal("a leaf without values"))?;
+        let (text, style, nullable, count) = (self.text, self.style, field.is_nullable(), leaf.len());
+        let column = Column { tokens: &[], count, text, nullable, within, style };
+        match leaf {
+            Leaf::Tokens(tokens) => Column { tokens, ..column }.convert(field.data_type(), faults),
+            Leaf::Texts(texts) => direct::texts(&column, texts, faults),
+            Leaf::Numbers(numbers) => direct::numbers(&column, numbers, field.data_type(), faults),
+            Leaf::Times(times) => direct::times(&column, &mut times.numbers, field.data_type(), faults),
+        }
+    }
+
     fn lists(
-        self,
+        &mut self,
         field: &FieldRef,
         nulls: Option<NullBuffer>,
         ends: &[u32],
@@ -146,14 +192,14 @@ impl Shared<'_> {
 }
 
 /// Validity of all rows, false where an outer ROW is NULL.
-fn spread<'v>(valid: &'v [bool], within: Option<&[bool]>) -> Cow<'v, [bool]> {
+fn spread<'v>(valid: &'v [bool], within: Option<Within<'_>>) -> Cow<'v, [bool]> {
     let Some(within) = within else { return Cow::Borrowed(valid) };
     let mut valid = valid.iter().copied();
-    Cow::Owned(within.iter().map(|there| *there && valid.next().unwrap_or(false)).collect())
+    Cow::Owned(within.there.iter().map(|there| *there && valid.next().unwrap_or(false)).collect())
 }
 
 /// Where the ARRAYs of all rows end; those that are not there end where the one before does.
-fn spread_ends<'v>(ends: &'v [u32], within: Option<&[bool]>) -> Cow<'v, [u32]> {
+fn spread_ends<'v>(ends: &'v [u32], within: Option<Within<'_>>) -> Cow<'v, [u32]> {
     let Some(within) = within else { return Cow::Borrowed(ends) };
     let (mut ends, mut last) = (ends.iter().copied(), 0);
     let end = |there: &bool| {
@@ -162,15 +208,15 @@ fn spread_ends<'v>(ends: &'v [u32], within: Option<&[bool]>) -> Cow<'v, [u32]> {
         }
         last
     };
-    Cow::Owned(within.iter().map(end).collect())
+    Cow::Owned(within.there.iter().map(end).collect())
 }
 
-fn check_nulls(field: &FieldRef, valid: &[bool], within: Option<&[bool]>, faults: &mut Vec<Fault>) {
+fn check_nulls(field: &FieldRef, valid: &[bool], within: Option<Within<'_>>, faults: &mut Vec<Fault>) {
     if field.is_nullable() {
         return;
     }
     for (row, valid) in valid.iter().enumerate() {
-        if !valid && within.is_none_or(|w| w.get(row).copied().unwrap_or(true)) {
+        if !valid && within.is_none_or(|w| w.there.get(row).copied().unwrap_or(true)) {
             faults.push((row, "is missing or NULL, but declared NOT NULL".into()));
         }
     }

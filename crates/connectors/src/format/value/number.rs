@@ -69,6 +69,13 @@ pub(in crate::format) fn last_digits(text: [u8; 8], length: usize) -> Option<u64
     eight_digits((u64::from_le_bytes(text) ^ ZEROS) >> (8 * before) << (8 * before))
 }
 
+/// The number whose digits are the first `length` of the bytes; `None` for 0 or more than 8 of them, and for other bytes.
+#[inline(always)]
+pub(in crate::format) fn first_digits(text: [u8; 8], length: usize) -> Option<u64> {
+    let behind = 8usize.checked_sub(length).filter(|behind| *behind < 8)?;
+    eight_digits((u64::from_le_bytes(text) ^ ZEROS) << (8 * behind))
+}
+
 /// 10 to the power of a number below 8.
 #[inline(always)]
 fn power(exponent: usize) -> u64 {

@@ -53,6 +53,27 @@ impl TimestampParser {
         }
     }
 
+    /// A timestamp in the last second, with milliseconds or no fraction, up to the quote behind it; and its length with the quote.
+    /// `None` for any other, which may be one still.
+    #[inline(always)]
+    pub(in crate::format) fn quoted(&self, text: &[u8]) -> Option<(Parts, usize)> {
+        let (second, rest) = text.split_first_chunk::<19>()?;
+        if *second != self.second {
+            return None;
+        }
+        let (fraction, length) = match rest {
+            [b'.', a, b, c, b'"', ..] => {
+                let digits = [a, b, c].map(|byte| byte.wrapping_sub(b'0'));
+                let millis = digits.iter().fold(0, |sum, digit| sum * 10 + i64::from(*digit));
+                (digits.iter().all(|digit| *digit <= 9).then_some(millis * 1_000_000)?, 24)
+            }
+            [b'"', ..] => (0, 20),
+            _ => return None,
+        };
+        let nanos = i64::from(self.seconds) * 1_000_000_000 + fraction;
+        Some((Parts { days: self.days, nanos, zone: Zone::Local }, length))
+    }
+
     /// What follows the last second.
     #[inline]
     fn parse_rest(&self, text: &[u8]) -> Option<Parts> {
