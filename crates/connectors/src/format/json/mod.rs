@@ -2,6 +2,7 @@
 
 mod encode;
 mod escape;
+mod rows;
 mod scan;
 mod template;
 
@@ -11,7 +12,8 @@ mod tests;
 use arrow::datatypes::SchemaRef;
 use sloth_types::{Error, Options, Result, TableSpec};
 
-use self::scan::{Lists, Scanner, lists_of};
+use self::rows::{Lists, lists_of};
+use self::scan::Scanner;
 use self::template::{Template, Trace};
 use super::shred::{Child, Found, LENGTH_MAX, Text, ValueStyle, Values, finish_rows};
 use super::{Decoded, Decoder, check_block, zone_of};

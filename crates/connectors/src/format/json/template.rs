@@ -10,7 +10,7 @@
 //! keys, when a value takes the place of a value.
 
 use super::super::shred::{Leaf, Node, Values};
-use super::scan::Lists;
+use super::rows::Lists;
 
 /// Remembered values, branches after a value and bytes before a value: hostile records must not fill the memory.
 const STEPS_MAX: usize = 4096;
