@@ -95,6 +95,10 @@ pub(crate) struct Change {
     /// as a savepoint.
     #[arg(long, conflicts_with = "rollback")]
     pub(crate) upgrade: bool,
+    /// When the script changes: the statement that writes this table begins anew if it has changed, even where a part of it
+    /// could go on. May be given several times.
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) rebuild: Vec<String>,
     /// Undo the last change: give the script from before it. Statements that both scripts have go on where they are, those
     /// that the change has dropped go on where they were dropped.
     #[arg(long, conflicts_with = "from_savepoint")]

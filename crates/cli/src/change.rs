@@ -2,11 +2,13 @@
 //!
 //! A statement is kept when its sink's identity is the same, which tells of everything below it. A kept statement goes on with
 //! its state and its place in the sources. One that is not kept begins with its state in a savepoint, if one is given and
-//! has it, or with nothing at the beginning of its sources. Statements that do not stand at the same place have sources of
-//! their own (see [`JobPlan::apart`]).
+//! has it; with the operators that it has in common with the plan so far, where that is exact (see `part`); or with nothing
+//! at the beginning of its sources. Statements that do not stand at the same place have sources of their own (see
+//! [`JobPlan::apart`]).
 
 mod compose;
 mod diff;
+mod part;
 
 use std::collections::HashMap;
 
@@ -18,6 +20,7 @@ use sloth_types::{Error, Result};
 
 pub(crate) use self::compose::operator_of;
 pub(crate) use self::diff::confirmed;
+use self::part::Partly;
 use crate::run::connectors;
 
 /// What a statement begins with.
@@ -27,6 +30,8 @@ pub(crate) enum Begin {
     Kept(usize),
     /// Where it was at the savepoint: it was this sink then.
     Restored(usize),
+    /// With what it has in common with the plan so far.
+    Partly(Partly),
     /// With nothing.
     New,
 }
@@ -55,6 +60,19 @@ pub(crate) struct Change {
     used: u32,
     /// Places that statements which are not kept must not take.
     shunned: Vec<(String, usize)>,
+}
+
+/// What a script is changed from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    /// The plan so far, if statements may be kept.
+    pub(crate) current: Option<Past>,
+    /// The savepoint, if one is given.
+    pub(crate) savepoint: Option<Past>,
+    /// The instances that are spoken for.
+    pub(crate) used: u32,
+    /// Tables whose statements begin anew, unless they are as they were.
+    pub(crate) rebuild: Vec<String>,
 }
 
 /// The plan as its identities are taken: what each sink is given has been settled.
@@ -161,14 +179,9 @@ pub(crate) fn describe(script: &JobPlan, parts: &[SinkPart], instances: u32, sql
 }
 
 impl Change {
-    /// From what there is to the plan of a script. Statements are kept from `current`, or else taken from `savepoint`.
-    /// `used` are the instances that are spoken for.
-    pub(crate) fn new(
-        script: (JobPlan, Vec<u64>),
-        current: Option<Past>,
-        savepoint: Option<Past>,
-        used: u32,
-    ) -> Result<Change> {
+    /// From what there is to the plan of a script. Statements are kept from the plan so far, or else taken from the savepoint.
+    pub(crate) fn new(script: (JobPlan, Vec<u64>), from: Origin) -> Result<Change> {
+        let Origin { current, savepoint, used, rebuild } = from;
         let sinks = script.0.sink_ids();
         let mut begins = vec![];
         for id in &sinks {
@@ -180,8 +193,30 @@ impl Change {
         }
         let (parts, shunned) = (vec![], vec![]);
         let mut change = Change { script, current, savepoint, begins, parts, instances: used, used, shunned };
+        change.choose_begins(&rebuild);
         change.choose_parts();
         Ok(change)
+    }
+
+    /// What statements begin with that nobody has kept.
+    fn choose_begins(&mut self, rebuild: &[String]) {
+        let tables: Vec<String> = tables(&self.script.0).into_iter().map(str::to_owned).collect();
+        for (at, (sink, table)) in self.script.0.sink_ids().into_iter().zip(&tables).enumerate() {
+            if self.begins.get(at) != Some(&Begin::New) || rebuild.contains(table) {
+                continue;
+            }
+            let goes = |sink: usize| {
+                self.begins.iter().any(|begin| match begin {
+                    Begin::Kept(kept) => *kept == sink,
+                    Begin::Partly(part) => part.replaces == Some(sink),
+                    _ => false,
+                })
+            };
+            let sinks = self.current.iter().flat_map(|past| past.plan.sinks.iter().enumerate());
+            let replaces = sinks.filter(|(_, sink)| sink.table == *table).map(|(at, _)| at).find(|at| !goes(*at));
+            let begin = self.begin_of(sink, replaces);
+            self.begins.iter_mut().skip(at).take(1).for_each(|known| *known = begin);
+        }
     }
 
     /// The job was not stopped: what it has dropped may have told the outside of epochs that are made again. No statement
@@ -200,22 +235,32 @@ impl Change {
         let mut taken: Vec<(String, usize)> = vec![];
         let kept = |begin: &Begin| match begin {
             Begin::Kept(sink) => self.current.as_ref().and_then(|past| past.plan.sinks.get(*sink)),
+            // It tells what the one in whose stead it stands has not told yet.
+            Begin::Partly(Partly { replaces: Some(sink), told: false, .. }) => {
+                self.current.as_ref().and_then(|past| past.plan.sinks.get(*sink))
+            }
             _ => None,
         };
         taken.extend(self.shunned.iter().cloned());
         taken.extend(self.begins.iter().filter_map(kept).map(|sink| (sink.table.clone(), sink.place)));
         for (begin, table) in self.begins.iter().zip(tables(&self.script.0)) {
+            let of_part = if let Begin::Partly(part) = begin { Some(part.instance) } else { None };
             if let Some(sink) = kept(begin) {
-                self.parts.push(SinkPart { instance: sink.instance, place: sink.place });
+                self.parts.push(SinkPart { instance: of_part.unwrap_or(sink.instance), place: sink.place });
                 continue;
             }
             let then = match begin {
                 Begin::Restored(sink) => self.savepoint.as_ref().and_then(|past| past.plan.sinks.get(*sink)),
+                Begin::Partly(part) => {
+                    part.replaces.and_then(|sink| self.current.as_ref().and_then(|past| past.plan.sinks.get(sink)))
+                }
                 _ => None,
             };
-            let instance = *fresh.entry(then.map(|sink| sink.instance)).or_insert_with(|| {
-                self.instances += 1;
-                self.instances - 1
+            let instance = of_part.unwrap_or_else(|| {
+                *fresh.entry(then.map(|sink| sink.instance)).or_insert_with(|| {
+                    self.instances += 1;
+                    self.instances - 1
+                })
             });
             let is_free = |place: &usize| !taken.contains(&(table.to_owned(), *place));
             let place = then.map(|sink| sink.place).filter(is_free).or_else(|| (0..).find(is_free)).unwrap_or(0);
@@ -234,9 +279,9 @@ impl Change {
         self.dropped().is_empty()
     }
 
-    /// True when some statement goes on where it is.
+    /// True when some statement goes on where it is, or a part of it does.
     pub(crate) fn keeps_some(&self) -> bool {
-        self.begins.iter().any(|begin| matches!(begin, Begin::Kept(_)))
+        self.begins.iter().any(|begin| matches!(begin, Begin::Kept(_) | Begin::Partly(_)))
     }
 
     /// True when some statement begins with nothing.
@@ -256,8 +301,17 @@ impl Change {
         let (past, sink) = match begin {
             Begin::Kept(sink) => (self.current.as_ref()?, sink),
             Begin::Restored(sink) => (self.savepoint.as_ref()?, sink),
+            Begin::Partly(part) => (self.current.as_ref()?, part.replaces?),
             Begin::New => return None,
         };
         past.plan.sinks.get(sink).map(|sink| (past, sink))
+    }
+
+    /// Where operators of a statement have their state from: which past, and which instance there.
+    fn origin(&self, begin: Begin) -> Option<(&Past, u32)> {
+        match begin {
+            Begin::Partly(part) => Some((self.current.as_ref()?, part.instance)),
+            _ => self.past(begin).map(|(past, sink)| (past, sink.instance)),
+        }
     }
 }

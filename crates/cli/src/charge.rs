@@ -10,7 +10,7 @@ use sloth_types::journal::Recovered;
 use sloth_types::{Error, JobStore, Result};
 
 use crate::args;
-use crate::change::{Change, Past, confirmed, describe, first_parts, parts_of, settled};
+use crate::change::{Change, Origin, Past, confirmed, describe, first_parts, parts_of, settled};
 
 /// The state directory of a job.
 pub(crate) struct Charge {
@@ -142,7 +142,9 @@ impl Charge {
         let at = newest_manifest(&self.objects)?.unwrap_or_default();
         let logged = inspect(&self.objects)?.logged.map_or(0, |(_, end)| end);
         let (epoch, drained) = (at.epoch, at.drained);
-        let mut change = Change::new(script.clone(), Some(Past { plan: now.clone(), at }), savepoint, now.instances)?;
+        let (current, rebuild) = (Some(Past { plan: now.clone(), at }), self.wanted.rebuild.clone());
+        let from = Origin { current, savepoint, used: now.instances, rebuild };
+        let mut change = Change::new(script.clone(), from)?;
         let crashed = logged > epoch;
         // Before the claim: a job that runs is not to be ended by an attempt that comes to nothing.
         if crashed && sloth_store::is_alive(&self.objects, script.0.settings.heartbeat_timeout)? {
@@ -199,8 +201,11 @@ impl Charge {
                 .hint("Take a savepoint before you drain a job."));
         }
         let used = current.as_ref().map_or(0, |now| now.instances);
-        let past = |at| Past { plan: kept.plan.clone(), at };
-        let change = Change::new(script.clone(), None, Some(past(kept.checkpoint.clone())), used)?;
+        let from = |at| {
+            let savepoint = Some(Past { plan: kept.plan.clone(), at });
+            Origin { savepoint, used, ..Origin::default() }
+        };
+        let change = Change::new(script.clone(), from(kept.checkpoint.clone()))?;
         confirmed(&format!("from savepoint '{name}':"), &change, self.wanted.upgrade || !change.has_new())?;
         let claim = match &current {
             Some(now) => sloth_store::claim(&self.objects, now)?,
@@ -208,9 +213,9 @@ impl Charge {
         };
         let logged = claim.recovered.first_epoch().0 + claim.recovered.log.len() as u64;
         let change = match &elsewhere {
-            Some((from, _)) => {
-                let at = sloth_store::copy_state(from, &self.objects, &kept.checkpoint, claim.generation)?;
-                Change::new(script.clone(), None, Some(past(at)), used)?
+            Some((other, _)) => {
+                let at = sloth_store::copy_state(other, &self.objects, &kept.checkpoint, claim.generation)?;
+                Change::new(script.clone(), from(at))?
             }
             None => change,
         };

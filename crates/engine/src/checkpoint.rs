@@ -77,7 +77,7 @@ impl Durability {
             && completion.epochs() >= after
             && let Some(cut) = making.cut.take()
         {
-            self.store.upload(Checkpoint { cut, state: self.shared.take_parts() });
+            self.store.upload(Checkpoint { cut, state: self.shared.take_parts(), ..Checkpoint::default() });
             making.uploaded = true;
         }
         if making.uploaded && !making.publishing && completion.committed() >= after {

@@ -63,6 +63,12 @@ impl StateGauge {
     pub(crate) fn new(context: Arc<JobContext>) -> Self {
         StateGauge { context, rows: 0, bytes: 0 }
     }
+
+    /// The operator's surroundings.
+    pub(crate) fn context(&self) -> Arc<JobContext> {
+        Arc::clone(&self.context)
+    }
+
     /// The operator holds so much now. The figures are sums over operators, kept by adding differences.
     pub(crate) fn set(&mut self, rows: usize, bytes: usize) {
         let (rows, bytes) = (rows as u64, bytes as u64);

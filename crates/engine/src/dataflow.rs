@@ -187,7 +187,11 @@ pub(crate) fn stateless<'s>(
         let mut out = vec![];
         move |input, output| {
             input.for_each(|capability, message| {
-                let Message::Batch(batch) = std::mem::take(message) else { return };
+                let (batch, stands) = match std::mem::take(message) {
+                    Message::Batch(batch) => (batch, false),
+                    Message::Standing(batch) => (batch, true),
+                    Message::Empty | Message::Tick { .. } => return,
+                };
                 let Some(epoch) = capability.least().copied() else { return };
                 if failure.is_set() {
                     return;
@@ -202,8 +206,23 @@ pub(crate) fn stateless<'s>(
                 }
                 let mut session = output.session_with_builder(&capability);
                 for batch in out.drain(..) {
-                    session.give_container(&mut Message::Batch(batch));
+                    session.give_container(&mut if stands { Message::Standing(batch) } else { Message::Batch(batch) });
                 }
+            });
+        }
+    })
+}
+
+/// An input of an operator that is new in a job that goes on: what stands comes to it like what changes.
+pub(crate) fn listening<'s>(input: Edge<'s>) -> Edge<'s> {
+    input.unary::<Builder, _, _, _>(Pipeline, "listening", move |_, _| {
+        move |input, output| {
+            input.for_each(|capability, message| {
+                let mut message = match std::mem::take(message) {
+                    Message::Standing(batch) => Message::Batch(batch),
+                    other => other,
+                };
+                output.session_with_builder(&capability).give_container(&mut message);
             });
         }
     })
@@ -253,9 +272,11 @@ where
     let epochs = floor.epochs.clone();
     let failure = Arc::clone(&floor.context.failure);
     let mut keeper = Keeper::new(floor, name);
-    if let Err(error) = keeper.restore(&mut operator) {
+    let restored = keeper.restore(&mut operator).and_then(|()| standing(floor, name, &mut operator));
+    let mut standing = restored.unwrap_or_else(|error| {
         failure.fail(error);
-    }
+        vec![]
+    });
     let first = floor.context.first_epoch.0;
     let scope = floor.scope;
     input.unary_frontier::<Builder, _, _, _>(pact, name, move |mut capability, about| {
@@ -284,6 +305,10 @@ where
                 loop {
                     let epoch = *capability.time();
                     if epochs.get(epoch).is_some() {
+                        for batch in std::mem::take(&mut standing) {
+                            let mut session = output.session_with_builder(&*capability);
+                            session.give_container(&mut Message::Standing(batch));
+                        }
                         for batch in early.remove(&epoch).unwrap_or_default() {
                             on_batch(&mut operator, &epochs, epoch, batch, &mut out)?;
                         }
@@ -408,6 +433,17 @@ impl Keeper {
         }
         Ok(())
     }
+}
+
+/// What an operator has told before, where others have come that have not seen it.
+fn standing(floor: &Floor<'_>, name: &str, operator: &mut impl Operator) -> Result<Vec<Batch>> {
+    if !floor.context.restored.retelling().tellers.contains(&floor.node.get()) {
+        return Ok(vec![]);
+    }
+    let mut all =
+        operator.tell_all()?.ok_or_else(|| Error::internal(format!("a {name} does not know what it has told")))?;
+    all.retain(|batch| batch.rows.num_rows() > 0);
+    Ok(all)
 }
 
 fn on_batch(

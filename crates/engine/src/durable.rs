@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use sloth_types::journal::{Checkpoint, OperatorState, Section};
+use sloth_types::journal::{Checkpoint, OperatorState, Retelling, Section};
 use sloth_types::{Epoch, Error, JobStore, Result};
 
 /// Shared by the threads of a durable job.
@@ -17,7 +17,10 @@ pub(crate) struct Durable {
 
 /// State of an earlier run, by operator. A replay without a store has it, too.
 #[derive(Default)]
-pub(crate) struct Restored(HashMap<u64, Vec<OperatorState>>);
+pub(crate) struct Restored {
+    states: HashMap<u64, Vec<OperatorState>>,
+    retelling: Retelling,
+}
 
 #[derive(Default)]
 struct Gate {
@@ -77,20 +80,26 @@ impl Durable {
 impl Restored {
     /// Of a job that goes on from a checkpoint, if there is one.
     pub(crate) fn new(checkpoint: Option<Checkpoint>) -> Arc<Self> {
-        let mut restored: HashMap<u64, Vec<OperatorState>> = HashMap::new();
-        for state in checkpoint.map(|c| c.state).unwrap_or_default() {
-            restored.entry(state.operator).or_default().push(state);
+        let mut states: HashMap<u64, Vec<OperatorState>> = HashMap::new();
+        let Checkpoint { state, retelling, .. } = checkpoint.unwrap_or_default();
+        for state in state {
+            states.entry(state.operator).or_default().push(state);
         }
-        for states in restored.values_mut() {
+        for states in states.values_mut() {
             states.sort_by_key(|s| s.worker);
         }
-        Arc::new(Restored(restored))
+        Arc::new(Restored { states, retelling })
+    }
+
+    /// Which operators tell what stands to which others, in the first epoch.
+    pub(crate) fn retelling(&self) -> &Retelling {
+        &self.retelling
     }
 
     /// What the workers of an earlier run have written of an operator, in their order.
     pub(crate) fn written(&self, operator: u64) -> Vec<Vec<Section>> {
         let mut workers: Vec<(usize, Vec<Section>)> = vec![];
-        for state in self.0.get(&operator).into_iter().flatten() {
+        for state in self.states.get(&operator).into_iter().flatten() {
             if workers.last().is_none_or(|(worker, _)| *worker != state.worker) {
                 workers.push((state.worker, vec![]));
             }

@@ -72,9 +72,11 @@ impl Job {
         let recovered = options.replay.as_ref().map(|r| r.recovered.clone()).unwrap_or_default();
         let cut = recovered.checkpoint.as_ref().map(|c| c.cut.clone()).unwrap_or_default();
         let restored = Restored::new(recovered.checkpoint.clone());
-        // State stays where it has been written, whatever the plan would choose now.
+        // State stays where it has been written, whatever the plan would choose now; a join that is told all has none yet.
         let plan = plan.gathered(&|joins| crate::render::kept(&restored, joins));
-        let plan = plan.arranged(&|join, side| crate::render::keeps_side(&restored, join, side));
+        let plan = plan.arranged(&|join, side| {
+            restored.retelling().listeners.contains(&join) || crate::render::keeps_side(&restored, join, side)
+        });
         let first = cut.epoch;
         let sources = source_nodes(&plan);
         let board = Board::new(sources.len(), settings.parallelism, first);

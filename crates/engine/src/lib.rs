@@ -36,5 +36,6 @@ mod state;
 pub use dataflow::operator_id;
 pub use epoch::{EpochInfo, EpochLog};
 pub use job::{Job, JobOptions, Stopper, settle};
+pub use render::MULTI_JOIN;
 pub use replay::Replay;
 pub use sloth_types::EpochEntry;

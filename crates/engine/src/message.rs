@@ -56,6 +56,8 @@ pub(crate) enum Message {
     #[default]
     Empty,
     Batch(Batch),
+    /// Rows that stand before the epoch, told once more to operators that are new: all others overlook them.
+    Standing(Batch),
     /// An epoch opens. `copies`: how many receivers it is still due to (timely counts records).
     Tick {
         info: Arc<EpochInfo>,
@@ -67,14 +69,14 @@ impl Accountable for Message {
     fn record_count(&self) -> i64 {
         match self {
             Message::Empty => 0,
-            Message::Batch(batch) => batch.rows.num_rows() as i64,
+            Message::Batch(batch) | Message::Standing(batch) => batch.rows.num_rows() as i64,
             Message::Tick { copies, .. } => i64::from(*copies),
         }
     }
 }
 
 /// The wire form between processes. A job runs in one process today, where timely moves messages without it; batches are
-/// written as an Arrow IPC stream so that the seam is real and tested. Ticks do not cross processes yet.
+/// written as an Arrow IPC stream so that the seam is real and tested. Ticks do not cross processes yet, nor does what stands.
 impl ContainerBytes for Message {
     fn from_bytes(bytes: timely::bytes::arc::Bytes) -> Self {
         decode(&bytes).unwrap_or_default()

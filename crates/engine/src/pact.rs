@@ -72,7 +72,17 @@ impl Distributor<Message> for ByKey {
         stamp: &Stamp<T>,
         pushers: &mut [P],
     ) {
-        let Message::Batch(batch) = std::mem::take(container) else { return };
+        let batch = match std::mem::take(container) {
+            Message::Batch(batch) => batch,
+            // It is overlooked wherever it comes to, and counts until then.
+            Message::Standing(batch) => {
+                if let Some(first) = pushers.first_mut() {
+                    Envelope::push_at(&mut Message::Standing(batch), stamp.clone(), first);
+                }
+                return;
+            }
+            Message::Empty | Message::Tick { .. } => return,
+        };
         let keys = match self.routes.get(usize::from(batch.port)) {
             Some(Route::Named) => {
                 if let Some(pusher) = pushers.get_mut(batch.place.seq as usize) {

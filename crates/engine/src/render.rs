@@ -15,7 +15,7 @@ use timely::dataflow::operators::core::Concatenate;
 
 use crate::context::JobContext;
 use crate::coordinator::Coordinator;
-use crate::dataflow::{Call, Edge, Floor, read_source, stateful, stateless, tick_source, watch_end};
+use crate::dataflow::{Call, Edge, Floor, listening, read_source, stateful, stateless, tick_source, watch_end};
 use crate::epoch::{EpochTable, TimeDomain};
 use crate::fields;
 use crate::io::reader::SourceReader;
@@ -44,6 +44,7 @@ use crate::operators::window_updates::WindowUpdatesOperator;
 use crate::pact;
 use crate::state::groups::GroupsSpec;
 
+pub use joins::MULTI_JOIN;
 pub(crate) use joins::{keeps_side, kept};
 
 /// Writers opened before the start, by (sink ordinal, writer number).
@@ -83,9 +84,13 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
     let mut ends: Vec<Edge<'_>> = vec![];
     let mut sinks = 0;
     let mut shared = joins::Sharing::new(plan, &identities);
+    let told = rendering.context.restored.retelling();
     for (id, node) in plan.nodes.iter().enumerate() {
         floor.node.set(identities.get(id).copied().unwrap_or_default());
-        let inputs: Vec<Edge<'_>> = node.inputs.iter().filter_map(|i| edges.get(*i).cloned()).collect();
+        let new = |id: NodeId| identities.get(id).is_some_and(|identity| told.listeners.contains(identity));
+        let listens = |input: &NodeId| new(id) && !new(*input);
+        let input = |i: &NodeId| edges.get(*i).cloned().map(|edge| if listens(i) { listening(edge) } else { edge });
+        let inputs: Vec<Edge<'_>> = node.inputs.iter().filter_map(input).collect();
         let first = || inputs.first().cloned().ok_or_else(|| Error::internal("a node has no input"));
         let lag_ms = node.inputs.iter().map(|i| plan.lag_ms(*i)).max().unwrap_or(0);
         let domain = |clock, cascaded| TimeDomain { sources: ordinals(&node.sources), clock, cascaded, lag_ms };

@@ -21,6 +21,7 @@ pub mod pattern;
 pub mod rank;
 pub mod recursive;
 pub mod repeated;
+mod retelling;
 pub mod settings;
 pub mod window;
 

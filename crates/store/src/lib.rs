@@ -36,7 +36,7 @@ mod tests;
 pub use follow::{Follower, Patience, stand_by};
 pub use inspect::{Inspection, inspect};
 pub use keeper::Keeper;
-pub use manifest::{Manifest, Split, StateFile};
+pub use manifest::{Manifest, Retold, Split, StateFile};
 pub use objects::Objects;
 pub use plans::{Plan, PlanOperator, PlanSink, PlanSource, current_plan, plan_of};
 pub use recover::{Claim, change, claim, has_begun, is_alive, is_superseded};

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sloth_types::journal::{Cut, SplitCut};
+use sloth_types::journal::{Checkpoint, Cut, OperatorState, Retelling, SplitCut};
 use sloth_types::source::SplitId;
 use sloth_types::{Epoch, Error, Offset, Result, Watermark};
 
@@ -33,6 +33,33 @@ pub struct Manifest {
     pub splits: Vec<Vec<Split>>,
     /// The state files.
     pub state: Vec<StateFile>,
+    /// What has to be told once more in the first epoch after it, where a plan begins.
+    #[serde(default, skip_serializing_if = "Retold::is_empty")]
+    pub retold: Retold,
+}
+
+/// Operators that tell all that stands, and those that are new and are told it, by their identities.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retold {
+    /// Who tells.
+    pub by: Vec<String>,
+    /// Who is told.
+    pub to: Vec<String>,
+}
+
+impl Retold {
+    /// True when nothing is told.
+    pub fn is_empty(&self) -> bool {
+        self.to.is_empty()
+    }
+
+    fn retelling(&self) -> Result<Retelling> {
+        let number = |text: &String| {
+            u64::from_str_radix(text, 16).map_err(|e| Error::data(format!("the operator '{text}' of a manifest: {e}")))
+        };
+        let all = |texts: &[String]| texts.iter().map(number).collect::<Result<Vec<u64>>>();
+        Ok(Retelling { tellers: all(&self.by)?, listeners: all(&self.to)? })
+    }
 }
 
 fn first() -> u64 {
@@ -84,7 +111,13 @@ impl Manifest {
             watermarks: cut.watermarks.iter().map(|w| w.0).collect(),
             splits: cut.splits.iter().map(|source| source.iter().map(split).collect()).collect(),
             state,
+            retold: Retold::default(),
         }
+    }
+
+    /// The checkpoint that it describes, given the state that it names.
+    pub(crate) fn checkpoint(&self, state: Vec<OperatorState>) -> Result<Checkpoint> {
+        Ok(Checkpoint { cut: self.cut(), state, retelling: self.retold.retelling()? })
     }
 
     /// The cut it describes.

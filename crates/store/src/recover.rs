@@ -279,7 +279,7 @@ pub(crate) fn read_checkpoint(objects: &Objects, path: &Path) -> Result<Checkpoi
 }
 
 fn read_whole(objects: &Objects, manifest: &Manifest) -> Result<Checkpoint> {
-    Ok(Checkpoint { cut: manifest.cut(), state: read_state(objects, manifest)? })
+    manifest.checkpoint(read_state(objects, manifest)?)
 }
 
 /// The state that a manifest names, every byte of it checked. Files are read side by side.

@@ -63,7 +63,7 @@ impl Savepoint {
     /// # Errors
     /// When a state file is damaged or missing.
     pub fn read(&self, objects: &Objects) -> Result<Checkpoint> {
-        Ok(Checkpoint { cut: self.checkpoint.cut(), state: read_state(objects, &self.checkpoint)? })
+        self.checkpoint.checkpoint(read_state(objects, &self.checkpoint)?)
     }
 }
 

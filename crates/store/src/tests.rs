@@ -65,7 +65,7 @@ pub(crate) fn log(keeper: &Keeper, epoch: u64) {
 
 pub(crate) fn checkpoint(keeper: &Keeper, epoch: u64) {
     let cut = Cut { epoch: Epoch(epoch), workers: 1, ..Cut::default() };
-    keeper.upload(Checkpoint { cut, state: vec![state(epoch as i64)] });
+    keeper.upload(Checkpoint { cut, state: vec![state(epoch as i64)], ..Checkpoint::default() });
     keeper.publish(Epoch(epoch));
     wait("the checkpoint", || keeper.published() >= Epoch(epoch) || keeper.failure().is_some());
 }
@@ -145,7 +145,7 @@ fn an_older_run_that_cleans_up_leaves_what_a_newer_one_has_uploaded() {
     checkpoint(&old, 2);
     let (new, _) = begin(place.path());
     let cut = Cut { epoch: Epoch(6), workers: 1, ..Cut::default() };
-    new.upload(Checkpoint { cut, state: vec![state(6)] });
+    new.upload(Checkpoint { cut, state: vec![state(6)], ..Checkpoint::default() });
     wait("the upload", || names(place.path(), "state/0000000002").len() == 1);
     // The old run publishes what was logged before it lost the job: that is true, and harmless.
     checkpoint(&old, 4);
@@ -207,7 +207,11 @@ fn cleaning_keeps_the_last_checkpoints_and_the_log_after_the_oldest() {
     assert_eq!(segments.len(), 4);
     // What a crash has left between upload and publication goes with the next checkpoint.
     let (keeper, _) = begin(place.path());
-    keeper.upload(Checkpoint { cut: Cut { epoch: Epoch(9), ..Cut::default() }, state: vec![state(9)] });
+    keeper.upload(Checkpoint {
+        cut: Cut { epoch: Epoch(9), ..Cut::default() },
+        state: vec![state(9)],
+        ..Checkpoint::default()
+    });
     keeper.close().unwrap();
     assert_eq!(names(place.path(), "state").len(), 3);
     let (keeper, _) = begin(place.path());

@@ -112,6 +112,18 @@ pub struct Checkpoint {
     pub cut: Cut,
     /// The state of all operators on all workers.
     pub state: Vec<OperatorState>,
+    /// What has to be told once more in the first epoch after it.
+    pub retelling: Retelling,
+}
+
+/// Operators that have come into a job beside others that go on: they have not seen what these have told. It is told to them
+/// in the first epoch after the checkpoint, all at once. By their identities.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retelling {
+    /// Those that tell all rows that their output consists of.
+    pub tellers: Vec<u64>,
+    /// Those that are new: what is told is for them alone.
+    pub listeners: Vec<u64>,
 }
 
 impl Checkpoint {

@@ -1,9 +1,10 @@
 //! What a changed plan begins with, as a checkpoint: put together from what its statements go on from.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sloth_engine::operator_id;
-use sloth_store::{Manifest, Plan, PlanOperator, PlanSource, StateFile};
+use sloth_plan::NodeId;
+use sloth_store::{Manifest, Plan, PlanOperator, PlanSource, Retold, StateFile};
 use sloth_types::journal::OpenedSplit;
 use sloth_types::{Epoch, EpochEntry, Watermark};
 
@@ -18,8 +19,8 @@ impl Change {
         let mut plan = describe(&self.script.0, &self.parts, self.instances, sql);
         let mut origins = Origins::new();
         for (begin, part) in self.begins.iter().zip(&self.parts) {
-            if let Some((past, sink)) = self.past(*begin) {
-                origins.insert(part.instance, (past, sink.instance));
+            if let Some(origin) = self.origin(*begin) {
+                origins.insert(part.instance, origin);
             }
         }
         let all_kept = self.begins.iter().all(|begin| matches!(begin, Begin::Kept(_)));
@@ -35,10 +36,32 @@ impl Change {
             ..self.sources(&plan, &origins)
         });
         let state = plan.operators.iter().flat_map(|operator| state_of(operator, &origins)).collect();
+        let retold = self.retold(&plan, &origins);
         if let Some(begin) = &mut plan.begin {
             begin.state = state;
+            begin.retold = retold;
         }
         plan
+    }
+
+    /// What is told once more in the first epoch: now, and where that was still to be done before.
+    fn retold(&self, plan: &Plan, origins: &Origins<'_>) -> Retold {
+        let all = |nodes: Vec<(NodeId, u32)>, before: &dyn Fn(&Retold) -> Vec<String>| -> Vec<String> {
+            let queries: HashSet<(String, u32)> = nodes
+                .into_iter()
+                .filter_map(|(id, instance)| Some((format!("{:016x}", self.script.1.get(id)?), instance)))
+                .collect();
+            let told = |operator: &&PlanOperator| {
+                queries.contains(&(operator.query.clone(), operator.instance))
+                    || then(operator, origins)
+                        .is_some_and(|(past, then)| before(&past.at.retold).contains(&then.identity))
+            };
+            plan.operators.iter().filter(told).map(|operator| operator.identity.clone()).collect()
+        };
+        Retold {
+            by: all(self.tellers(), &|retold| retold.by.clone()),
+            to: all(self.listeners(), &|retold| retold.to.clone()),
+        }
     }
 
     /// Epochs that the plan so far has logged behind its newest checkpoint, as the sources of the changed plan see them: kept
@@ -83,11 +106,16 @@ impl Change {
     }
 }
 
+/// What an operator was, and when.
+fn then<'a>(operator: &PlanOperator, origins: &Origins<'a>) -> Option<(&'a Past, &'a PlanOperator)> {
+    let (past, instance) = *origins.get(&operator.instance)?;
+    let same = |o: &&PlanOperator| o.query == operator.query && o.instance == instance;
+    past.plan.operators.iter().find(same).map(|then| (past, then))
+}
+
 /// The state of an operator, under the name that it has now.
 fn state_of(operator: &PlanOperator, origins: &Origins<'_>) -> Vec<StateFile> {
-    let Some((past, instance)) = origins.get(&operator.instance) else { return vec![] };
-    let same = |o: &&PlanOperator| o.query == operator.query && o.instance == *instance;
-    let Some(then) = past.plan.operators.iter().find(same) else { return vec![] };
+    let Some((past, then)) = then(operator, origins) else { return vec![] };
     let id = |identity: &str, name: &str| {
         u64::from_str_radix(identity, 16).map(|i| format!("{:016x}", operator_id(i, name))).unwrap_or_default()
     };

@@ -4,18 +4,18 @@ use std::fmt::Write as _;
 use std::io::{BufRead, IsTerminal, Write};
 
 use sloth_plan::{NodeId, NodeKind, SourceNode, SourceOrigin};
-use sloth_store::{Plan, PlanSink};
+use sloth_store::{Plan, PlanOperator, PlanSink};
 use sloth_types::Error;
 
 use super::compose::operator_of;
-use super::{Begin, Change, Past};
+use super::{Begin, Change, Partly, Past};
 
 impl Change {
-    /// The change, statement by statement.
+    /// The change, statement by statement, and of each operator by operator.
     pub(crate) fn text(&self) -> String {
         let mut out = String::new();
         let sinks = self.script.0.sink_ids();
-        let dropped: Vec<&str> = self.dropped().iter().map(|sink| sink.table.as_str()).collect();
+        let mut dropped = self.dropped();
         for (id, begin) in sinks.into_iter().zip(&self.begins) {
             let table = self.table(id);
             let (word, what) = match (begin, self.past(*begin)) {
@@ -24,19 +24,74 @@ impl Change {
                     let at = past.at.epoch;
                     ("restored", format!("goes on at epoch {at} of the savepoint, {}", state(past, sink)))
                 }
-                _ if dropped.contains(&table.as_str()) => ("rebuilt", self.rebuilt(id)),
+                (Begin::Partly(part), was) => {
+                    dropped.retain(|sink| was.is_none_or(|(_, was)| !std::ptr::eq(was, *sink)));
+                    (if was.is_some() { "changed" } else { "new" }, partly(part, &table))
+                }
+                _ if dropped.iter().any(|sink| sink.table == table) => ("rebuilt", self.rebuilt(id)),
                 _ => ("new", format!("begins with nothing; {}", self.reads(id))),
             };
             let _ = writeln!(out, "  {word:<9} {table:<20} {what}");
+            self.operators(id, *begin, &mut out);
         }
-        for sink in self.dropped() {
+        for sink in dropped {
             if let Some(past) = &self.current {
                 let what = "what it has written stays";
                 let _ =
                     writeln!(out, "  {:<9} {:<20} {}, is forgotten; {what}", "dropped", sink.table, state(past, sink));
             }
         }
+        self.dropped_operators(&mut out);
         out
+    }
+
+    /// What becomes of each operator of a statement. Those that go on without a state are not worth a line.
+    fn operators(&self, sink: NodeId, begin: Begin, out: &mut String) {
+        let (plan, identities) = &self.script;
+        let origin = self.origin(begin);
+        for id in plan.below(sink).into_iter().filter(|id| *id != sink) {
+            let query = identities.get(id).map(|i| format!("{i:016x}")).unwrap_or_default();
+            let then = origin.and_then(|(past, instance)| {
+                let same = |o: &&PlanOperator| o.query == query && o.instance == instance;
+                past.plan.operators.iter().find(same).map(|then| (past, then))
+            });
+            let was = self.current.iter().flat_map(|past| &past.plan.operators).any(|o| o.query == query);
+            let is_source = matches!(plan.nodes.get(id).map(|n| &n.kind), Some(NodeKind::Source(_)));
+            let (word, rows) = match then {
+                _ if is_source => continue,
+                Some(_) if plan.passes_on(id) => continue,
+                // It gives others more columns than before.
+                None if matches!(begin, Begin::Kept(_) | Begin::Restored(_)) => continue,
+                Some((past, then)) => (if matches!(begin, Begin::Restored(_)) { "restored" } else { "kept" }, {
+                    format!(", {}", rows_of_state(rows_of(past, then)))
+                }),
+                None => (if was { "rebuilt" } else { "new" }, String::new()),
+            };
+            let _ = writeln!(out, "    {word:<9} {}{rows}", plan.headline(id));
+        }
+    }
+
+    /// Operators with a state that nobody has any more.
+    fn dropped_operators(&self, out: &mut String) {
+        let Some(past) = &self.current else { return };
+        let goes_on = |operator: &PlanOperator| {
+            operator.sinks.iter().any(|sink| self.begins.contains(&Begin::Kept(*sink)))
+                || self.begins.iter().zip(self.script.0.sink_ids()).any(|(begin, sink)| match begin {
+                    Begin::Partly(part) if part.instance == operator.instance => {
+                        let has = |id: NodeId| {
+                            self.script.1.get(id).map(|i| format!("{i:016x}")) == Some(operator.query.clone())
+                        };
+                        self.script.0.below(sink).into_iter().any(has)
+                    }
+                    _ => false,
+                })
+        };
+        for operator in past.plan.operators.iter().filter(|operator| !goes_on(operator)) {
+            let rows = rows_of(past, operator);
+            if rows > 0 {
+                let _ = writeln!(out, "    {:<9} {}, {}", "dropped", operator.about, rows_of_state(rows));
+            }
+        }
     }
 
     fn table(&self, id: NodeId) -> String {
@@ -71,6 +126,19 @@ impl Change {
     }
 }
 
+/// What is said of a statement of which a part goes on.
+fn partly(part: &Partly, table: &str) -> String {
+    match part.told {
+        true => format!(
+            "begins with what is kept: in the first epoch '{table}' is given all rows that stand; what was written stays"
+        ),
+        false => format!(
+            "goes on with what is kept: '{table}' is given new rows only; what was written stays (`--rebuild {table}` \
+             begins anew)"
+        ),
+    }
+}
+
 /// Where a source begins.
 fn begins_at(source: &SourceNode) -> Option<String> {
     let SourceOrigin::Table(table) = &source.origin else { return None };
@@ -90,7 +158,18 @@ fn state(past: &Past, sink: &PlanSink) -> String {
     let own = |plan: &Plan, file: &sloth_store::StateFile| {
         operator_of(plan, file).is_some_and(|operator| number.is_some_and(|n| operator.sinks.contains(&n)))
     };
-    let rows: usize = past.at.state.iter().filter(|file| own(&past.plan, file)).map(|file| file.rows).sum();
+    rows_of_state(past.at.state.iter().filter(|file| own(&past.plan, file)).map(|file| file.rows).sum())
+}
+
+/// Rows of an operator's state.
+fn rows_of(past: &Past, operator: &PlanOperator) -> usize {
+    let own = |file: &&sloth_store::StateFile| {
+        operator_of(&past.plan, file).is_some_and(|of| of.identity == operator.identity)
+    };
+    past.at.state.iter().filter(own).map(|file| file.rows).sum()
+}
+
+fn rows_of_state(rows: usize) -> String {
     match rows {
         0 => "without state".to_owned(),
         1 => "1 row of state".to_owned(),

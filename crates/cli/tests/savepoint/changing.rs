@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Place, assert_same, await_segments, fails, finish, newest, pause, says, start};
 
-const TABLES: &str = "
+pub(crate) const TABLES: &str = "
 CREATE TABLE bids (
   auction BIGINT, price BIGINT, n BIGINT, at AS TO_TIMESTAMP_LTZ(n, 3), WATERMARK FOR at AS at - INTERVAL '1' SECOND
 ) WITH (
@@ -23,21 +23,21 @@ WITH ('connector' = 'filesystem', 'path' = '${DIR}/partners', 'format' = 'debezi
 CREATE TABLE lows (auction BIGINT, bids BIGINT, least BIGINT)
 WITH ('connector' = 'filesystem', 'path' = '${DIR}/lows', 'format' = 'debezium-json');
 ";
-const WINDOWS: &str = "INSERT INTO windows SELECT window_start, auction, COUNT(*), SUM(price)
+pub(crate) const WINDOWS: &str = "INSERT INTO windows SELECT window_start, auction, COUNT(*), SUM(price)
 FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(at), INTERVAL '10' SECOND)) GROUP BY window_start, window_end, auction;\n";
-const TOTALS: &str = "INSERT INTO totals SELECT auction, COUNT(*), MAX(price) FROM bids GROUP BY auction;\n";
+pub(crate) const TOTALS: &str = "INSERT INTO totals SELECT auction, COUNT(*), MAX(price) FROM bids GROUP BY auction;\n";
 const PAIRS: &str = "INSERT INTO pairs SELECT a.auction, a.price, b.price
 FROM (SELECT * FROM bids WHERE MOD(n, 997) = 0) a LEFT JOIN (SELECT * FROM bids WHERE MOD(n, 499) = 0) b
 ON a.auction = b.auction;\n";
 const LOWS: &str = "INSERT INTO lows SELECT auction, COUNT(*), MIN(price) FROM bids GROUP BY auction;\n";
 
-struct Job {
-    place: Place,
-    state: String,
+pub(crate) struct Job {
+    pub(crate) place: Place,
+    pub(crate) state: String,
 }
 
 impl Job {
-    fn new(name: &str) -> Job {
+    pub(crate) fn new(name: &str) -> Job {
         let place = Place::new(name);
         let state = place.state();
         Job { place, state }
@@ -49,13 +49,13 @@ impl Job {
         self.place.script(name, files, &sql)
     }
 
-    fn options<'a>(&'a self, workers: &'a str, rate: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    pub(crate) fn options<'a>(&'a self, workers: &'a str, rate: &'a str, more: &[&'a str]) -> Vec<&'a str> {
         let often = ["--set", "execution.checkpointing.interval=100 ms"];
         [&["--state", &self.state, "-p", workers, "--var", rate], &often[..], more].concat()
     }
 
     /// Runs a script for a while, and stops it.
-    fn run_a_while(&self, script: &Path, workers: &str, more: &[&str]) {
+    pub(crate) fn run_a_while(&self, script: &Path, workers: &str, more: &[&str]) {
         let before = newest(&self.state, "log");
         let mut job = start(script, &self.options(workers, "rate=6000", more));
         await_segments(&self.state, &before, 3);
@@ -65,7 +65,7 @@ impl Job {
         assert!(job.wait().unwrap().success(), "{}", self.place.log(script));
     }
 
-    fn finish(&self, script: &Path, workers: &str, more: &[&str]) {
+    pub(crate) fn finish(&self, script: &Path, workers: &str, more: &[&str]) {
         finish(script, &self.options(workers, "rate=100000000", more));
     }
 

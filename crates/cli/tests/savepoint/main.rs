@@ -9,6 +9,7 @@ mod outcome;
 mod changing;
 mod kafka;
 mod keeping;
+mod parts;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ use sloth_types::{ChangelogMode, Result, Watermark};
 use super::Operator;
 use super::pace::Pace;
 use super::touched::{Net, Touched};
+use super::window::fit;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::hash::{KeyHasher, worker_of};
@@ -19,7 +20,9 @@ use crate::state::ages::Ages;
 use crate::state::changed::{Changed, standing};
 use crate::state::groups::{Groups, GroupsSpec};
 use crate::state::keys::{ABSENT, EncodedKeys};
-use crate::state::snapshot::{Owner, Section, batches_of, column_of, number, numbers, split, table, take_number};
+use crate::state::snapshot::{
+    Owner, ROWS_MAX, Section, batches_of, column_of, number, numbers, split, table, take_number,
+};
 
 /// All groups that this worker owns.
 pub(crate) struct GroupAggregateOperator {
@@ -314,5 +317,24 @@ impl Operator for GroupAggregateOperator {
         self.totals_told = take_number(&mut state, "totals told")?.is_some();
         self.measure();
         Ok(())
+    }
+
+    fn tell_all(&mut self) -> Result<Option<Vec<Batch>>> {
+        // What is held back has been told as it was, and what is forgotten has been told, too.
+        if !self.touched.is_empty() || self.ages.is_some() {
+            return Ok(None);
+        }
+        let retracts = self.spec.retracts();
+        let mut slots = self.groups.keys.live();
+        slots.retain(|slot| match self.totals.contains(slot) {
+            true => self.totals_told,
+            false => !retracts || self.groups.is_alive(*slot),
+        });
+        let mut batches = vec![];
+        for slots in slots.chunks(ROWS_MAX) {
+            let rows = fit(&self.schema, self.groups.results(&self.spec, slots)?)?;
+            batches.push(Batch::changes(rows, None));
+        }
+        Ok(Some(batches))
     }
 }

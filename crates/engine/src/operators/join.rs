@@ -480,6 +480,10 @@ impl Operator for JoinOperator {
     fn restore(&mut self, state: Vec<Section>) -> Result<()> {
         self.restore_sides(state)
     }
+
+    fn tell_all(&mut self) -> Result<Option<Vec<Batch>>> {
+        self.joined_anew()
+    }
 }
 
 #[cfg(test)]

@@ -87,4 +87,9 @@ impl Operator for LocalAggregate {
     fn restore(&mut self, _: Vec<Section>) -> Result<()> {
         Ok(())
     }
+
+    /// The second phase tells it.
+    fn tell_all(&mut self) -> Result<Option<Vec<Batch>>> {
+        Ok(Some(vec![]))
+    }
 }

@@ -19,7 +19,7 @@ use crate::epoch::EpochInfo;
 use crate::message::Batch;
 use crate::state::arrangement::{Arrangement, Written};
 use crate::state::keys::{ABSENT, EncodedKeys, KeyEncoder, KeyTable, RowSet};
-use crate::state::snapshot::{Owner, Section, batches_of};
+use crate::state::snapshot::{Owner, ROWS_MAX, Section, batches_of};
 
 /// The keys that this worker owns, with all their rows, the newest first.
 pub(crate) struct MaterializeOperator {
@@ -154,6 +154,16 @@ impl Operator for MaterializeOperator {
         }
         self.gauge.set(self.rows.len(), self.rows.bytes());
         Ok(())
+    }
+
+    fn tell_all(&mut self) -> Result<Option<Vec<Batch>>> {
+        let stands = |key: u32| self.rows.rows_of(key).find(|slot| self.rows.weight(*slot) > 0);
+        let slots: Vec<u32> = self.rows.keys().filter_map(stands).collect();
+        let rows = |slots: &[u32]| {
+            let rows = RecordBatch::try_new(Arc::clone(&self.schema), self.rows.gather_all(slots)?)?;
+            Ok(Batch::changes(rows, None))
+        };
+        slots.chunks(ROWS_MAX).map(rows).collect::<Result<_>>().map(Some)
     }
 }
 

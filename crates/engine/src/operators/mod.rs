@@ -78,6 +78,15 @@ pub(crate) trait Operator {
     /// When the rows are not those of such an operator.
     fn restore(&mut self, state: Vec<Section>) -> Result<()>;
 
+    /// All rows that the output consists of, for operators that are new and have not been told them. Asked before the first
+    /// epoch, when the state has been taken up. `None` when they are not known: what was told is gone.
+    ///
+    /// # Errors
+    /// When rows cannot be copied.
+    fn tell_all(&mut self) -> Result<Option<Vec<Batch>>> {
+        Ok(None)
+    }
+
     /// The job has ended after the last epoch.
     fn on_end(&mut self) -> Result<()> {
         Ok(())

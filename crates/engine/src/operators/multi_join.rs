@@ -216,6 +216,29 @@ impl MultiJoinOperator {
         self.gauge.set(rows, bytes);
     }
 
+    /// All that a join makes which is given the rows of all inputs at once.
+    fn joined_anew(&self) -> Result<Vec<Batch>> {
+        let inputs: Vec<(SchemaRef, bool)> =
+            self.inputs.iter().map(|input| (Arc::clone(&input.schema), input.rows.retracts())).collect();
+        let mut anew = MultiJoinOperator::new(&self.join, &inputs, Arc::clone(&self.schema), self.gauge.context())?;
+        let mut out = vec![];
+        for (which, input) in self.inputs.iter().enumerate() {
+            for rows in input.rows.save(Written::Anyhow, |_| Ok(vec![]))? {
+                let (columns, _) = split(&rows, input.schema.fields().len())?;
+                let weights = numbers(&rows, columns.len())?;
+                let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+                let batch = RecordBatch::try_new_with_options(Arc::clone(&input.schema), columns.to_vec(), &options)?;
+                let diffs = input.rows.retracts().then(|| weights.clone());
+                anew.take_in(which, &Batch::changes(batch, diffs), &mut out)?;
+            }
+        }
+        if self.appends {
+            out.iter_mut().for_each(|batch| batch.diffs = None);
+            return Ok(out);
+        }
+        Ok(anew.netted.run(&out)?.into_iter().collect())
+    }
+
     fn owner(&self, input: usize) -> Owner {
         Owner::Key(self.join.keys.get(input).cloned().unwrap_or_default())
     }
@@ -304,6 +327,10 @@ impl Operator for MultiJoinOperator {
         }
         self.measure();
         Ok(())
+    }
+
+    fn tell_all(&mut self) -> Result<Option<Vec<Batch>>> {
+        self.joined_anew().map(Some)
     }
 }
 

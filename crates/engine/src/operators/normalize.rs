@@ -105,6 +105,11 @@ impl Operator for NormalizeOperator {
         self.gauge.set(self.table.len(), self.table.bytes());
         Ok(())
     }
+
+    fn tell_all(&mut self) -> Result<Option<Vec<Batch>>> {
+        let rows = |rows: RecordBatch| Ok(Batch::changes(with_schema(&self.schema, rows)?, None));
+        self.table.all()?.into_iter().map(rows).collect::<Result<_>>().map(Some)
+    }
 }
 
 /// The exact change from one state of some keys to another: for each key the row that stood for it and the row that

@@ -406,4 +406,8 @@ impl Operator for RankOperator {
     fn restore(&mut self, state: Vec<Section>) -> Result<()> {
         self.restore_rows(state)
     }
+
+    fn tell_all(&mut self) -> Result<Option<Vec<Batch>>> {
+        self.all_in_range()
+    }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Restarting<O> {
     written: Checkpoint,
     rng: Rng,
     restarts: usize,
+    /// All that has been given out, where the operator is to know it.
+    told: Option<BTreeMap<Vec<u8>, i64>>,
 }
 
 impl<O: Operator> Restarting<O> {
@@ -56,7 +58,28 @@ impl<O: Operator> Restarting<O> {
             written: Checkpoint::default(),
             rng,
             restarts,
+            told: None,
         }
+    }
+
+    /// The operator knows at any time what it has given out in all.
+    pub(crate) fn knowing_all(self, knows: bool) -> Self {
+        Restarting { told: knows.then(BTreeMap::new), ..self }
+    }
+
+    /// What the workers say they have told is what they have.
+    fn check_told(&mut self, given: &[Batch]) -> Result<()> {
+        let Some(told) = &mut self.told else { return Ok(()) };
+        for (row, weight) in contents(given) {
+            *told.entry(row).or_default() += weight;
+        }
+        told.retain(|_, weight| *weight != 0);
+        let mut all = vec![];
+        for worker in &mut self.workers {
+            all.extend(worker.tell_all()?.expect("the operator knows"));
+        }
+        assert_eq!(contents(&all), *told, "after {} restarts", self.restarts);
+        Ok(())
     }
 
     /// Sends the rows of one input by these columns.
@@ -180,7 +203,9 @@ impl<O: Operator> Operator for Restarting<O> {
             parts.append(&mut own);
         }
         self.whole.on_epoch_end(epoch, whole)?;
-        out.extend(self.check(epoch));
+        let given = self.check(epoch);
+        self.check_told(&given)?;
+        out.extend(given);
         match self.rng.below(10) {
             0..3 => self.restart()?,
             3..6 => self.checkpoint()?,

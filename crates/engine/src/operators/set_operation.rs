@@ -21,7 +21,7 @@ use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
 use crate::state::ages::Ages;
-use crate::state::snapshot::{Owner, Section, batches_of, column_of};
+use crate::state::snapshot::{Owner, ROWS_MAX, Section, batches_of, column_of};
 use crate::state::tally::Tally;
 
 /// The rows whose hash this worker owns.
@@ -155,6 +155,27 @@ impl Operator for SetOperator {
         }
         self.gauge.set(self.tally.len(), self.tally.bytes());
         Ok(())
+    }
+
+    fn tell_all(&mut self) -> Result<Option<Vec<Batch>>> {
+        if self.ages.is_some() {
+            return Ok(None);
+        }
+        let slots = self.tally.live().into_iter();
+        let often = slots.map(|slot| (slot, times(self.operation, self.tally.counts(slot))));
+        let often: Vec<(u32, i64)> = often.filter(|(_, times)| *times > 0).collect();
+        let (slots, mut diffs): (Vec<u32>, Vec<i64>) = match self.appends {
+            true => often.iter().flat_map(|(slot, times)| (0..*times).map(|_| (*slot, 1))).unzip(),
+            false => often.into_iter().unzip(),
+        };
+        let mut batches = vec![];
+        for slots in slots.chunks(ROWS_MAX) {
+            let rows = fit(&self.schema, self.tally.gather(slots)?)?;
+            let rest = diffs.split_off(slots.len());
+            let diffs = std::mem::replace(&mut diffs, rest);
+            batches.push(Batch::changes(rows, (!self.appends).then(|| Int64Array::from(diffs))));
+        }
+        Ok(Some(batches))
     }
 }
 

@@ -24,6 +24,7 @@ use crate::operators::temporal_join::TemporalJoinOperator;
 use crate::operators::window_join::WindowJoinOperator;
 use crate::pact::{self, Route};
 
+pub use sharing::MULTI_JOIN;
 pub(super) use sharing::Sharing;
 pub(crate) use sharing::{keeps_side, kept};
 

@@ -178,6 +178,11 @@ impl Arrangement {
         std::iter::successors(some(self.first_of(key)), move |slot| some(self.next_of(*slot)))
     }
 
+    /// The numbers of all keys, of some without rows, too.
+    pub(crate) fn keys(&self) -> std::ops::Range<u32> {
+        0..self.lists.len() as u32
+    }
+
     /// Weight of a row.
     pub(crate) fn weight(&self, slot: u32) -> i64 {
         self.links.get(slot as usize).map_or(0, |l| l.weight)

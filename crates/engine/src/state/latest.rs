@@ -113,6 +113,11 @@ impl Latest {
     /// All rows, for a checkpoint.
     pub(crate) fn save(&mut self) -> Result<Vec<RecordBatch>> {
         self.changed.begin();
+        self.all()
+    }
+
+    /// All rows.
+    pub(crate) fn all(&self) -> Result<Vec<RecordBatch>> {
         self.rows_of(&self.keys.live())
     }
 

@@ -84,6 +84,12 @@ impl JobPlan {
         if same { plan } else { self.clone() }
     }
 
+    /// What lies within the join `id`, where it is carried out with others as one: nobody else can read it.
+    pub fn within_gathered(&self, id: NodeId) -> Vec<NodeId> {
+        let alone = vec![1; self.nodes.len()];
+        self.chain(id, &alone).map(|chain| chain.inner).unwrap_or_default()
+    }
+
     /// How often the output of each node is read.
     fn users(&self) -> Vec<usize> {
         let mut users = vec![0; self.nodes.len()];

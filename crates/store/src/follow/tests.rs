@@ -68,7 +68,7 @@ fn a_run_follows_another_and_takes_over_at_its_end() {
     second.append(Epoch(5), entry(5));
     assert_eq!(followed(&third, 6), [entry(5)]);
     let cut = Cut { epoch: Epoch(6), workers: 1, ..Cut::default() };
-    second.upload(Checkpoint { cut, state: vec![state(6)] });
+    second.upload(Checkpoint { cut, state: vec![state(6)], ..Checkpoint::default() });
     second.publish(Epoch(6));
     wait("the checkpoint", || second.published() == Epoch(6));
     second.close().unwrap();

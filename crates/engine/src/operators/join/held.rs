@@ -51,6 +51,14 @@ impl Held {
         self.read().gather(column, slots)
     }
 
+    /// The `width` columns of the side among those of all rows.
+    pub(super) fn own_columns(&self, all: &[ArrayRef], width: usize) -> Vec<ArrayRef> {
+        match &self.columns {
+            Some(columns) => columns.iter().filter_map(|column| all.get(*column).cloned()).collect(),
+            None => all.iter().take(width).cloned().collect(),
+        }
+    }
+
     /// Rows and bytes of the side's own.
     pub(super) fn size(&self) -> (usize, usize) {
         let rows = self.read();

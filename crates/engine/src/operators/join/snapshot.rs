@@ -6,7 +6,8 @@ use arrow::array::{RecordBatch, RecordBatchOptions};
 use sloth_plan::{Join, JoinExchange};
 use sloth_types::Result;
 
-use super::{Alone, JoinOperator};
+use super::{Alone, JoinOperator, Side};
+use crate::message::Batch;
 use crate::state::arrangement::Written;
 use crate::state::snapshot::{Owner, Section, batches_of, column_of, foreign_state, numbers, split};
 
@@ -104,6 +105,35 @@ impl JoinOperator {
             }
         }
         Ok(())
+    }
+
+    /// All that a join makes which is given the rows of both sides at once. Rows with a NULL key are not there: the planner
+    /// asks only where they come to nothing.
+    pub(super) fn joined_anew(&self) -> Result<Option<Vec<Batch>>> {
+        let bare = |side: &Side| side.arrangement.read().is_bare() || side.ages.is_some();
+        if self.windows.is_some() || self.sides.iter().any(bare) {
+            return Ok(None);
+        }
+        let schemas = self.sides.each_ref().map(|side| Arc::clone(&side.schema));
+        let retracts = self.sides.each_ref().map(|side| side.arrangement.read().retracts());
+        let mut anew =
+            JoinOperator::new(&self.join, schemas, retracts, Arc::clone(&self.schema), self.gauge.context())?;
+        let mut out = vec![];
+        for (which, side) in self.sides.iter().enumerate() {
+            for rows in side.arrangement.read().save(Written::Anyhow, |_| Ok(vec![]))? {
+                let weights = numbers(&rows, rows.num_columns().saturating_sub(1))?.clone();
+                let columns = side.arrangement.own_columns(rows.columns(), side.schema.fields().len());
+                let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+                let rows = RecordBatch::try_new_with_options(Arc::clone(&side.schema), columns, &options)?;
+                let diffs = side.arrangement.read().retracts().then_some(weights);
+                anew.take_in(which, &Batch::changes(rows, diffs), &mut out)?;
+            }
+        }
+        if !self.appends {
+            return Ok(Some(anew.netted.run(&out)?.into_iter().collect()));
+        }
+        out.iter_mut().for_each(|batch| batch.diffs = None);
+        Ok(Some(out))
     }
 
     pub(super) fn restore_sides(&mut self, mut state: Vec<Section>) -> Result<()> {

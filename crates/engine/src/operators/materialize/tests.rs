@@ -42,7 +42,8 @@ fn the_last_row_of_each_key_stands() {
         let mut rng = Rng::new(seed);
         let mut operator = Restarting::by_key(seed, &[0], |_| {
             MaterializeOperator::new(schema(), &[0], false, JobContext::alone()).unwrap()
-        });
+        })
+        .knowing_all(true);
         let mut twin = Twin::new();
         let mut shown: BTreeMap<i64, i64> = BTreeMap::new();
         for number in 0..20 {

@@ -77,7 +77,8 @@ fn it_equals_the_naive_join_after_every_epoch() {
         let mut operator = Restarting::new(seed, routes, move |_| {
             let inputs: Vec<_> = given.iter().map(|retracts| (input_schema(), *retracts)).collect();
             MultiJoinOperator::new(&of, &inputs, output_schema(&of), JobContext::alone()).unwrap()
-        });
+        })
+        .knowing_all(true);
         let mut bags = vec![Bag::new(); inputs];
         let mut answer = Answer::new();
         for number in 0..10 {

@@ -46,7 +46,8 @@ fn random_upserts_give_the_exact_changes_of_the_table() {
         let mut rng = Rng::new(seed);
         let mut operator = Restarting::by_key(seed, &[0], |_| {
             NormalizeOperator::new(schema(false), &[0], JobContext::alone()).unwrap()
-        });
+        })
+        .knowing_all(true);
         let mut table: BTreeMap<i64, Row> = BTreeMap::new();
         for number in 0..20 {
             let before = table.clone();

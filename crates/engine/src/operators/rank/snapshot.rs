@@ -4,7 +4,9 @@ use arrow::array::ArrayRef;
 use sloth_plan::Ties;
 use sloth_types::Result;
 
-use super::RankOperator;
+use super::places::range;
+use super::{Output, RankOperator};
+use crate::message::Batch;
 use crate::operators::window_assign::millis;
 use crate::state::ages::Ages;
 use crate::state::changed::standing;
@@ -29,6 +31,22 @@ impl RankOperator {
         }
         let rows = self.rows.save(partitions.into_iter(), |_, partitions| self.stamps(partitions))?;
         self.changed.sections("rows", &self.rank.partition, rows).map(Some)
+    }
+
+    /// The rows whose ranks are in the range. What windows have told, or what is forgotten, is not known any more.
+    pub(super) fn all_in_range(&self) -> Result<Option<Vec<Batch>>> {
+        if self.rank.window_end.is_some() || self.ages.is_some() {
+            return Ok(None);
+        }
+        let (mut all, mut entries) = (Output::default(), vec![]);
+        for partition in self.rows.partitions() {
+            entries.clear();
+            range(&self.rows, &self.rank, partition, &mut entries);
+            self.difference(partition, &[], &entries, &mut all);
+        }
+        let mut batches = vec![];
+        self.emit(all, &mut batches)?;
+        Ok(Some(batches))
     }
 
     fn stamps(&self, partitions: &[u32]) -> Result<Vec<ArrayRef>> {

@@ -198,13 +198,15 @@ fn groups_go_on() {
         let output = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let total = (keys == [0, 1]).then(|| batch_of(&[Row(None, None, 0, 0.0, 0, true, true)], None, 0));
         let totals = total.map(|batch| batch.rows.project(&[0, 1]).unwrap());
+        let knows = mode == ChangelogMode::Retract && every == Every::Epoch && ttl_ms.is_none();
         let mut operator = Restarting::by_key(seed, keys, move |worker| {
             let spec = GroupsSpec::new(&schema(), keys, &calls(), retracts).unwrap();
             let (schema, mode, totals) = (Arc::clone(&output), mode.clone(), totals.clone());
             let (every, time) = (every, domain());
             let parts = GroupParts { spec, schema, mode, totals, worker, every, time, ttl_ms };
             GroupAggregateOperator::new(parts, JobContext::alone()).unwrap()
-        });
+        })
+        .knowing_all(knows);
         assert!(drive(seed, Feed { retracts, ..INSERTS }, &mut operator) > 0);
     }
 }
@@ -294,6 +296,7 @@ fn ranks_go_on() {
         let mut fields: Vec<Field> = schema().fields().iter().map(|f| f.as_ref().clone()).collect();
         fields.extend(output.then(|| Field::new("n", DataType::Int64, true)));
         let schema_out = Arc::new(Schema::new(fields));
+        let knows = !windowed && ttl_ms.is_none();
         let mut operator = Restarting::by_key(seed, &partition, move |_| {
             let parts = RankParts {
                 rank: rank.clone(),
@@ -304,7 +307,8 @@ fn ranks_go_on() {
                 time: domain(),
             };
             RankOperator::new(parts, JobContext::alone()).unwrap()
-        });
+        })
+        .knowing_all(knows);
         drive(seed, Feed { retracts, ..INSERTS }, &mut operator);
     }
 }

@@ -21,7 +21,8 @@ use crate::state::snapshot::share_of;
 
 const ARRANGE: &str = "arrange";
 const JOIN: &str = "join";
-pub(super) const MULTI_JOIN: &str = "multi join";
+/// The name under which joins by one key are kept that are carried out as one operator.
+pub const MULTI_JOIN: &str = "multi join";
 
 /// True when the rows of a join's side have been kept with the join.
 pub(crate) fn keeps_side(restored: &Restored, join: u64, side: usize) -> bool {
@@ -38,7 +39,9 @@ pub(crate) fn kept(restored: &Restored, joins: &Gathering) -> Kept {
     };
     if written(&joins.identity, MULTI_JOIN) {
         Kept::Together
-    } else if joins.joins.iter().any(|id| written(id, JOIN)) || joins.sides.iter().any(|id| written(id, ARRANGE)) {
+    } else if joins.joins.iter().any(|id| written(id, JOIN) || written(id, MULTI_JOIN))
+        || joins.sides.iter().any(|id| written(id, ARRANGE))
+    {
         Kept::Apart
     } else {
         Kept::Nowhere
@@ -129,7 +132,8 @@ impl<'p> Sharing<'p> {
             return Ok(());
         };
         let written = restored.written(operator_id(known.identity, ARRANGE));
-        if written.is_empty() || keeps_side(restored, *join, side) {
+        let told = restored.retelling().listeners.contains(join);
+        if told || written.is_empty() || keeps_side(restored, *join, side) {
             return Ok(());
         }
         operator.take_over(side, &known.columns, share_of(&written, floor.worker)?)
