@@ -130,7 +130,9 @@ impl Keeper {
 
     fn send(&self, work: Work) {
         // A thread that is gone has noted why.
-        let _ = lock(&self.checkpoints).as_ref().map(|sender| sender.send(work));
+        if let Some(sender) = lock(&self.checkpoints).as_ref() {
+            let _ = sender.send(work);
+        }
     }
 }
 
