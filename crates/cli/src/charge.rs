@@ -82,6 +82,15 @@ impl Charge {
         let settings = &script.settings;
         let patience = Patience { silence: settings.heartbeat_timeout, retained: settings.checkpoints_retained };
         let found = sloth_store::stand_by(&self.objects, &script.fingerprint(), patience)?;
+        if let (Some(_), Some(why)) = (&found, script.sink_ids().into_iter().find_map(|sink| script.commits_late(sink)))
+        {
+            return Err(Error::invalid(format!(
+                "a job that depends on {why} cannot be followed: its epochs would not be made again the same"
+            ))
+            .hint(
+                "Start it without --standby when the other process has ended: it goes on from its newest checkpoint.",
+            ));
+        }
         Ok(found.map(|(follower, recovered)| {
             let (job, next, plan) = (follower.job(), follower.durable(), follower.plan());
             tracing::info!("standing by: following job {job} at epoch {next}");

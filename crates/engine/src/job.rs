@@ -163,7 +163,7 @@ impl Job {
             ordered.push(sink.ordered);
             for (number, writer) in sink.writers.into_iter().enumerate() {
                 let writer = if sink.blocking {
-                    let (writer, thread) = Writer::threaded(writer, &sink.table, slot, &self.context)?;
+                    let (writer, thread) = Writer::threaded(writer, (&sink.table, sink.late), slot, &self.context)?;
                     self.writers.push(thread);
                     slot += 1;
                     writer

@@ -35,7 +35,7 @@ use crate::operators::session::{SessionOperator, SessionParts};
 use crate::operators::session_changes::SessionChangesOperator;
 use crate::operators::session_updates::SessionUpdatesOperator;
 use crate::operators::set_operation::SetOperator;
-use crate::operators::sink::{Exact, Held, SinkOperator};
+use crate::operators::sink::{Exact, Held, Pending, SinkOperator};
 use crate::operators::stages;
 use crate::operators::throttle::ThrottleOperator;
 use crate::operators::window::{WindowAggregateOperator, WindowParts};
@@ -317,6 +317,10 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 let operator = SinkOperator {
                     writer: writers.remove(&(ordinal, worker.0)),
                     held,
+                    pending: plan
+                        .commits_late(id)
+                        .filter(|_| floor.context.durable.is_some())
+                        .map(|_| Pending::new(&node.schema)),
                     sink: ordinal,
                     ordered,
                     by_content: sink.by_content,

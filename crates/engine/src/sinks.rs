@@ -16,6 +16,8 @@ pub(crate) struct OpenedSink {
     pub(crate) ordered: bool,
     /// Its writers have threads of their own.
     pub(crate) blocking: bool,
+    /// Its rows are written only when a checkpoint has them.
+    pub(crate) late: bool,
     pub(crate) writers: Vec<Opening>,
 }
 
@@ -35,8 +37,10 @@ pub(crate) fn open_sinks(
     let mut named_before: HashMap<&str, usize> = HashMap::new();
     let mut sinks = vec![];
     let mut blocking = 0;
-    let nodes = plan.nodes.iter().filter_map(|n| if let NodeKind::Sink(s) = &n.kind { Some((n, s)) } else { None });
-    for ((node, node_sink), sink) in nodes.zip(tables) {
+    let nodes = plan.nodes.iter().enumerate();
+    let nodes = nodes.filter_map(|(id, n)| if let NodeKind::Sink(s) = &n.kind { Some((id, n, s)) } else { None });
+    for ((id, node, node_sink), sink) in nodes.zip(tables) {
+        let late = store.is_some() && plan.commits_late(id).is_some();
         let table = &node_sink.table;
         let count = if sink.ordered() { 1 } else { parallelism };
         let before = named_before.entry(&table.name).or_default();
@@ -63,9 +67,10 @@ pub(crate) fn open_sinks(
             false => open(number)().map(Opening::Now),
         };
         let writers = (0..count).map(opening).collect::<Result<Vec<_>>>()?;
-        let threaded = sink.blocking() || later;
+        let threaded = sink.blocking() || later || late;
         blocking += if threaded { count } else { 0 };
-        sinks.push(OpenedSink { table: table.name.clone(), ordered: sink.ordered(), blocking: threaded, writers });
+        let (table, ordered) = (table.name.clone(), sink.ordered());
+        sinks.push(OpenedSink { table, ordered, blocking: threaded, late, writers });
     }
     Ok((sinks, blocking))
 }

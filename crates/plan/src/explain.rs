@@ -254,14 +254,13 @@ fn details(plan: &JobPlan, id: NodeId, node: &Node, input: Option<&Node>) -> Vec
     }
     lines.push(format!("changelog: {}", mode(node)));
     if let NodeKind::Sink(SinkNode { guarantee: Some(guarantee), .. }) = &node.kind {
-        let repeats = node.inputs.first().is_none_or(|input| plan.live_lookup(*input).is_none());
         lines.push(match guarantee {
-            Guarantee::ExactlyOnce if !repeats => lookup_lines::GUARANTEE.to_owned(),
             Guarantee::ExactlyOnce => "after a crash: each row once, in a job with a state directory".to_owned(),
             Guarantee::AtLeastOnce(why) => format!("after a crash: the last rows perhaps again ({why})"),
             Guarantee::WithTheJob => "after a crash: only what is made from then on".to_owned(),
             Guarantee::Shown(_) => "after a crash: all its rows again, in a job with a state directory".to_owned(),
         });
+        lines.extend(plan.commits_late(id).map(|why| format!("commits with checkpoints, because of {why}")));
     }
     lines
 }

@@ -20,6 +20,7 @@ pub mod over;
 pub mod pattern;
 pub mod rank;
 pub mod recursive;
+mod repeatable;
 pub mod repeated;
 mod retelling;
 pub mod settings;

@@ -17,6 +17,7 @@ mod ingest;
 mod kafka;
 mod postgres;
 mod proxy;
+mod random;
 mod screen;
 mod servers;
 mod standby;

@@ -151,3 +151,59 @@ fn a_job_outlives_a_database_that_crashes() {
     assert!(job.wait().unwrap().success(), "{}", said());
     database.assert_whole(&place);
 }
+
+/// Rows meet the name that a table has for their key: it is changed all the time.
+const LOOKUP: &str = "
+SET 'execution.checkpointing.interval' = '250 ms';
+CREATE TABLE numbers (n BIGINT, k BIGINT, proc AS PROCTIME()) WITH (
+  'connector' = 'datagen', 'rows-per-second' = '8000', 'number-of-rows' = '60000', 'fields.n.kind' = 'sequence',
+  'fields.n.start' = '1', 'fields.n.end' = '60000', 'fields.k.min' = '1', 'fields.k.max' = '5'
+);
+CREATE TABLE names (k BIGINT, name BIGINT) WITH ('connector' = 'postgres', 'url' = '${URL}', 'table-name' = 'names_${STAMP}');
+CREATE TABLE named (name BIGINT, rows_seen BIGINT, total BIGINT, PRIMARY KEY (name) NOT ENFORCED)
+WITH ('connector' = 'postgres', 'url' = '${URL}', 'table-name' = 'named_${STAMP}');
+CREATE TABLE picked (n BIGINT, k BIGINT, v BIGINT)
+WITH ('connector' = 'postgres', 'url' = '${URL}', 'table-name' = 'picked_${STAMP}');
+CREATE VIEW both AS SELECT n, numbers.k, name FROM numbers JOIN names FOR SYSTEM_TIME AS OF numbers.proc
+ON numbers.k = names.k;
+EXECUTE STATEMENT SET BEGIN
+INSERT INTO named SELECT name, COUNT(*), SUM(n) FROM both GROUP BY name;
+INSERT INTO picked SELECT n, k, name FROM both;
+END;
+";
+
+#[test]
+fn what_a_changing_table_has_answered_is_committed_once() {
+    let Ok(url) = std::env::var("SLOTH_POSTGRES") else {
+        println!("skipped: SLOTH_POSTGRES is not set; start a server with scripts/postgres start");
+        return;
+    };
+    let (place, database) = (Place::new("postgres-lookup"), Database::new(&url));
+    database.sql("CREATE TABLE names_${STAMP} (k bigint PRIMARY KEY, name bigint)");
+    database.sql("CREATE TABLE named_${STAMP} (name bigint PRIMARY KEY, rows_seen bigint, total bigint)");
+    database.sql("INSERT INTO names_${STAMP} SELECT k, k FROM generate_series(1, 5) AS k");
+    let script = place.script("job", &database.fill(LOOKUP));
+    let mut dice = dice("postgres-lookup", 10);
+    let mut killed = 0;
+    for round in 0..dice.kills {
+        let mut job = start(&script, Some(&place.state()), round % 3 + 1);
+        // Never the same answer before and after.
+        for _ in 0..dice.between(1, 12) {
+            pause(dice.between(20, 120));
+            database.sql("UPDATE names_${STAMP} SET name = name + 5");
+        }
+        killed += usize::from(job.try_wait().unwrap().is_none());
+        let _ = job.kill();
+        job.wait().unwrap();
+        database.sql("UPDATE names_${STAMP} SET name = name + 5");
+    }
+    assert!(killed > 0);
+    finish(&script, Some(&place.state()));
+    // Both statements are committed by themselves, each of them is whole, and both tell the same.
+    let whole = "SELECT COUNT(*), COUNT(DISTINCT n), SUM(n) FROM picked_${STAMP}";
+    assert_eq!(database.sql(whole), BTreeMap::from([("60000,60000,1800030000".to_owned(), 1)]));
+    let named = database.sql("SELECT name, rows_seen, total FROM named_${STAMP}");
+    let picked = database.sql("SELECT v, COUNT(*), SUM(n) FROM picked_${STAMP} GROUP BY v");
+    assert!(named.len() > 20, "{named:?}");
+    assert_same("named", &named, &picked);
+}

@@ -54,13 +54,14 @@ pub(crate) enum Writer {
 pub(crate) type WriterThread = JoinHandle<()>;
 
 impl Writer {
-    /// Starts a thread for a writer that may wait. `slot` is its place in the completion's list.
+    /// Starts a thread for a writer that may wait, and that gets rows late (when a checkpoint has them) or not. `slot` is its
+    /// place in the completion's list.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub(crate) fn threaded(
         writer: Opening,
-        table: &str,
+        (table, late): (&str, bool),
         slot: usize,
         context: &Arc<JobContext>,
     ) -> Result<(Writer, WriterThread)> {
@@ -69,7 +70,7 @@ impl Writer {
         let name = format!("sink {table}");
         let thread = std::thread::Builder::new()
             .name(name)
-            .spawn(move || write_all(writer, &receiver, slot, &context))
+            .spawn(move || write_all(writer, &receiver, (slot, late), &context))
             .map_err(|e| Error::unavailable(format!("cannot start a thread for sink '{table}': {e}")))?;
         Ok((Writer::Threaded(sender), thread))
     }
@@ -101,9 +102,10 @@ fn send(sender: &SyncSender<Work>, work: Work) -> Result<()> {
     sender.send(work).map_err(|_| Error::internal("the sink's thread has ended"))
 }
 
-fn write_all(writer: Opening, work: &Receiver<Work>, slot: usize, context: &JobContext) {
+fn write_all(writer: Opening, work: &Receiver<Work>, (slot, late): (usize, bool), context: &JobContext) {
     let run = || -> Result<()> {
-        let mut thread = WriterWork { slot, context, waiting: VecDeque::new(), committed: None, open: None };
+        let mut thread =
+            WriterWork { slot, late, context, waiting: VecDeque::new(), rows: vec![], committed: None, open: None };
         let mut writer = match writer {
             Opening::Now(writer) => writer,
             Opening::Later(open) => match thread.stand_by(work) {
@@ -135,6 +137,9 @@ const COMMIT_AFTER: Duration = Duration::from_millis(20);
 /// How often a writer that stands by looks whether its run is in charge.
 const STANDBY_LOOK: Duration = Duration::from_millis(5);
 
+/// How often a writer looks whether the checkpoint stands that has its rows.
+const CHECKPOINT_LOOK: Duration = Duration::from_millis(2);
+
 /// How the time of a writer that stands by has ended.
 enum Standby {
     InCharge,
@@ -144,6 +149,10 @@ enum Standby {
 /// What a writer's thread works on.
 struct WriterWork<'a> {
     slot: usize,
+    /// Rows come with the checkpoint that has them, and are written when it stands.
+    late: bool,
+    /// Those rows.
+    rows: Vec<ChangeBatch>,
     context: &'a JobContext,
     /// What has come while another run was in charge, and may not have come through there.
     waiting: VecDeque<Work>,
@@ -200,6 +209,13 @@ impl WriterWork<'_> {
         }
         loop {
             match self.next(work, self.open.is_none()) {
+                Ok(Work::Write(_, batch)) if self.late => self.rows.push(batch),
+                Ok(Work::EndEpoch(epoch, checkpoint)) if self.late => {
+                    self.tell(|progress| &progress.handed, epoch);
+                    if checkpoint && !self.end_late(writer, epoch, work)? {
+                        return Ok(());
+                    }
+                }
                 Ok(Work::Write(epoch, batch)) if self.committed < Some(epoch) => writer.write(epoch, &batch)?,
                 Ok(Work::Write(..)) => {}
                 Ok(Work::EndEpoch(epoch, checkpoint)) => self.end_epoch(writer, epoch, checkpoint)?,
@@ -212,6 +228,41 @@ impl WriterWork<'_> {
                 Err(TryRecvError::Disconnected) => return Ok(()),
             }
         }
+    }
+
+    /// Writes the rows that a checkpoint has when it stands, and commits them with the number of its last epoch. All before
+    /// are committed: the checkpoint needs to wait for nothing. False when the job has failed meanwhile.
+    fn end_late(&mut self, writer: &mut dyn SinkWriter, epoch: Epoch, work: &Receiver<Work>) -> Result<bool> {
+        self.tell(|progress| &progress.committed, epoch);
+        let rows = std::mem::take(&mut self.rows);
+        let Some(durable) = &self.context.durable else { return Ok(false) };
+        let mut closing = self.waiting.iter().any(|work| matches!(work, Work::Close));
+        while durable.store.published() <= epoch {
+            if self.context.failure.is_set() {
+                return Ok(false);
+            }
+            if closing {
+                std::thread::sleep(CHECKPOINT_LOOK);
+                continue;
+            }
+            // The queue must not fill up meanwhile: who fills it makes the checkpoint.
+            match work.recv_timeout(CHECKPOINT_LOOK) {
+                Ok(more) => {
+                    closing = matches!(more, Work::Close);
+                    self.waiting.push_back(more);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(false),
+            }
+        }
+        if self.committed < Some(epoch) {
+            rows.iter().try_for_each(|batch| writer.write(epoch, batch))?;
+            writer.end_epoch(epoch)?;
+            durable.wait_for(epoch)?;
+            writer.commit(epoch, true)?;
+        }
+        self.context.board.ring();
+        Ok(true)
     }
 
     fn end_epoch(&mut self, writer: &mut dyn SinkWriter, epoch: Epoch, checkpoint: bool) -> Result<()> {

@@ -7,9 +7,10 @@ use arrow::buffer::BooleanBuffer;
 use arrow::compute::{take, take_record_batch};
 use arrow::datatypes::SchemaRef;
 use arrow::row::{RowConverter, SortField};
-use sloth_types::{ChangeBatch, ChangelogMode, Result};
+use sloth_types::{ChangeBatch, ChangelogMode, Epoch, Result};
 
 pub(crate) use self::held::Held;
+pub(crate) use self::pending::Pending;
 use super::Operator;
 use super::delta::{Consolidator, gathered};
 use super::stages::weights;
@@ -21,6 +22,7 @@ use crate::state::keys::{KeyEncoder, KeyTable, RowSet};
 use crate::state::snapshot::Section;
 
 mod held;
+mod pending;
 
 /// Writes one table.
 pub(crate) struct SinkOperator {
@@ -37,6 +39,8 @@ pub(crate) struct SinkOperator {
     pub(crate) waiting: Vec<Batch>,
     /// What the sink shows, where a resumed job shows it again.
     pub(crate) held: Option<Held>,
+    /// Rows wait for the checkpoint that has them, where they would not be made again the same.
+    pub(crate) pending: Option<Pending>,
     pub(crate) context: Arc<JobContext>,
 }
 
@@ -161,8 +165,24 @@ impl SinkOperator {
         if let Some(figures) = self.context.figures.sinks.get(self.sink) {
             figures.rows.add(batch.rows.num_rows() as u64);
         }
-        match &mut self.writer {
-            Some(writer) => writer.write(epoch.epoch, batch),
+        match (&mut self.pending, &mut self.writer) {
+            (Some(pending), Some(_)) => pending.add(batch),
+            (None, Some(writer)) => writer.write(epoch.epoch, batch)?,
+            (_, None) => {}
+        }
+        Ok(())
+    }
+
+    /// Hands rows over that a checkpoint has, as those of its last epoch.
+    fn release(&mut self, epoch: Epoch, rows: Vec<ChangeBatch>) -> Result<()> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        rows.into_iter().try_for_each(|batch| writer.write(epoch, batch))?;
+        writer.end_epoch(epoch, true)
+    }
+
+    fn release_restored(&mut self) -> Result<()> {
+        match self.pending.as_mut().and_then(Pending::take_restored) {
+            Some((epoch, rows)) => self.release(epoch, rows),
             None => Ok(()),
         }
     }
@@ -193,6 +213,7 @@ impl Operator for SinkOperator {
     }
 
     fn on_epoch_end(&mut self, epoch: &EpochInfo, _: &mut Vec<Batch>) -> Result<()> {
+        self.release_restored()?;
         let mut waiting = std::mem::take(&mut self.waiting);
         let mut shown = self.held.as_mut().map(Held::take_restored).unwrap_or_default();
         if let Some(exact) = &mut self.exact {
@@ -213,14 +234,21 @@ impl Operator for SinkOperator {
             self.held.iter_mut().try_for_each(|held| held.add(&batch))?;
             self.write(epoch, ChangeBatch::changes(batch.rows, batch.diffs))?;
         }
+        if let Some(pending) = self.pending.as_mut().filter(|_| epoch.checkpoint) {
+            let rows = pending.close(epoch.epoch);
+            return self.release(epoch.epoch, rows);
+        }
         match &mut self.writer {
             Some(writer) => writer.end_epoch(epoch.epoch, epoch.checkpoint),
             None => Ok(()),
         }
     }
 
-    /// Between epochs nothing waits here; what the writer has is its own.
+    /// Between epochs nothing else waits here; what the writer has is its own.
     fn save(&mut self) -> Result<Vec<Section>> {
+        if let Some(pending) = &mut self.pending {
+            return pending.save();
+        }
         self.held.as_mut().map_or(Ok(vec![]), Held::save)
     }
 
@@ -229,10 +257,14 @@ impl Operator for SinkOperator {
     }
 
     fn restore(&mut self, state: Vec<Section>) -> Result<()> {
+        if let Some(pending) = &mut self.pending {
+            return pending.restore(state);
+        }
         self.held.as_mut().map_or(Ok(()), |held| held.restore(state))
     }
 
     fn on_end(&mut self) -> Result<()> {
+        self.release_restored()?;
         match self.writer.take() {
             Some(mut writer) => writer.close(),
             None => Ok(()),

@@ -42,11 +42,6 @@ fn cache(options: &sloth_types::Options) -> String {
     format!("state: a cache of answers, {}", bounds.join(", "))
 }
 
-/// What a sink with transactions promises behind a live lookup. Its writers commit one by one, and epochs before the
-/// checkpoint that contains them: what one has committed and another has not is made again, with the answers of then.
-pub(super) const GUARANTEE: &str = "after a crash: rows after the last checkpoint perhaps again, changed, or not at all \
-    (a live lookup may answer otherwise when they are made again)";
-
 /// What a sink says of the live lookups below it.
 pub(super) fn sink_line(plan: &JobPlan, sink: NodeId) -> Option<String> {
     let lookup = plan.live_lookup(sink)?;
