@@ -1,12 +1,17 @@
 //! Byte strings by slot, in chunks.
 //!
-//! A chunk once begun stays where it is: growing copies nothing, and no memory has to be cleared a second time.
+//! A chunk once begun stays where it is: growing copies nothing, and no memory has to be cleared a second time. The bytes of a
+//! batch's column may be a chunk as they are.
+
+use arrow::buffer::Buffer;
 
 use super::paged::Paged;
 
 /// The largest usual chunk; a longer string has a chunk of its own.
 const CHUNK_BYTES_MAX: usize = 1 << 20;
 const CHUNK_BYTES_MIN: usize = 1 << 10;
+/// Columns with fewer bytes are copied: chunks shall be few.
+const KEPT_BYTES_MIN: usize = 1 << 15;
 
 /// Byte strings in one arena; a removed string leaves a hole until its whole chunk is dead or the arena is rebuilt.
 #[derive(Default)]
@@ -28,9 +33,42 @@ struct Chunks {
 
 #[derive(Default)]
 struct Chunk {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     /// Bytes of removed strings.
     dead: usize,
+}
+
+/// Bytes that are written one behind the other, or those of a column.
+enum Bytes {
+    Written(Vec<u8>),
+    Kept(Buffer),
+}
+
+impl Default for Bytes {
+    fn default() -> Self {
+        Bytes::Written(vec![])
+    }
+}
+
+impl Bytes {
+    #[inline(always)]
+    fn all(&self) -> &[u8] {
+        match self {
+            Bytes::Written(bytes) => bytes,
+            Bytes::Kept(buffer) => buffer,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.all().len()
+    }
+
+    fn capacity(&self) -> usize {
+        match self {
+            Bytes::Written(bytes) => bytes.capacity(),
+            Bytes::Kept(buffer) => buffer.capacity(),
+        }
+    }
 }
 
 /// Where a string is.
@@ -56,6 +94,25 @@ impl Arena {
                 self.bury(old);
             }
             None => self.places.set(slot as usize, place, Place::default()),
+        }
+    }
+
+    /// Sets many strings that lie in `bytes`: slot, start and length of each. The bytes are kept as they are, unless so much of them
+    /// belongs to none of the strings that copying is better.
+    pub(crate) fn set_all(&mut self, bytes: &Buffer, strings: impl Iterator<Item = (u32, usize, usize)> + Clone) {
+        let living: usize = strings.clone().map(|(_, _, len)| len).sum();
+        if living < KEPT_BYTES_MIN || living * 4 < bytes.capacity() * 3 {
+            for (slot, start, len) in strings {
+                self.set(slot, bytes.get(start..start + len).unwrap_or_default());
+            }
+            return;
+        }
+        // What was there goes first: leaving out what is dead moves the chunks.
+        strings.clone().for_each(|(slot, ..)| self.clear(slot));
+        let chunk = self.chunks.keep(bytes, living);
+        for (slot, start, len) in strings {
+            let place = Place { chunk, start: start as u32, len: len as u32 };
+            self.places.set(slot as usize, if len == 0 { Place::default() } else { place }, Place::default());
         }
     }
 
@@ -89,8 +146,9 @@ impl Arena {
     /// Estimated bytes.
     pub(crate) fn bytes(&self) -> usize {
         let Chunks { chunks, current, .. } = &self.chunks;
-        let room = |(number, chunk): (usize, &Chunk)| {
-            if number == *current { chunk.bytes.capacity() } else { chunk.bytes.len() }
+        let room = |(number, chunk): (usize, &Chunk)| match &chunk.bytes {
+            Bytes::Written(bytes) if number != *current => bytes.len(),
+            bytes => bytes.capacity(),
         };
         chunks.iter().enumerate().map(room).sum::<usize>() + self.places.bytes()
     }
@@ -101,7 +159,7 @@ impl Chunks {
     fn get(&self, place: Place) -> &[u8] {
         let (start, len) = (place.start as usize, place.len as usize);
         let chunk = self.chunks.get(place.chunk as usize);
-        chunk.and_then(|chunk| chunk.bytes.get(start..start + len)).unwrap_or_default()
+        chunk.and_then(|chunk| chunk.bytes.all().get(start..start + len)).unwrap_or_default()
     }
 
     /// Puts a string behind the last one, in a new chunk when the last is full. Chunks grow with the arena.
@@ -110,14 +168,19 @@ impl Chunks {
         if bytes.is_empty() {
             return Place::default();
         }
-        let room = self.chunks.get(self.current).map_or(0, |chunk| chunk.bytes.capacity() - chunk.bytes.len());
+        let room = match self.chunks.get(self.current).map(|chunk| &chunk.bytes) {
+            Some(Bytes::Written(written)) => written.capacity() - written.len(),
+            _ => 0,
+        };
         if room < bytes.len() {
             self.begin(bytes.len());
         }
+        let Some(Chunk { bytes: Bytes::Written(written), .. }) = self.chunks.get_mut(self.current) else {
+            return Place::default();
+        };
         self.used += bytes.len();
-        let Some(chunk) = self.chunks.get_mut(self.current) else { return Place::default() };
-        let start = chunk.bytes.len();
-        chunk.bytes.extend_from_slice(bytes);
+        let start = written.len();
+        written.extend_from_slice(bytes);
         Place { chunk: self.current as u32, start: start as u32, len: bytes.len() as u32 }
     }
 
@@ -125,17 +188,36 @@ impl Chunks {
     fn begin(&mut self, len: usize) {
         let bytes = Vec::with_capacity(self.used.clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX).max(len));
         let full = self.current;
-        let chunk = Chunk { bytes, dead: 0 };
-        match self.empty.pop().and_then(|number| Some((number, self.chunks.get_mut(number)?))) {
-            Some((number, place)) => (self.current, *place) = (number, chunk),
-            None => {
-                self.current = self.chunks.len();
-                self.chunks.push(chunk);
-            }
-        }
+        self.current = self.put(Chunk { bytes: Bytes::Written(bytes), dead: 0 });
         if full != self.current {
             self.release(full);
         }
+    }
+
+    /// The number of a new chunk.
+    fn put(&mut self, chunk: Chunk) -> usize {
+        match self.empty.pop().and_then(|number| Some((number, self.chunks.get_mut(number)?))) {
+            Some((number, place)) => {
+                *place = chunk;
+                number
+            }
+            None => {
+                self.chunks.push(chunk);
+                self.chunks.len() - 1
+            }
+        }
+    }
+
+    /// Takes a column's bytes, so many of them living, as a chunk. Its number.
+    fn keep(&mut self, bytes: &Buffer, living: usize) -> u32 {
+        let dead = bytes.len().saturating_sub(living);
+        self.used += bytes.len();
+        self.dead += dead;
+        if self.chunks.is_empty() {
+            // The current one is always one that is written to.
+            self.begin(0);
+        }
+        self.put(Chunk { bytes: Bytes::Kept(bytes.clone()), dead }) as u32
     }
 
     /// What goes in the order in which it came frees chunk after chunk.
@@ -164,13 +246,13 @@ impl Chunks {
     fn empty(&mut self) {
         // One chunk that holds as much as all have held.
         match self.chunks.as_mut_slice() {
-            [only] => {
-                only.bytes.clear();
-                only.dead = 0;
+            [Chunk { bytes: Bytes::Written(bytes), dead }] => {
+                bytes.clear();
+                *dead = 0;
             }
             _ => {
                 let bytes = Vec::with_capacity(self.used.min(u32::MAX as usize));
-                self.chunks = vec![Chunk { bytes, dead: 0 }];
+                self.chunks = vec![Chunk { bytes: Bytes::Written(bytes), dead: 0 }];
             }
         }
         self.empty.clear();
@@ -194,6 +276,17 @@ mod tests {
             if rng.chance(0.3) {
                 arena.clear(slot as u32);
                 twin[slot].clear();
+            } else if rng.chance(0.01) {
+                // Most of a column's strings, or all of them.
+                let strings: Vec<Vec<u8>> =
+                    (0..200u64).map(|i| (0..rng.below(1000)).map(|j| (i ^ j ^ step) as u8).collect()).collect();
+                let starts: Vec<usize> =
+                    strings.iter().scan(0, |end, s| Some(std::mem::replace(end, *end + s.len()))).collect();
+                let first = rng.below(100) as usize;
+                let taken = (0..200).filter(|i| i % 7 != 0 || step % 2 == 0);
+                let all = taken.clone().map(|i| ((first + i) as u32, starts[i], strings[i].len()));
+                arena.set_all(&Buffer::from_vec(strings.concat()), all);
+                taken.for_each(|i| twin[first + i].clone_from(&strings[i]));
             } else {
                 let longest = if rng.chance(0.001) { 2_000_000 } else { 200 };
                 twin[slot] = (0..rng.below(longest)).map(|i| (i ^ step) as u8).collect();

@@ -83,15 +83,17 @@ impl Column {
             }
             Values::Text(arena) => {
                 let is_text = self.data_type == DataType::Utf8;
-                for (row, slot) in rows.iter().zip(slots) {
+                let (offsets, bytes) = match is_text {
+                    true => (array.as_string::<i32>().value_offsets(), array.as_string::<i32>().values()),
+                    false => (array.as_binary::<i32>().value_offsets(), array.as_binary::<i32>().values()),
+                };
+                let string = |(row, slot): (&u32, &u32)| {
                     let row = *row as usize;
-                    let bytes = match nulls.as_ref() {
-                        Some(nulls) if nulls.is_null(row) => &[],
-                        _ if is_text => array.as_string::<i32>().value(row).as_bytes(),
-                        _ => array.as_binary::<i32>().value(row),
-                    };
-                    arena.set(*slot, bytes);
-                }
+                    let (start, end) = (offsets[row] as usize, offsets[row + 1] as usize);
+                    let null = nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+                    (*slot, start, if null { 0 } else { end - start })
+                };
+                arena.set_all(bytes, rows.iter().zip(slots).map(string));
             }
             Values::Encoded(arena, converter) => {
                 let encoded = converter.convert_columns(std::slice::from_ref(array))?;
