@@ -455,7 +455,8 @@ fn on_batch(
 ) -> Result<()> {
     let info = open_epoch(epochs, epoch)?;
     sloth_types::clock::set_epoch_now_ms(info.now_ms);
-    operator.on_batch(&info, batch, out)
+    // On a single worker nothing is exchanged.
+    operator.on_batch(&info, pact::settled(batch), out)
 }
 
 /// The epoch of rows that have come: it must be known on this worker.

@@ -3,7 +3,7 @@
 use std::io::{Cursor, Write};
 use std::sync::Arc;
 
-use arrow::array::{Int64Array, RecordBatch};
+use arrow::array::{Int64Array, RecordBatch, UInt32Array};
 use timely::dataflow::channels::ContainerBytes;
 use timely::{Accountable, container::NoopBuilder};
 
@@ -31,22 +31,30 @@ pub(crate) struct Batch {
     pub(crate) port: u8,
     /// True for partial aggregates on the edge between the two phases of an aggregation.
     pub(crate) partial: bool,
+    /// The rows that are meant, where not all are: between a filter and the exchange behind it, which copies rows anyway.
+    pub(crate) picked: Option<UInt32Array>,
 }
 
 impl Batch {
     /// Inserted rows at `place`.
     pub(crate) fn insert(rows: RecordBatch, place: Place) -> Self {
-        Batch { rows, diffs: None, place, port: 0, partial: false }
+        Batch { rows, diffs: None, place, port: 0, partial: false, picked: None }
     }
 
     /// Changed rows at no place of their own: the output of an operator behind an exchange.
     pub(crate) fn changes(rows: RecordBatch, diffs: Option<Int64Array>) -> Self {
-        Batch { rows, diffs, place: Place::default(), port: 0, partial: false }
+        Batch { rows, diffs, place: Place::default(), port: 0, partial: false, picked: None }
     }
 
     /// The same place and weights with other columns.
     pub(crate) fn with_rows(&self, rows: RecordBatch) -> Self {
-        Batch { rows, diffs: self.diffs.clone(), place: self.place, port: self.port, partial: self.partial }
+        let (diffs, picked) = (self.diffs.clone(), self.picked.clone());
+        Batch { rows, diffs, place: self.place, port: self.port, partial: self.partial, picked }
+    }
+
+    /// Number of rows.
+    pub(crate) fn count(&self) -> usize {
+        self.picked.as_ref().map_or(self.rows.num_rows(), |picked| picked.len())
     }
 }
 
@@ -69,7 +77,7 @@ impl Accountable for Message {
     fn record_count(&self) -> i64 {
         match self {
             Message::Empty => 0,
-            Message::Batch(batch) | Message::Standing(batch) => batch.rows.num_rows() as i64,
+            Message::Batch(batch) | Message::Standing(batch) => batch.count() as i64,
             Message::Tick { copies, .. } => i64::from(*copies),
         }
     }
@@ -93,6 +101,7 @@ impl ContainerBytes for Message {
 /// `split u64 | seq u32 | port u8 | partial u8 | weights u64 | weight i64 … | Arrow IPC stream`, little-endian.
 fn encode(message: &Message) -> Vec<u8> {
     let Message::Batch(batch) = message else { return Vec::new() };
+    let batch = crate::pact::settled(batch.clone());
     let mut out = Vec::new();
     out.extend_from_slice(&batch.place.split.to_le_bytes());
     out.extend_from_slice(&batch.place.seq.to_le_bytes());
@@ -127,7 +136,7 @@ fn decode(bytes: &[u8]) -> Option<Message> {
     let mut reader = arrow::ipc::reader::StreamReader::try_new(Cursor::new(rest), None).ok()?;
     let rows = reader.next()?.ok()?;
     let diffs = (!weights.is_empty()).then(|| Int64Array::from(weights));
-    Some(Message::Batch(Batch { rows, diffs, place: Place { split, seq }, port, partial }))
+    Some(Message::Batch(Batch { rows, diffs, place: Place { split, seq }, port, partial, picked: None }))
 }
 
 #[cfg(test)]
@@ -146,6 +155,7 @@ mod tests {
                 place: Place { split: 7 << 32 | 2, seq: 9 },
                 port: 1,
                 partial: true,
+                picked: None,
             };
             let Some(Message::Batch(back)) = decode(&encode(&Message::Batch(batch.clone()))) else {
                 panic!("no batch")

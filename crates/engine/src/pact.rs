@@ -1,6 +1,6 @@
 //! Where messages go between workers: by key, to a given worker, to all, to worker 0.
 
-use arrow::array::{RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::take;
 use timely::communication::Push;
 use timely::dataflow::channels::Message as Envelope;
@@ -86,13 +86,13 @@ impl Distributor<Message> for ByKey {
         let keys = match self.routes.get(usize::from(batch.port)) {
             Some(Route::Named) => {
                 if let Some(pusher) = pushers.get_mut(batch.place.seq as usize) {
-                    Envelope::push_at(&mut Message::Batch(batch), stamp.clone(), pusher);
+                    Envelope::push_at(&mut Message::Batch(settled(batch)), stamp.clone(), pusher);
                 }
                 return;
             }
             Some(Route::To(worker)) => {
                 if let Some(pusher) = pushers.get_mut(*worker) {
-                    Envelope::push_at(&mut Message::Batch(batch), stamp.clone(), pusher);
+                    Envelope::push_at(&mut Message::Batch(settled(batch)), stamp.clone(), pusher);
                 }
                 return;
             }
@@ -101,19 +101,26 @@ impl Distributor<Message> for ByKey {
         };
         if keys.is_empty() {
             if let Some(first) = pushers.first_mut() {
-                Envelope::push_at(&mut Message::Batch(batch), stamp.clone(), first);
+                Envelope::push_at(&mut Message::Batch(settled(batch)), stamp.clone(), first);
             }
             return;
         }
-        let columns: Vec<_> = keys.iter().map(|k| batch.rows.column(*k)).collect();
-        let hashes = self.hasher.hash(&columns, batch.rows.num_rows());
+        let picked = batch.picked.as_ref();
+        let columns: Vec<ArrayRef> = keys
+            .iter()
+            .filter_map(|k| match picked {
+                Some(picked) => take(batch.rows.column(*k), picked, None).ok(),
+                None => Some(ArrayRef::clone(batch.rows.column(*k))),
+            })
+            .collect();
+        let hashes = self.hasher.hash(&columns.iter().collect::<Vec<_>>(), batch.count());
         for rows in &mut self.rows_of {
             rows.clear();
         }
         let peers = self.rows_of.len();
         for (row, hash) in hashes.iter().enumerate() {
             if let Some(rows) = self.rows_of.get_mut(worker_of(*hash, peers)) {
-                rows.push(row as u32);
+                rows.push(picked.map_or(row as u32, |picked| picked.value(row)));
             }
         }
         for (rows, pusher) in self.rows_of.iter_mut().zip(pushers) {
@@ -121,7 +128,7 @@ impl Distributor<Message> for ByKey {
                 continue;
             }
             let part = if rows.len() == batch.rows.num_rows() {
-                batch.clone()
+                Batch { picked: None, ..batch.clone() }
             } else {
                 take_rows(&batch, &UInt32Array::from(std::mem::take(rows)))
             };
@@ -164,6 +171,14 @@ impl Distributor<Message> for ToFirst {
     fn flush<T: Clone, P: Push<Envelope<T, Message>>>(&mut self, _: &Stamp<T>, _: &mut [P]) {}
 }
 
+/// The batch with just the rows that are meant.
+pub(crate) fn settled(mut batch: Batch) -> Batch {
+    match batch.picked.take() {
+        Some(picked) => take_rows(&batch, &picked),
+        None => batch,
+    }
+}
+
 /// The given rows of a batch. Indexes are in range by construction, so `take` cannot fail; if it did, timely's record
 /// count would not match and the job would stop with an error rather than lose rows.
 fn take_rows(batch: &Batch, rows: &UInt32Array) -> Batch {
@@ -175,5 +190,5 @@ fn take_rows(batch: &Batch, rows: &UInt32Array) -> Batch {
         use arrow::array::AsArray;
         d.as_primitive_opt::<arrow::datatypes::Int64Type>().cloned()
     });
-    Batch { rows: part, diffs, place: batch.place, port: batch.port, partial: batch.partial }
+    Batch { rows: part, diffs, place: batch.place, port: batch.port, partial: batch.partial, picked: None }
 }

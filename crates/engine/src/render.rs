@@ -1,6 +1,7 @@
 //! From plan to dataflow: one match from node to operator, on every worker alike.
 
 mod joins;
+mod picks;
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -85,6 +86,7 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
     let mut sinks = 0;
     let mut shared = joins::Sharing::new(plan, &identities);
     let told = rendering.context.restored.retelling();
+    let picking = picks::picking(plan);
     for (id, node) in plan.nodes.iter().enumerate() {
         floor.node.set(identities.get(id).copied().unwrap_or_default());
         let new = |id: NodeId| identities.get(id).is_some_and(|identity| told.listeners.contains(identity));
@@ -103,7 +105,8 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 let ordinal = source_ids.iter().position(|s| *s == id).unwrap_or(0);
                 let mut source = (**source).clone();
                 fields::take_out_of(&mut source);
-                let reader = SourceReader::new(source, ordinal, worker, Arc::clone(&rendering.context), logged);
+                let reader =
+                    SourceReader::new(source, ordinal, worker, Arc::clone(&rendering.context), (logged, picking[id]));
                 let (rows, bad) = read_source(&floor, ticks.clone(), reader);
                 bad_edges.insert(id, bad);
                 rows
@@ -111,7 +114,12 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
             NodeKind::Map(list) => {
                 let mut list = list.clone();
                 fields::take_out(&mut list, input_schema()?);
-                stateless(&floor, first()?, "map", move |_, batch, out| stages::run(&list, batch, out))
+                match picking[id] {
+                    true => {
+                        stateless(&floor, first()?, "map", move |_, batch, out| stages::run_and_pick(&list, batch, out))
+                    }
+                    false => stateless(&floor, first()?, "map", move |_, batch, out| stages::run(&list, batch, out)),
+                }
             }
             NodeKind::Union => floor.scope.concatenate(inputs.clone()),
             NodeKind::WindowAssign(window) => {
@@ -243,8 +251,9 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                     retracts: node.inputs.first().is_some_and(|i| changes(plan, *i)),
                     time: domain(rank.proctime, rank.cascaded),
                 };
+                let ahead = picks::ahead_of_rank(&floor, first()?, &parts)?;
                 let operator = RankOperator::new(parts, Arc::clone(&floor.context))?;
-                stateful(&floor, first()?, "rank", pact::by_key(vec![rank.partition.clone()], vec![]), operator)
+                stateful(&floor, ahead, "rank", pact::by_key(vec![rank.partition.clone()], vec![]), operator)
             }
             NodeKind::SetOperation { operation, ttl_ms } => {
                 let (schema, context) = (Arc::clone(&node.schema), Arc::clone(&floor.context));

@@ -12,7 +12,7 @@ use super::board::{Board, Split, SplitEnd, SplitReport, SplitState};
 use crate::context::JobContext;
 use crate::epoch::EpochInfo;
 use crate::message::{Batch, Place};
-use crate::operators::stages::{evaluate, run};
+use crate::operators::stages::{evaluate, run, run_and_pick};
 use crate::operators::window_assign::millis;
 
 /// Warnings about bad records of one reader are at least this far apart.
@@ -63,6 +63,8 @@ pub(crate) struct SourceReader {
     bad_unsaid: u64,
     /// The job keeps an epoch log.
     logged: bool,
+    /// Rows are exchanged next: those that a filter leaves are picked only.
+    picks: bool,
 }
 
 /// Rows read in one poll.
@@ -79,9 +81,10 @@ impl SourceReader {
         source: usize,
         worker: (usize, usize),
         context: Arc<JobContext>,
-        logged: bool,
+        (logged, picks): (bool, bool),
     ) -> Self {
         SourceReader {
+            picks,
             node,
             source,
             worker: worker.0,
@@ -224,7 +227,10 @@ impl SourceReader {
             let watermark = self.watermark_of(&batch.rows)?;
             let owned = &mut self.splits[index];
             owned.watermark = owned.watermark.max(watermark);
-            run(&self.node.stages, batch, &mut out.rows)?;
+            match self.picks {
+                true => run_and_pick(&self.node.stages, batch, &mut out.rows)?,
+                false => run(&self.node.stages, batch, &mut out.rows)?,
+            }
         }
         Ok(())
     }

@@ -40,7 +40,7 @@ impl LocalAggregate {
     fn flush(&mut self, out: &mut Vec<Batch>) -> Result<()> {
         let spread = self.panes.spread();
         for rows in self.panes.drain_partials(&self.spec)? {
-            out.push(Batch { rows, diffs: None, place: Place::default(), port: 0, partial: true });
+            out.push(Batch { rows, diffs: None, place: Place::default(), port: 0, partial: true, picked: None });
         }
         if self.seldom_repeats(spread) {
             self.bypass = BYPASS_EPOCHS;

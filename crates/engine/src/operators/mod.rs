@@ -18,6 +18,7 @@ pub(crate) mod over;
 pub(crate) mod pace;
 pub(crate) mod panes;
 pub(crate) mod pattern;
+pub(crate) mod prune;
 pub(crate) mod rank;
 pub(crate) mod recursive;
 pub(crate) mod session;

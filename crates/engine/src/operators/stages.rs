@@ -1,13 +1,16 @@
 //! Runs the stages of a map over a batch: filters, projections, expansions.
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{FilterBuilder, filter};
 use arrow::datatypes::{Int64Type, SchemaRef};
+use datafusion::physical_expr::expressions::Literal;
 use datafusion::physical_plan::PhysicalExpr;
 use sloth_plan::Stage;
+use sloth_plan::inputs::is_column;
 use sloth_types::{Error, Result};
 use std::sync::Arc;
 
+use super::join::certain;
 use super::unnest::unnest;
 use crate::message::Batch;
 
@@ -43,15 +46,46 @@ pub(crate) fn run(stages: &[Stage], batch: Batch, out: &mut Vec<Batch>) -> Resul
     Ok(())
 }
 
-fn keep(batch: &Batch, predicate: &Arc<dyn PhysicalExpr>) -> Result<Option<Batch>> {
+/// As [`run`], for rows that are exchanged next: what the last filter leaves is picked only, not copied, where nothing is
+/// computed behind it.
+pub(crate) fn run_and_pick(stages: &[Stage], batch: Batch, out: &mut Vec<Batch>) -> Result<()> {
+    let last = stages.iter().rposition(|stage| !selects(stage));
+    let Some((before, (Stage::Filter(predicate), behind))) =
+        last.and_then(|at| Some((stages.get(..at)?, stages.get(at..)?.split_first()?)))
+    else {
+        return run(stages, batch, out);
+    };
+    let mut left = vec![];
+    run(before, batch, &mut left)?;
+    for batch in left {
+        let Some(mask) = mask_of(&batch, predicate)? else { continue };
+        let all = mask.true_count() == batch.rows.num_rows();
+        let picked = (!all).then(|| mask.values().set_indices().map(|row| row as u32).collect::<Vec<_>>());
+        let picked = picked.map(UInt32Array::from);
+        run(behind, Batch { picked, ..batch }, out)?;
+    }
+    Ok(())
+}
+
+/// A stage that only selects columns and their fields.
+fn selects(stage: &Stage) -> bool {
+    let is_there = |expr: &Arc<dyn PhysicalExpr>| is_column(expr) || expr.downcast_ref::<Literal>().is_some();
+    matches!(stage, Stage::Project { exprs, .. } if exprs.iter().all(is_there))
+}
+
+/// The rows for which a condition is true; `None` when there are none.
+fn mask_of(batch: &Batch, predicate: &Arc<dyn PhysicalExpr>) -> Result<Option<BooleanArray>> {
     let mask = evaluate(predicate, &batch.rows)?;
     let Some(mask) = mask.as_boolean_opt() else {
         return Err(Error::internal(format!("the condition {predicate} is not boolean")));
     };
+    let mask = certain(mask);
+    Ok((mask.true_count() > 0).then_some(mask))
+}
+
+fn keep(batch: &Batch, predicate: &Arc<dyn PhysicalExpr>) -> Result<Option<Batch>> {
+    let Some(mask) = &mask_of(batch, predicate)? else { return Ok(None) };
     let kept = mask.true_count();
-    if kept == 0 {
-        return Ok(None);
-    }
     if kept == batch.rows.num_rows() {
         return Ok(Some(batch.clone()));
     }
@@ -63,7 +97,7 @@ fn keep(batch: &Batch, predicate: &Arc<dyn PhysicalExpr>) -> Result<Option<Batch
         Some(diffs) => Some(weights(&filter(diffs, mask)?)),
         None => None,
     };
-    Ok(Some(Batch { rows, diffs, place: batch.place, port: batch.port, partial: false }))
+    Ok(Some(Batch { rows, diffs, place: batch.place, port: batch.port, partial: false, picked: None }))
 }
 
 /// Weights after a kernel that keeps their type.

@@ -67,7 +67,7 @@ pub(crate) fn unnest(
         Some(diffs) => Some(weights(&take(diffs, &parents, None)?)),
         None => None,
     };
-    Ok(Batch { rows, diffs, place: batch.place, port: batch.port, partial: false })
+    Ok(Batch { rows, diffs, place: batch.place, port: batch.port, partial: false, picked: None })
 }
 
 fn as_list(kind: UnnestColumn, column: &ArrayRef) -> Result<Option<ArrayRef>> {

@@ -156,7 +156,7 @@ pub(crate) fn assign(node: &WindowAssign, batch: &Batch, schema: &SchemaRef) -> 
     };
     let without_time = times.null_count();
     let rows = RecordBatch::try_new(Arc::clone(schema), columns)?;
-    Ok((Batch { rows, diffs, place: batch.place, port: batch.port, partial: false }, without_time))
+    Ok((Batch { rows, diffs, place: batch.place, port: batch.port, partial: false, picked: None }, without_time))
 }
 
 /// window_start, window_end, and window_time (the end less one millisecond) in its own type.
@@ -205,7 +205,7 @@ pub(crate) fn late_rows(node: &WindowAssign, batch: &Batch, watermark: Watermark
         Some(diffs) => Some(weights(&take(diffs, &late, None)?)),
         None => None,
     };
-    Ok(Some(Batch { rows, diffs, place: batch.place, port: batch.port, partial: false }))
+    Ok(Some(Batch { rows, diffs, place: batch.place, port: batch.port, partial: false, picked: None }))
 }
 
 #[cfg(test)]
