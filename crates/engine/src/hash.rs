@@ -59,7 +59,7 @@ fn tail_word(bytes: &[u8]) -> u64 {
     }
 }
 
-/// Equality of byte strings that are mostly short: without a call for up to 16 bytes.
+/// Equality of byte strings that are mostly short: without a call for up to 64 bytes.
 #[inline(always)]
 pub(crate) fn same_bytes(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
@@ -68,6 +68,8 @@ pub(crate) fn same_bytes(a: &[u8], b: &[u8]) -> bool {
     match a.len() {
         0..8 => tail_word(a) == tail_word(b),
         8..=16 => a.first_chunk::<8>() == b.first_chunk::<8>() && a.last_chunk::<8>() == b.last_chunk::<8>(),
+        17..=32 => a.first_chunk::<16>() == b.first_chunk::<16>() && a.last_chunk::<16>() == b.last_chunk::<16>(),
+        33..=64 => a.first_chunk::<32>() == b.first_chunk::<32>() && a.last_chunk::<32>() == b.last_chunk::<32>(),
         _ => a == b,
     }
 }

@@ -17,7 +17,8 @@ use sloth_plan::AggregateCall;
 use sloth_types::{Error, Result};
 
 use super::{Accumulator, Input, SlidingCounts, Target, accumulator, for_each_valid};
-use crate::state::keys::{EncodedKeys, KeyEncoder, KeyTable, RowSet};
+use crate::state::keys::{ABSENT, EncodedKeys, KeyEncoder, KeyTable, RowSet};
+use crate::state::paged::Paged;
 
 /// Calls that share a set of values: as many as a word has bits.
 pub(super) const CALLS_MAX: usize = 32;
@@ -30,12 +31,23 @@ pub(crate) struct Distinct {
     encoder: KeyEncoder,
     values: KeyTable,
     pairs: KeyTable,
-    /// The calls that have counted a pair, as bits; 0 for pairs that are gone.
-    counted: Vec<u32>,
-    /// Pairs of each slot, for partial states and clearing.
-    of_slot: Vec<Vec<u32>>,
+    /// By pair.
+    known: Paged<Known>,
+    /// The pair of each slot that came last, or [`ABSENT`]: for partial states and clearing.
+    last_of: Vec<u32>,
     fresh: Fresh,
 }
+
+/// What is known of a pair.
+#[derive(Clone, Copy)]
+struct Known {
+    /// The calls that have counted it, as bits; 0 for pairs that are gone.
+    counted: u32,
+    /// The pair of its slot that came before it, or [`ABSENT`].
+    before: u32,
+}
+
+const UNKNOWN: Known = Known { counted: 0, before: ABSENT };
 
 struct Call {
     inner: Box<dyn Accumulator>,
@@ -79,10 +91,17 @@ impl Distinct {
             values: KeyTable::new(&encoder),
             encoder,
             pairs: KeyTable::new(&KeyEncoder::new(vec![DataType::UInt64])?),
-            counted: vec![],
-            of_slot: vec![],
+            known: Paged::default(),
+            last_of: vec![],
             fresh: Fresh::default(),
         })
+    }
+
+    /// The pairs of a slot, the last first.
+    fn pairs_of(&self, slot: u32) -> impl Iterator<Item = u32> + '_ {
+        let some = |pair: u32| (pair != ABSENT).then_some(pair);
+        let last = self.last_of.get(slot as usize).copied().and_then(some);
+        std::iter::successors(last, move |pair| self.known.get(*pair as usize).and_then(|known| some(known.before)))
     }
 
     /// Notes the pairs of the rows that count, and gathers those that are new to a call.
@@ -100,16 +119,16 @@ impl Distinct {
         self.values.intern(&keys, &RowSet::List(rows), ids);
         let words = slots.iter().zip(&*ids).map(|(slot, id)| (u64::from(*slot) << 32) | u64::from(*id)).collect();
         self.pairs.intern(&EncodedKeys::Words(words, None), &RowSet::Range(0..rows.len()), pairs);
-        self.counted.resize(self.pairs.slots(), 0);
+        self.known.grow(self.pairs.slots(), UNKNOWN);
         for ((row, slot), pair) in rows.iter().zip(&*slots).zip(&*pairs) {
             let mask = masks.map_or(1, |m| m.value(*row as usize));
-            let counted = &mut self.counted[*pair as usize];
-            let new = mask & !*counted;
+            let known = &mut self.known[*pair as usize];
+            let new = mask & !known.counted;
             if new != 0 {
-                if *counted == 0 {
-                    self.of_slot[*slot as usize].push(*pair);
+                if known.counted == 0 {
+                    known.before = std::mem::replace(&mut self.last_of[*slot as usize], *pair);
                 }
-                *counted |= new;
+                known.counted |= new;
                 found.push((*row, *slot, new));
             }
         }
@@ -119,14 +138,14 @@ impl Distinct {
 
 impl Accumulator for Distinct {
     fn empty(&mut self) -> bool {
-        self.counted.clear();
-        self.of_slot.clear();
+        self.known.clear();
+        self.last_of.clear();
         self.values.empty() && self.pairs.empty() && self.calls.iter_mut().all(|call| call.inner.empty())
     }
 
     fn resize(&mut self, slots: usize) {
         self.calls.iter_mut().for_each(|call| call.inner.resize(slots));
-        self.of_slot.resize_with(slots, Vec::new);
+        self.last_of.resize(slots, ABSENT);
     }
 
     fn update(&mut self, input: &Input, target: Target<'_>) -> Result<()> {
@@ -173,13 +192,18 @@ impl Accumulator for Distinct {
     }
 
     fn state(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
-        let lengths = slots.iter().map(|s| self.of_slot[*s as usize].len());
+        let (mut pairs, mut lengths) = (vec![], Vec::with_capacity(slots.len()));
+        for slot in slots {
+            let start = pairs.len();
+            pairs.extend(self.pairs_of(*slot));
+            pairs[start..].reverse();
+            lengths.push(pairs.len() - start);
+        }
         let offsets = OffsetBuffer::from_lengths(lengths);
-        let pairs: Vec<u32> = slots.iter().flat_map(|s| self.of_slot[*s as usize].iter().copied()).collect();
         let ids: Vec<u32> = pairs.iter().map(|pair| self.pairs.word_of(*pair) as u32).collect();
         let mut columns = self.encoder.decode(&self.values, &ids)?;
         if self.calls.len() > 1 {
-            columns.push(Arc::new(pairs.iter().map(|p| self.counted[*p as usize]).collect::<UInt32Array>()));
+            columns.push(Arc::new(pairs.iter().map(|p| self.known[*p as usize].counted).collect::<UInt32Array>()));
         }
         let tuples = StructArray::try_new(self.fields.clone(), columns, None)?;
         let item = Arc::new(Field::new_list_field(DataType::Struct(self.fields.clone()), true));
@@ -206,9 +230,10 @@ impl Accumulator for Distinct {
     }
 
     fn clear(&mut self, slot: u32) {
-        for pair in std::mem::take(&mut self.of_slot[slot as usize]) {
+        let mut pair = std::mem::replace(&mut self.last_of[slot as usize], ABSENT);
+        while pair != ABSENT {
             self.pairs.remove(pair);
-            self.counted[pair as usize] = 0;
+            pair = std::mem::replace(&mut self.known[pair as usize], UNKNOWN).before;
         }
         self.calls.iter_mut().for_each(|call| call.inner.clear(slot));
     }
@@ -219,6 +244,6 @@ impl Accumulator for Distinct {
 
     fn bytes(&self) -> usize {
         let inner: usize = self.calls.iter().map(|call| call.inner.bytes()).sum();
-        inner + self.values.bytes() + self.pairs.bytes() + self.counted.capacity() * 4 + self.counted.len() * 4
+        inner + self.values.bytes() + self.pairs.bytes() + self.known.bytes() + self.last_of.capacity() * 4
     }
 }

@@ -32,6 +32,9 @@ mod windows;
 
 use places::{by_place, range, repeated};
 
+/// Rows whose partitions are looked at together.
+const TOUCHED_ROWS: usize = 64;
+
 /// Ranks the rows whose partitions this worker owns.
 pub(crate) struct RankOperator {
     rank: Rank,
@@ -155,7 +158,12 @@ impl RankOperator {
         }
         let located = self.rows.locate(&batch.rows)?;
         // Rows that cannot come into the range are not even encoded.
-        let kept: Vec<u32> = (0..rows as u32).filter(|row| !self.is_behind(&located, *row as usize)).collect();
+        let mut kept: Vec<u32> = Vec::with_capacity(rows);
+        for start in (0..rows).step_by(TOUCHED_ROWS) {
+            let some = start..rows.min(start + TOUCHED_ROWS);
+            self.rows.touch(&located, some.clone());
+            kept.extend(some.filter(|row| !self.is_behind(&located, *row)).map(|row| row as u32));
+        }
         if kept.is_empty() {
             return Ok(());
         }

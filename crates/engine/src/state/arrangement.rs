@@ -17,6 +17,9 @@ mod snapshot;
 
 pub(crate) use snapshot::{Changes, Written};
 
+/// Fewer keys stay in the caches.
+const TOUCHED_KEYS_MIN: usize = 1 << 14;
+
 /// A multiset of rows, found by key.
 pub(crate) struct Arrangement {
     key_columns: Vec<usize>,
@@ -129,7 +132,23 @@ impl Arrangement {
     pub(crate) fn find(&self, keys: &EncodedKeys, rows: usize) -> Vec<u32> {
         let mut slots = Vec::new();
         self.keys.find(keys, &mut slots, rows);
+        self.touch(&slots);
         slots
+    }
+
+    /// Brings the first row of each key into the caches: loads that do not depend on each other are fetched side by side.
+    fn touch(&self, keys: &[u32]) {
+        if self.lists.len() < TOUCHED_KEYS_MIN {
+            return;
+        }
+        let mut heads = [ABSENT; CHUNK];
+        for keys in keys.chunks(CHUNK) {
+            for (head, key) in heads.iter_mut().zip(keys) {
+                *head = self.lists.get(*key as usize).map_or(ABSENT, |list| list.head);
+            }
+            let next = |slot: &u32| self.links.get(*slot as usize).map_or(0, |link| link.next);
+            std::hint::black_box(heads.iter().fold(0, |all, slot| all ^ next(slot)));
+        }
     }
 
     /// Sum of the weights of a key's rows.
@@ -243,6 +262,7 @@ impl Arrangement {
             self.keys.intern(keys, &RowSet::Range(0..count), &mut key_slots);
         }
         self.lists.grow(self.keys.slots(), NO_ROWS);
+        self.touch(&key_slots);
         if self.bare {
             self.add_weights(&key_slots, diffs);
             return Ok(());

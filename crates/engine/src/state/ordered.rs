@@ -26,7 +26,10 @@ use columns::{At, Columns};
 use run::{Place, Run};
 
 use super::arena::Arena;
-use super::keys::{KeyEncoder, KeyTable, RowSet};
+use super::keys::{ABSENT, KeyEncoder, KeyTable, RowSet};
+
+/// Fewer partitions stay in the caches.
+const TOUCHED_MIN: usize = 1 << 14;
 
 /// A multiset of rows, in partitions, each in order.
 pub(crate) struct OrderedRows {
@@ -158,6 +161,16 @@ impl OrderedRows {
             false => Some(self.layout.prefix.convert_columns(&of(&self.layout.order))?),
         };
         Ok(Located { partitions, prefix })
+    }
+
+    /// Brings what a few rows will be compared with into the caches: loads that do not depend on each other are fetched side by
+    /// side, those behind a comparison one by one.
+    pub(crate) fn touch(&self, located: &Located, rows: std::ops::Range<usize>) {
+        let Some(columns) = self.columns.as_ref().filter(|_| self.runs.len() >= TOUCHED_MIN) else { return };
+        let partitions = located.partitions.get(rows).unwrap_or_default();
+        let last = |partition: &u32| self.runs.get(*partition as usize).and_then(Run::last).unwrap_or(ABSENT);
+        let lasts: Vec<u32> = partitions.iter().map(last).collect();
+        std::hint::black_box(lasts.iter().fold(0, |all, slot| all ^ columns.touch(*slot)));
     }
 
     /// Encodes the other columns of some rows of a batch.

@@ -113,6 +113,12 @@ impl Columns {
         self.batches.len() as u32 - 1
     }
 
+    /// Loads what a row will be compared with.
+    #[inline(always)]
+    pub(super) fn touch(&self, slot: u32) -> u128 {
+        self.heads.get(slot as usize).copied().unwrap_or(0)
+    }
+
     /// How the order columns of a row compare with those of a slot.
     pub(super) fn compare_order(&self, prefix: &[u8], slot: u32) -> Ordering {
         let stored = self.heads.get(slot as usize).copied().unwrap_or(0);
