@@ -221,7 +221,7 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 joins::window_join(&floor, plan, node, window, &inputs, domain)?
             }
             NodeKind::Match(matching) => {
-                let time = domain(matching.proctime, false);
+                let time = domain(matching.proctime, matching.cascaded);
                 let (schema, context) = (Arc::clone(&node.schema), Arc::clone(&floor.context));
                 let operator = MatchOperator::new(matching, &input_schema()?, time, schema, context)?;
                 stateful(&floor, first()?, "match", by_key_of(&matching.partition), operator)
@@ -230,13 +230,18 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 let (input, schema, context) = (input_schema()?, Arc::clone(&node.schema), Arc::clone(&floor.context));
                 let pact = pact::by_key(vec![over.partition.clone()], vec![]);
                 let time = match over.emission {
-                    OverEmission::Changes => None,
-                    OverEmission::Watermark { cascaded, .. } => Some(domain(false, cascaded)),
-                    OverEmission::Arrival { .. } => Some(domain(true, false)),
+                    OverEmission::Changes => domain(false, false),
+                    OverEmission::Watermark { cascaded, .. } | OverEmission::Early { cascaded, .. } => {
+                        domain(false, cascaded)
+                    }
+                    OverEmission::Arrival { .. } => domain(true, false),
                 };
-                match time {
-                    None => stateful(&floor, first()?, "over", pact, OverOperator::new(over, input, schema, context)?),
-                    Some(time) => {
+                match over.emission {
+                    OverEmission::Changes | OverEmission::Early { .. } => {
+                        let operator = OverOperator::new(over, input, schema, time, context)?;
+                        stateful(&floor, first()?, "over", pact, operator)
+                    }
+                    _ => {
                         let operator = TimedOver::new(over, input, schema, time, context)?;
                         stateful(&floor, first()?, "over", pact, operator)
                     }

@@ -13,6 +13,8 @@ pub struct Emission {
     pub lateness_ms: i64,
     /// How often operators without windows tell what has changed.
     pub updates: Every,
+    /// Rows that otherwise wait for the watermark (`OVER` by event time) are told at once, and corrected.
+    pub waits_for_none: bool,
 }
 
 /// How often.

@@ -368,6 +368,10 @@ fn temporal_details(plan: &JobPlan, node: &Node, temporal: &TemporalJoin, lines:
     match temporal.at {
         TemporalAt::Event { .. } => {
             lines.push(format!("emits a left row when it is passed by the {}", clock(plan, node, false)));
+            let right = node.inputs.get(1).and_then(|input| plan.nodes.get(*input));
+            if right.is_some_and(|right| right.mode != ChangelogMode::Append) {
+                lines.push("a right row that is taken back is the version of its key until the next one".to_owned());
+            }
             lines.push(
                 "state: waiting left rows, and the right versions since the watermark with the one before".to_owned(),
             );

@@ -71,6 +71,13 @@ pub enum OverEmission {
         /// As [`WindowAggregate::cascaded`](crate::WindowAggregate::cascaded).
         cascaded: bool,
     },
+    /// At once, and corrected until the watermark has passed the row.
+    Early {
+        /// The first order column: event time, ascending.
+        time: usize,
+        /// As [`WindowAggregate::cascaded`](crate::WindowAggregate::cascaded).
+        cascaded: bool,
+    },
     /// Once and at once: the order is by processing time.
     Arrival {
         /// Rows have gone through an exchange: those of an epoch come by their content.
@@ -82,5 +89,10 @@ impl Reach {
     /// True when a later row never changes the result.
     pub fn looks_back(self) -> bool {
         !matches!(self, Reach::Partition | Reach::Rows { after: 1.., .. })
+    }
+
+    /// True when it looks at few rows, or needs only what they have come to.
+    pub fn is_bounded(self) -> bool {
+        matches!(self, Reach::Rows { after: 0, .. } | Reach::Millis(_) | Reach::Running)
     }
 }

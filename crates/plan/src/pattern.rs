@@ -19,6 +19,8 @@ pub struct MatchRecognize {
     pub order: Vec<usize>,
     /// The time is processing time: rows come in their order of arrival.
     pub proctime: bool,
+    /// As [`WindowAggregate::cascaded`](crate::WindowAggregate::cascaded).
+    pub cascaded: bool,
     /// What is looked for.
     pub pattern: Pattern,
     /// The pattern's variables, by number.

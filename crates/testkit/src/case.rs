@@ -5,6 +5,7 @@
 //!
 //! The first line may set options in brackets, as in `-- late rows [fixed-epochs]`:
 //! `fixed-epochs`: the result depends on how the input is cut (late rows), so no other cuts are tried.
+//! `time-passes`: the result depends on when rows come (lines `@ 10 s` of the data), so it is not compared with a batch.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -29,6 +30,8 @@ pub struct Case {
     pub name: String,
     /// The result depends on how the input is cut.
     pub fixed_epochs: bool,
+    /// The result depends on when rows come, by the clock.
+    pub time_passes: bool,
     paragraphs: Vec<String>,
 }
 
@@ -58,7 +61,8 @@ impl Case {
                 paragraph.push('\n');
             }
         }
-        Case { name: name.to_owned(), fixed_epochs: first.contains("[fixed-epochs]"), paragraphs }
+        let [fixed_epochs, time_passes] = ["[fixed-epochs]", "[time-passes]"].map(|option| first.contains(option));
+        Case { name: name.to_owned(), fixed_epochs, time_passes, paragraphs }
     }
 
     /// Number of paragraphs of SQL.

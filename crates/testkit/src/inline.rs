@@ -4,23 +4,32 @@
 //! All other options are those of `filesystem`.
 //!
 //! With `'scan.changelog' = 'retract'` in the DDL each line begins with `+` (insert) or `-` (take back an equal row).
+//!
+//! A line `@ 10 s` lets processing time pass: the lines below it are read when the clock of the run stands 10 seconds behind
+//! its beginning. It is moved when all splits of all tables have come to such a line or to their end, so each row comes at
+//! its own time, however the input is cut into epochs.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use sloth_connectors::filesystem::Filesystem;
 use sloth_types::source::OpenSplit;
 use sloth_types::{
-    Connector, Offset, Options, ReadLimit, ReadOutcome, Result, Rows, Source, SplitId, SplitReader, TableSpec,
+    Clock, Connector, Offset, Options, ReadLimit, ReadOutcome, Result, Rows, Source, SplitId, SplitReader, TableSpec,
 };
+
+mod passing;
+
+use passing::{Mark, Passing, Timed, take_marks};
 
 /// The connector. Its files live as long as it does.
 #[derive(Debug)]
 pub struct Inline {
     directory: PathBuf,
     tables: AtomicU64,
+    passing: Arc<Passing>,
 }
 
 static DIRECTORIES: AtomicU64 = AtomicU64::new(0);
@@ -42,7 +51,17 @@ impl Default for Inline {
     fn default() -> Self {
         let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("sloth-inline-{}-{number}", std::process::id()));
-        Inline { directory, tables: AtomicU64::new(0) }
+        Inline { directory, tables: AtomicU64::new(0), passing: Arc::default() }
+    }
+}
+
+impl Inline {
+    /// With the clock that lines such as `@ 10 s` move.
+    pub fn with_clock(clock: Clock) -> Self {
+        let start = clock.now_ms();
+        let mut inline = Inline::default();
+        inline.passing = Arc::new(Passing { clock, start, waits: Mutex::default() });
+        inline
     }
 }
 
@@ -65,6 +84,7 @@ impl Connector for Inline {
         let mut options = Options::default();
         let mut files = 0;
         let mut diffs: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+        let mut marks: BTreeMap<String, VecDeque<Mark>> = BTreeMap::new();
         for (key, value) in table.options.iter() {
             match key.strip_prefix("data") {
                 Some(rest) if rest.is_empty() || rest.starts_with('.') => {
@@ -73,6 +93,7 @@ impl Connector for Inline {
                     if !text.ends_with('\n') {
                         text.push('\n');
                     }
+                    marks.insert(format!("part{rest}"), take_marks(&mut text)?);
                     if text.starts_with(['+', '-']) {
                         let name = format!("part{rest}");
                         diffs.insert(name, text.lines().map(|l| if l.starts_with('-') { -1 } else { 1 }).collect());
@@ -87,7 +108,12 @@ impl Connector for Inline {
         options.set("path", directory.display().to_string());
         options.set("scan.parallelism", files.to_string());
         let source = Filesystem.source(&TableSpec { options, ..table.clone() })?;
-        Ok(if diffs.is_empty() { source } else { Arc::new(Changes { source, diffs: diffs.into_values().collect() }) })
+        let source: Arc<dyn Source> = match diffs.is_empty() {
+            true => source,
+            false => Arc::new(Changes { source, diffs: diffs.into_values().collect() }),
+        };
+        // All splits are waited for: in a script without such lines nothing waits.
+        Ok(Arc::new(Timed { source, marks: marks.into_values().collect(), passing: Arc::clone(&self.passing) }))
     }
 }
 

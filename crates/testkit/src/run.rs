@@ -127,14 +127,16 @@ pub fn run(plan: &JobPlan, setup: &Setup) -> Outcome {
     let never = std::time::Duration::from_secs(1 << 40);
     settings.checkpoint_interval = if setup.checkpoints { std::time::Duration::ZERO } else { never };
     let capture = Capture::default();
+    let clock = setup.clock.clone().unwrap_or_else(|| Clock::manual(NOW_MS));
     let mut connectors = connectors(&capture);
+    connectors.register(Arc::new(Inline::with_clock(clock.clone())));
     if let Some(tables) = &setup.tables {
         connectors.register(Arc::new(tables.clone()));
     }
     // Recording makes epochs wait for each other: only where that is wanted or there is nothing to overlap.
     let (log, store) = (EpochLog::default(), MemoryStore::default());
     let options = JobOptions {
-        clock: setup.clock.clone().unwrap_or_else(|| Clock::manual(NOW_MS)),
+        clock,
         listeners: vec![],
         record: (setup.replay.is_none() && setup.parallelism <= 1).then(|| log.clone()),
         replay: setup.replay.as_deref().map(|log| Replay {

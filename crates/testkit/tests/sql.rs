@@ -125,6 +125,7 @@ fn check_ways(case: &Case, prepared: &Prepared, reference: &Outcome, rendered: &
     let cut = |workers| (Setup::cut(workers, 1 + rng.below(6) as usize, rng.next_u64()), "cut at random");
     let ways: Vec<(Setup, &str)> = [1, 3].map(cut).into_iter().collect();
     let batch = [1, 3].map(|workers| (Setup::batch(workers), "as a batch"));
+    let batch = batch.into_iter().filter(|_| !case.time_passes);
     for (setup, how) in ways.into_iter().chain(batch) {
         let other = run(plan, &setup);
         let again = case.render(prepared, Some(&other)).map_err(|e| e.to_string())?;

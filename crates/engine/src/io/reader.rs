@@ -176,6 +176,8 @@ impl SourceReader {
             return Ok(None);
         }
         owned.split.clear_woken();
+        // A connector may ask for the epoch's clock.
+        sloth_types::clock::set_epoch_now_ms(epoch.now_ms);
         let limit = ReadLimit { rows: batch_rows(&self.settings, epoch).min(owned.rows_left).max(1), until };
         match owned.reader.read(limit)? {
             ReadOutcome::Rows(rows) => {

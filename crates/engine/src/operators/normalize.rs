@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take, take_record_batch};
+use arrow::compute::{concat_batches, interleave_record_batch, take, take_record_batch};
 use arrow::datatypes::SchemaRef;
+use hashbrown::HashMap;
 use sloth_types::Result;
 
 use super::Operator;
@@ -17,6 +18,7 @@ use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
 use crate::state::changed::standing;
+use crate::state::keys::EncodedKeys;
 use crate::state::latest::Latest;
 use crate::state::snapshot::{Owner, Section};
 
@@ -26,7 +28,7 @@ pub(crate) struct NormalizeOperator {
     table: Latest,
     key: Vec<usize>,
     waiting: Vec<Batch>,
-    /// Rows that others follow within an epoch come and go in it.
+    /// Every change is given, in order, whatever the epoch comes to.
     versions: bool,
     gauge: StateGauge,
 }
@@ -39,25 +41,36 @@ impl NormalizeOperator {
         Ok(NormalizeOperator { schema, table, key: key.to_vec(), waiting: vec![], versions: false, gauge })
     }
 
-    /// All rows that come are given, those that do not last, too.
+    /// Every change is given, in order: rows that do not last come and go.
     pub(crate) fn with_versions(self) -> Self {
         NormalizeOperator { versions: true, ..self }
     }
 
-    /// What came and went within the epoch.
-    fn passing(&self, all: &Batch, last: &UInt32Array) -> Result<Option<Batch>> {
-        let mut stays = vec![false; all.rows.num_rows()];
-        last.values().iter().for_each(|row| stays[*row as usize] = true);
-        let comes = |row: usize| all.diffs.as_ref().is_none_or(|d| d.value(row) > 0);
-        let rows: UInt32Array =
-            (0..stays.len()).filter(|row| !stays[*row] && comes(*row)).map(|row| row as u32).collect();
-        if rows.is_empty() {
+    /// Every change in the order of the rows that make it, those that the epoch undoes, too.
+    fn passing(&self, all: &Batch, keys: &EncodedKeys) -> Result<Option<Batch>> {
+        let count = all.rows.num_rows();
+        let (before, old) = self.table.get(keys, count)?;
+        let stored = with_schema(&all.rows.schema(), before)?;
+        // Where the row stands that a key has now: among the stored ones or those that came.
+        let mut now: HashMap<u32, Option<(usize, usize)>> = HashMap::new();
+        let (mut picked, mut diffs) = (vec![], vec![]);
+        for (row, (key, old)) in self.table.numbers(keys, count).into_iter().zip(old).enumerate() {
+            let place = now.entry(key).or_insert_with(|| old.map(|old| (0, old as usize)));
+            if let Some(was) = *place {
+                picked.push(was);
+                diffs.push(-1);
+            }
+            *place = all.diffs.as_ref().is_none_or(|d| d.value(row) > 0).then_some((1, row));
+            if let Some(is) = *place {
+                picked.push(is);
+                diffs.push(1);
+            }
+        }
+        if picked.is_empty() {
             return Ok(None);
         }
-        let diffs = [1, -1].into_iter().flat_map(|diff| std::iter::repeat_n(diff, rows.len()));
-        let rows = with_schema(&self.schema, take_record_batch(&all.rows, &rows)?)?;
-        let both = concat_batches(&self.schema, [&rows, &rows])?;
-        Ok(Some(Batch::changes(both, Some(Int64Array::from_iter_values(diffs)))))
+        let rows = with_schema(&self.schema, interleave_record_batch(&[&stored, &all.rows], &picked)?)?;
+        Ok(Some(Batch::changes(rows, Some(Int64Array::from(diffs)))))
     }
 }
 
@@ -76,15 +89,17 @@ impl Operator for NormalizeOperator {
         let keys = self.table.encode(&all.rows)?;
         let last = UInt32Array::from(self.table.last_of_each(&keys, all.rows.num_rows()));
         if self.versions {
-            out.extend(self.passing(&all, &last)?);
+            out.extend(self.passing(&all, &keys)?);
         }
         let rows = take_record_batch(&all.rows, &last)?;
         let stay: Vec<bool> =
             last.values().iter().map(|r| all.diffs.as_ref().is_none_or(|d| d.value(*r as usize) > 0)).collect();
         let keys = self.table.encode(&rows)?;
-        let (before, old) = self.table.get(&keys, rows.num_rows())?;
-        let new: Vec<Option<u32>> = (0u32..).zip(&stay).map(|(row, stay)| stay.then_some(row)).collect();
-        out.extend(replaced(&self.schema, (&before, &old), (&rows, &new))?);
+        if !self.versions {
+            let (before, old) = self.table.get(&keys, rows.num_rows())?;
+            let new: Vec<Option<u32>> = (0u32..).zip(&stay).map(|(row, stay)| stay.then_some(row)).collect();
+            out.extend(replaced(&self.schema, (&before, &old), (&rows, &new))?);
+        }
         self.table.set(&rows, &keys, &stay)?;
         self.gauge.set(self.table.len(), self.table.bytes());
         Ok(())

@@ -1,7 +1,9 @@
 //! OVER, kept up to date: partitions stand in order with their results; what a change reaches is computed anew, and the
-//! results that differ are corrected. `stretches.rs` finds what it reaches, `blocks.rs` what follows from all rows before.
+//! results that differ are corrected. `stretches.rs` finds what it reaches, `blocks.rs` what follows from all rows before,
+//! `early.rs` what may be forgotten in the order of event time.
 
 mod blocks;
+mod early;
 mod frames;
 mod running;
 mod stretches;
@@ -13,20 +15,22 @@ use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32Array};
 use arrow::compute::{SortOptions, concat, take};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use hashbrown::{HashMap, HashSet};
-use sloth_plan::{OrderColumn, Over, OverCall, Scope};
+use sloth_plan::{OrderColumn, Over, OverCall, OverEmission, Scope};
 use sloth_types::Result;
+
+use early::Early;
 
 use super::Operator;
 use super::delta::{Consolidator, changed};
 use super::window::fit;
 use crate::context::{JobContext, StateGauge};
-use crate::epoch::EpochInfo;
+use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
 use crate::state::changed::{Changed, standing};
 use crate::state::marks::Marks;
 use crate::state::ordered::{OrderedRows, Stamp, weight_at};
 use crate::state::rows::Rows;
-use crate::state::snapshot::{Owner, Section};
+use crate::state::snapshot::{Owner, Section, foreign_state};
 
 /// Results that change with their partitions.
 pub(crate) struct OverOperator {
@@ -41,6 +45,8 @@ pub(crate) struct OverOperator {
     scopes: Option<Vec<Scope>>,
     /// What rows have come to, for calls that go on from there.
     marks: Marks,
+    /// What the watermark has passed, where it settles rows.
+    early: Option<Box<Early>>,
     consolidator: Consolidator,
     net: Consolidator,
     waiting: Vec<Batch>,
@@ -82,17 +88,32 @@ fn result_types(input: &Schema, schema: &Schema) -> Vec<DataType> {
 
 impl OverOperator {
     /// No rows yet.
-    pub(crate) fn new(over: &Over, input: SchemaRef, schema: SchemaRef, context: Arc<JobContext>) -> Result<Self> {
+    pub(crate) fn new(
+        over: &Over,
+        input: SchemaRef,
+        schema: SchemaRef,
+        time: TimeDomain,
+        context: Arc<JobContext>,
+    ) -> Result<Self> {
         let width = input.fields().len();
         let fields: Vec<_> = schema.fields().iter().skip(width).cloned().collect();
         let scopes = over.calls.iter().map(OverCall::scope);
         let scopes: Vec<Scope> = scopes.map(|scope| stretches::ordered(scope, over, &input)).collect();
+        let scopes = (!scopes.contains(&Scope::Partition)).then_some(scopes);
+        let early = match over.emission {
+            OverEmission::Early { time: column, .. } => {
+                let early = Early::new(column, time, Arc::clone(&context));
+                Some(Box::new(early.freeing(over, scopes.as_ref())))
+            }
+            _ => None,
+        };
         Ok(OverOperator {
             rows: OrderedRows::new(&input, &over.partition, &sort_options(&over.order), Stamp::Copy)?,
             results: Rows::new(&Schema::new(fields))?,
             types: result_types(&input, &schema),
             over: over.clone(),
-            scopes: (!scopes.contains(&Scope::Partition)).then_some(scopes),
+            scopes,
+            early,
             marks: Marks::default(),
             consolidator: Consolidator::new(&input)?,
             net: Consolidator::new(&schema)?,
@@ -107,13 +128,21 @@ impl OverOperator {
     /// For tests: whole partitions are computed anew.
     #[cfg(test)]
     pub(crate) fn without_scopes(self) -> Self {
-        OverOperator { scopes: None, ..self }
+        let early = self.early.map(|early| Box::new(early.freeing(&self.over, None)));
+        OverOperator { scopes: None, early, ..self }
+    }
+
+    /// For tests: how many rows are kept.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> usize {
+        self.rows.len()
     }
 
     fn take_in(&mut self, delta: &Batch) -> Result<Moved> {
         let mut moved = Moved::default();
         let located = self.rows.locate(&delta.rows)?;
         let spelled = self.rows.spell(&delta.rows, None)?;
+        let times = self.early.as_ref().map(|early| early.times_of(&delta.rows)).transpose()?;
         let mut buffer = vec![];
         for (row, partition) in located.partitions.iter().enumerate() {
             let diff = weight_at(delta.diffs.as_ref(), row);
@@ -122,7 +151,13 @@ impl OverOperator {
                     break;
                 };
                 match diff > 0 {
-                    true => drop(moved.came.insert(slot)),
+                    true => {
+                        moved.came.insert(slot);
+                        let time = times.as_ref().and_then(|times| times.get(row));
+                        if let (Some(early), Some(time)) = (&mut self.early, time) {
+                            early.came(*partition, slot, *time);
+                        }
+                    }
                     false => {
                         moved.gone.push(slot);
                         moved.gone_of.push(*partition);
@@ -138,8 +173,12 @@ impl OverOperator {
     fn renew(&mut self, partition: u32, moved: &Moved, changes: &[u32], out: &mut Corrections) -> Result<()> {
         for piece in self.reached(partition, changes)?.into_iter().filter(|piece| !piece.rows.is_empty()) {
             let slots: Vec<u32> = self.rows.rows_of(partition).skip(piece.rows.start).take(piece.rows.len()).collect();
+            // What stands for good is not told again; what it looked at may be gone.
+            let settled = self.early.as_ref().map_or(0, |early| early.settled(partition));
+            let standing = settled.saturating_sub(piece.rows.start).min(slots.len());
             let results = self.results_of(partition, piece, &slots)?;
-            self.compare(partition, moved, &slots, &results, out)?;
+            let results: Vec<ArrayRef> = results.iter().map(|c| c.slice(standing, slots.len() - standing)).collect();
+            self.compare(partition, moved, slots.get(standing..).unwrap_or_default(), &results, out)?;
         }
         Ok(())
     }
@@ -211,12 +250,78 @@ impl OverOperator {
 }
 
 impl Operator for OverOperator {
-    fn on_batch(&mut self, _: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
-        self.waiting.push(batch);
+    fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
+        self.waiting.push(match &self.early {
+            Some(early) => early.in_time(epoch, batch)?,
+            None => batch,
+        });
         Ok(())
     }
 
-    fn on_epoch_end(&mut self, _: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
+    fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
+        self.follow(out)?;
+        self.forget_passed(epoch)?;
+        let early = self.early.as_ref().map_or(0, |early| early.bytes());
+        self.gauge.set(self.rows.len(), self.rows.bytes() + self.results.bytes() + self.marks.bytes() + early);
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<Vec<Section>> {
+        // One partition is all there is where none is named.
+        if !self.over.partition.is_empty() {
+            self.changed.begin();
+        }
+        let rows = self.rows_as_batches(self.rows.partitions())?;
+        let mut sections = vec![Section::new("rows", Owner::Key(self.over.partition.clone()), rows)];
+        if self.early.is_some() {
+            let states = self.states_as_batches(|_| true)?;
+            sections.push(Section::new("states", Owner::Key(self.key()), states));
+        }
+        Ok(sections)
+    }
+
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        let Some(partitions) = self.changed.take(usize::MAX) else { return Ok(None) };
+        let rows: usize = partitions.iter().map(|partition| self.rows.len_of(*partition)).sum();
+        if rows > self.rows.len() / 2 {
+            return Ok(None);
+        }
+        let mut sections = vec![];
+        if self.early.is_some() {
+            // Where nothing but what its rows have come to is left of a partition, its rows have gone.
+            let empty = partitions.iter().copied().filter(|partition| self.rows.len_of(*partition) == 0);
+            let gone: Vec<u32> = empty.collect();
+            self.changed.note_gone(&gone, || self.rows.partition_columns(&gone))?;
+            let states = self.states_as_batches(|partition| partitions.binary_search(&partition).is_ok())?;
+            sections.push(self.changed.rows("states", &self.key(), states)?);
+        }
+        let rows = self.rows_as_batches(partitions.into_iter())?;
+        sections.extend(self.changed.sections("rows", &self.over.partition, rows)?);
+        Ok(Some(sections))
+    }
+
+    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
+        for rows in standing(&mut state, "rows", &self.over.partition)? {
+            let restored = self.rows.restore(&rows)?;
+            let (results, passed) =
+                restored.beside.split_at_checked(self.types.len()).ok_or_else(|| foreign_state(rows.num_columns()))?;
+            let all: Vec<u32> = (0..rows.num_rows() as u32).collect();
+            self.results.store(results, &all, &restored.slots)?;
+            self.restore_passed(&restored.slots, &restored.partitions, passed)?;
+        }
+        if self.early.is_some() {
+            for rows in standing(&mut state, "states", &self.key())? {
+                self.restore_states(&rows)?;
+            }
+        }
+        self.gauge.set(self.rows.len(), self.rows.bytes() + self.results.bytes());
+        Ok(())
+    }
+}
+
+impl OverOperator {
+    /// Takes an epoch's changes in and gives what differs.
+    fn follow(&mut self, out: &mut Vec<Batch>) -> Result<()> {
         let waiting = std::mem::take(&mut self.waiting);
         let Some(delta) = self.consolidator.run(&waiting)? else { return Ok(()) };
         let mut moved = self.take_in(&delta)?;
@@ -237,36 +342,19 @@ impl Operator for OverOperator {
             self.changed.note_gone(&gone, || self.rows.partition_columns(&gone))?;
         }
         partitions.iter().for_each(|partition| self.rows.forget(*partition));
-        self.gauge.set(self.rows.len(), self.rows.bytes() + self.results.bytes() + self.marks.bytes());
         Ok(())
     }
 
-    fn save(&mut self) -> Result<Vec<Section>> {
-        // One partition is all there is where none is named.
-        if !self.over.partition.is_empty() {
-            self.changed.begin();
-        }
-        let rows = self.rows.save(self.rows.partitions(), |slots, _| self.results.gather_all(slots))?;
-        Ok(vec![Section::new("rows", Owner::Key(self.over.partition.clone()), rows)])
+    fn key(&self) -> Vec<usize> {
+        (0..self.over.partition.len()).collect()
     }
 
-    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
-        let Some(partitions) = self.changed.take(usize::MAX) else { return Ok(None) };
-        let rows: usize = partitions.iter().map(|partition| self.rows.len_of(*partition)).sum();
-        if rows > self.rows.len() / 2 {
-            return Ok(None);
-        }
-        let rows = self.rows.save(partitions.into_iter(), |slots, _| self.results.gather_all(slots))?;
-        self.changed.sections("rows", &self.over.partition, rows).map(Some)
-    }
-
-    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        for rows in standing(&mut state, "rows", &self.over.partition)? {
-            let restored = self.rows.restore(&rows)?;
-            let all: Vec<u32> = (0..rows.num_rows() as u32).collect();
-            self.results.store(restored.beside, &all, &restored.slots)?;
-        }
-        self.gauge.set(self.rows.len(), self.rows.bytes() + self.results.bytes());
-        Ok(())
+    /// The rows of some partitions with their results.
+    fn rows_as_batches(&self, partitions: impl Iterator<Item = u32>) -> Result<Vec<RecordBatch>> {
+        self.rows.save(partitions, |slots, of| {
+            let mut beside = self.results.gather_all(slots)?;
+            beside.extend(self.passed_columns(slots, of));
+            Ok(beside)
+        })
     }
 }

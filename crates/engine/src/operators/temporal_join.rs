@@ -8,12 +8,10 @@ use arrow::array::{
 };
 use arrow::compute::{take, take_record_batch};
 use arrow::datatypes::SchemaRef;
-use arrow::row::{RowConverter, SortField};
 use sloth_plan::{Join, JoinKind};
 use sloth_types::Result;
 
 use super::Operator;
-use super::delta::gathered;
 use super::join::{certain, null_keys, owners, paired_schema};
 use super::stages::evaluate;
 use super::window::fit;
@@ -31,12 +29,11 @@ pub(crate) struct TemporalJoinOperator {
     pairing: Pairing,
     left_time: usize,
     right_time: usize,
-    /// The time that judges the rows of each side.
-    domains: [TimeDomain; 2],
+    /// The time that judges the left rows.
+    time: TimeDomain,
     waiting: TimedRows,
     encoder: KeyEncoder,
     changes: Vec<Batch>,
-    order: RowConverter,
     versions: Versions,
     context: Arc<JobContext>,
     gauge: StateGauge,
@@ -119,23 +116,21 @@ impl TemporalJoinOperator {
         join: &Join,
         times: (usize, usize),
         inputs: [SchemaRef; 2],
-        domains: [TimeDomain; 2],
+        time: TimeDomain,
         schema: SchemaRef,
         context: Arc<JobContext>,
     ) -> Result<Self> {
         let pairing = Pairing::new(join, &inputs, schema);
         let [left, right] = inputs;
         let types = join.left_keys.iter().map(|k| left.field(*k).data_type().clone()).collect();
-        let fields = right.fields().iter().map(|f| SortField::new(f.data_type().clone())).collect();
         Ok(TemporalJoinOperator {
             pairing,
             left_time: times.0,
             right_time: times.1,
-            domains,
+            time,
             waiting: TimedRows::new(&left)?,
             encoder: KeyEncoder::new(types)?,
             changes: vec![],
-            order: RowConverter::new(fields)?,
             versions: Versions::new(&right, &join.right_keys)?,
             gauge: StateGauge::new(Arc::clone(&context)),
             context,
@@ -147,43 +142,23 @@ impl TemporalJoinOperator {
         self.gauge.set(self.waiting.len() + self.versions.len(), bytes);
     }
 
-    /// Takes in an epoch's changes of the versioned table. They are not netted: a version that another one has followed
-    /// within the epoch is a version all the same.
-    fn add_versions(&mut self, watermark: i64) -> Result<()> {
-        let changes = std::mem::take(&mut self.changes);
-        let Some(all) = gathered(&self.pairing.right, &changes)? else { return Ok(()) };
-        let times = millis(all.rows.column(self.right_time))?;
-        let weight = |row: usize| all.diffs.as_ref().map_or(1, |d| d.value(row));
-        let contents = self.order.convert_columns(all.rows.columns())?;
-        let keys = self.pairing.join.right_keys.iter().map(|k| Arc::clone(all.rows.column(*k))).collect::<Vec<_>>();
-        let fields = keys.iter().map(|c| SortField::new(c.data_type().clone())).collect();
-        let keys = RowConverter::new(fields)?.convert_columns(&keys)?;
-        // By key, time and content, so that the order of arrival does not show; equal rows come together.
-        let mut order: Vec<usize> = (0..all.rows.num_rows()).filter(|row| times.is_valid(*row)).collect();
-        order.sort_by(|a, b| {
-            let of = |row: usize| (keys.row(row), times.value(row), contents.row(row));
-            of(*a).cmp(&of(*b))
-        });
-        let mut list: Vec<(i64, bool, u32)> = vec![];
-        for of_key in order.chunk_by(|a, b| keys.row(*a) == keys.row(*b)) {
-            let mut last = None;
-            for equal in of_key.chunk_by(|a, b| contents.row(*a) == contents.row(*b)) {
-                let row = equal[0];
-                if equal.iter().any(|row| weight(*row) > 0) {
-                    list.push((times.value(row), false, row as u32));
-                }
-                last = Some((row, equal.iter().map(|row| weight(*row)).sum::<i64>()));
-            }
-            // The newest row of the key is taken back, and nothing has come in its place: the key has no row from now
-            // on, as a deletion does not say when it was.
-            if let Some((row, _)) = last.filter(|(_, weight)| *weight <= 0) {
-                list.push((times.value(row).max(watermark).saturating_add(1), true, row as u32));
-            }
+    /// Takes in an epoch's changes of the versioned table, one after the other. They are not netted: a version that another
+    /// one has followed within the epoch is a version all the same.
+    fn add_versions(&mut self) -> Result<()> {
+        let mut changes = std::mem::take(&mut self.changes);
+        // Those of one key have come from one place after the other, or do not depend on their order.
+        changes.sort_by_key(|batch| batch.place);
+        for batch in changes {
+            let times = millis(batch.rows.column(self.right_time))?;
+            let weight = |row: &u32| batch.diffs.as_ref().map_or(1, |d| d.value(*row as usize));
+            let known: Vec<u32> =
+                (0..batch.rows.num_rows() as u32).filter(|row| times.is_valid(*row as usize)).collect();
+            let since: Vec<i64> = known.iter().map(|row| times.value(*row as usize)).collect();
+            let diffs: Vec<i64> = known.iter().map(weight).collect();
+            let rows = take_record_batch(&batch.rows, &UInt32Array::from(known))?;
+            self.versions.change(&rows, &since, &diffs)?;
         }
-        let rows: UInt32Array = list.iter().map(|(_, _, row)| *row).collect();
-        let times: Vec<i64> = list.iter().map(|(time, ..)| *time).collect();
-        let gone: Vec<bool> = list.iter().map(|(_, gone, _)| *gone).collect();
-        self.versions.add(&take_record_batch(&all.rows, &rows)?, &times, &gone)
+        Ok(())
     }
 }
 
@@ -193,7 +168,7 @@ impl Operator for TemporalJoinOperator {
             self.changes.push(batch);
             return Ok(());
         }
-        let watermark = self.domains[0].late_watermark(epoch).0;
+        let watermark = self.time.late_watermark(epoch).0;
         let times = millis(batch.rows.column(self.left_time))?;
         let in_time = times.iter().enumerate().filter_map(|(row, time)| Some((row as u32, time?)));
         let (rows, times): (Vec<u32>, Vec<i64>) = in_time.filter(|(_, time)| *time > watermark).unzip();
@@ -202,8 +177,8 @@ impl Operator for TemporalJoinOperator {
     }
 
     fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
-        self.add_versions(self.domains[1].late_watermark(epoch).0)?;
-        let watermark = self.domains[0].watermark(epoch).0;
+        self.add_versions()?;
+        let watermark = self.time.watermark(epoch).0;
         if let Some(left) = self.waiting.take(watermark)? {
             let keys = self.pairing.join.left_keys.iter().map(|k| Arc::clone(left.column(*k))).collect::<Vec<_>>();
             let keys = self.encoder.encode(&keys)?;

@@ -106,9 +106,9 @@ pub(super) fn temporal_join<'s>(
     let pact = pact::by_route(routes.to_vec());
     match temporal.at {
         TemporalAt::Event { left, right } => {
-            let domains = temporal.cascaded.map(domain);
+            let time = domain(temporal.cascaded[0]);
             let join = &temporal.join;
-            let operator = TemporalJoinOperator::new(join, (left, right), schemas, domains, schema, context)?;
+            let operator = TemporalJoinOperator::new(join, (left, right), schemas, time, schema, context)?;
             Ok(stateful(floor, both, "temporal join", pact, operator))
         }
         TemporalAt::Now { hold } => {

@@ -45,12 +45,17 @@ impl Latest {
         self.encoder.encode(&columns)
     }
 
+    /// The keys of these rows by the order in which they are first met.
+    pub(crate) fn numbers(&self, keys: &EncodedKeys, rows: usize) -> Vec<u32> {
+        let mut slots = vec![];
+        KeyTable::new(&self.encoder).intern(keys, &RowSet::Range(0..rows), &mut slots);
+        slots
+    }
+
     /// The last of these rows for each key, in the order in which the keys are first met.
     pub(crate) fn last_of_each(&self, keys: &EncodedKeys, rows: usize) -> Vec<u32> {
-        let mut slots = vec![];
-        let mut table = KeyTable::new(&self.encoder);
-        table.intern(keys, &RowSet::Range(0..rows), &mut slots);
-        let mut last = vec![0; table.slots()];
+        let slots = self.numbers(keys, rows);
+        let mut last = vec![0; slots.iter().max().map_or(0, |last| *last as usize + 1)];
         for (row, slot) in slots.iter().enumerate() {
             last[*slot as usize] = row as u32;
         }

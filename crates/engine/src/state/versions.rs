@@ -1,26 +1,43 @@
 //! Versions of rows by key and time: what a row was at some instant.
+//!
+//! A row that is taken back has been a version all the same: it stays one until the next, as nobody says when it ended. Only
+//! where a row comes for its time or an earlier one it is forgotten: then it is that one that replaces it. What follows
+//! depends on the order of a key's changes, not on the epochs into which they are cut.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
-use arrow::compute::take;
+use arrow::compute::take_record_batch;
 use arrow::datatypes::Schema;
+use arrow::row::{RowConverter, SortField};
 use sloth_types::Result;
 
 use super::keys::{ABSENT, EncodedKeys, KeyEncoder, KeyTable, RowSet};
 use super::rows::Rows;
-use super::snapshot::{ROWS_MAX, column_of, numbers, table};
+use super::snapshot::{ROWS_MAX, column_of, numbers, split, table};
 
 /// For each key its versions by rising time.
 pub(crate) struct Versions {
     key_columns: Vec<usize>,
     encoder: KeyEncoder,
     keys: KeyTable,
-    /// By key slot: since when, and the row's slot ([`ABSENT`] from a deletion on).
-    versions: Vec<Vec<(i64, u32)>>,
+    /// By key slot, by rising time; several of one time by rising content: the last counts.
+    versions: Vec<Vec<Version>>,
     rows: Rows,
+    order: RowConverter,
     /// Keys that have got a version, by its time: when the watermark comes there, older ones can go.
     superseded: BTreeMap<i64, Vec<u32>>,
+}
+
+/// A row from its time on.
+#[derive(Clone, Copy)]
+struct Version {
+    since: i64,
+    slot: u32,
+    /// How often the row is there; 0 when it has been taken back. Then it is the only one of its time.
+    weight: i64,
 }
 
 impl Versions {
@@ -33,39 +50,77 @@ impl Versions {
             encoder,
             versions: vec![],
             rows: Rows::new(schema)?,
+            order: RowConverter::new(schema.fields().iter().map(|f| SortField::new(f.data_type().clone())).collect())?,
             superseded: BTreeMap::new(),
         })
     }
 
-    /// Adds versions: each row of the batch is valid from its time on; where `gone` is true its key has no row from then
-    /// on. Of two versions of a key with the same time the later one counts.
-    pub(crate) fn add(&mut self, rows: &RecordBatch, times: &[i64], gone: &[bool]) -> Result<()> {
+    /// Takes in changes, one after the other: each row is valid from its time on.
+    pub(crate) fn change(&mut self, rows: &RecordBatch, times: &[i64], diffs: &[i64]) -> Result<()> {
         let keys = self.encode(rows)?;
         let count = rows.num_rows();
         let mut slots = vec![];
         self.keys.intern(&keys, &RowSet::Range(0..count), &mut slots);
         slots.resize(count, 0);
         self.versions.resize(self.keys.slots().max(1), vec![]);
-        let (mut which, mut stored, mut replaced) = (vec![], vec![], vec![]);
-        for (row, ((key, time), gone)) in slots.iter().zip(times).zip(gone).enumerate() {
-            let slot = if *gone { ABSENT } else { self.rows.allot() };
-            if !gone {
-                which.push(row as u32);
-                stored.push(slot);
+        // Rows that come are stored first, so that all are compared in one way.
+        let came: Vec<u32> = (0u32..).zip(diffs).filter(|(_, diff)| **diff > 0).map(|(row, _)| row).collect();
+        let stored: Vec<u32> = came.iter().map(|_| self.rows.allot()).collect();
+        self.rows.store(rows.columns(), &came, &stored)?;
+        let probe = self.rows.probe(rows.columns())?;
+        let mut stored = stored.into_iter();
+        for (row, ((key, time), diff)) in slots.iter().zip(times).zip(diffs).enumerate() {
+            let mut list = std::mem::take(&mut self.versions[*key as usize]);
+            let same_time = span(&list, *time);
+            let equal = same_time.clone().find(|at| self.rows.same(list[*at].slot, &probe, row));
+            if *diff > 0 {
+                let slot = stored.next().unwrap_or(ABSENT);
+                match equal {
+                    Some(at) => {
+                        list[at].weight += diff;
+                        self.rows.remove(slot);
+                    }
+                    None => self.put(&mut list, same_time, Version { since: *time, slot, weight: *diff })?,
+                }
+                self.forget_replaced(&mut list, *time);
+                self.superseded.entry(*time).or_default().push(*key);
+            } else if let Some(at) = equal {
+                list[at].weight = (list[at].weight + diff).max(0);
+                if list[at].weight == 0 && same_time.len() > 1 {
+                    self.rows.remove(list.remove(at).slot);
+                }
             }
-            let list = &mut self.versions[*key as usize];
-            match list.binary_search_by_key(time, |(since, _)| *since) {
-                Ok(at) => replaced.push(std::mem::replace(&mut list[at].1, slot)),
-                Err(at) => list.insert(at, (*time, slot)),
-            }
-            self.superseded.entry(*time).or_default().push(*key);
-        }
-        self.rows.store(rows.columns(), &which, &stored)?;
-        // Only now: a replaced version may be one of these rows.
-        for slot in replaced.into_iter().filter(|slot| *slot != ABSENT) {
-            self.rows.remove(slot);
+            self.versions[*key as usize] = list;
         }
         Ok(())
+    }
+
+    /// Puts a version among those of its time.
+    fn put(&mut self, list: &mut Vec<Version>, same_time: Range<usize>, version: Version) -> Result<()> {
+        let mut at = same_time.start;
+        if !same_time.is_empty() {
+            if let [past] = &mut list[same_time.clone()]
+                && past.weight == 0
+            {
+                self.rows.remove(std::mem::replace(past, version).slot);
+                return Ok(());
+            }
+            let slots: Vec<u32> = list[same_time].iter().chain([&version]).map(|v| v.slot).collect();
+            let contents = self.order.convert_columns(&self.rows.gather_all(&slots)?)?;
+            let new = contents.row(slots.len() - 1);
+            at += (0..slots.len() - 1).take_while(|other| contents.row(*other) < new).count();
+        }
+        list.insert(at, version);
+        Ok(())
+    }
+
+    /// Rows of later times that have been taken back are forgotten: a row of this time has come in their place.
+    fn forget_replaced(&mut self, list: &mut Vec<Version>, time: i64) {
+        let later = list.partition_point(|v| v.since <= time);
+        if list[later..].iter().any(|v| v.weight == 0) {
+            let gone = list.extract_if(later.., |v| v.weight == 0);
+            gone.for_each(|v| self.rows.remove(v.slot));
+        }
     }
 
     /// The keys of a batch of this or the other side of a join, encoded.
@@ -80,8 +135,8 @@ impl Versions {
         self.keys.find(keys, &mut slots, times.len());
         let find = |(key, time): (&u32, &i64)| {
             let list = self.versions.get(*key as usize)?;
-            let after = list.partition_point(|(since, _)| since <= time);
-            list.get(after.checked_sub(1)?).map(|(_, slot)| *slot)
+            let after = list.partition_point(|v| v.since <= *time);
+            list.get(after.checked_sub(1)?).map(|v| v.slot)
         };
         slots.iter().zip(times).map(|pair| find(pair).unwrap_or(ABSENT)).collect()
     }
@@ -101,42 +156,23 @@ impl Versions {
         keys.dedup();
         for key in keys {
             let Some(list) = self.versions.get_mut(key as usize) else { continue };
-            let valid = list.partition_point(|(since, _)| *since <= watermark).saturating_sub(1);
-            for (_, slot) in list.drain(..valid) {
-                if slot != ABSENT {
-                    self.rows.remove(slot);
-                }
-            }
-            if list.first().is_some_and(|(since, slot)| *since <= watermark && *slot == ABSENT) {
-                list.remove(0);
-                if list.is_empty() {
-                    self.keys.remove(key);
-                }
+            let passed = list.partition_point(|v| v.since <= watermark);
+            let Some(valid) = passed.checked_sub(1).and_then(|last| list.get(last)).map(|v| v.since) else { continue };
+            for version in list.drain(..list.partition_point(|v| v.since < valid)) {
+                self.rows.remove(version.slot);
             }
         }
     }
 
-    /// All versions, for a checkpoint: their columns (of a deletion only the key is told), since when, and whether it is a
-    /// deletion.
+    /// All versions, for a checkpoint: their columns, since when, and how often they are there.
     pub(crate) fn save(&self) -> Result<Vec<RecordBatch>> {
-        let lists = self.keys.live().into_iter().filter_map(|key| Some((key, self.versions.get(key as usize)?)));
-        let all: Vec<(u32, i64, u32)> =
-            lists.flat_map(|(key, list)| list.iter().map(move |(since, slot)| (key, *since, *slot))).collect();
-        let batch = |versions: &[(u32, i64, u32)]| {
-            let stored: Vec<u32> = versions.iter().map(|v| v.2).filter(|slot| *slot != ABSENT).collect();
-            let mut next = 0..stored.len() as u32;
-            let mut place = |slot: u32| if slot == ABSENT { None } else { next.next() };
-            let places: UInt32Array = versions.iter().map(|v| place(v.2)).collect();
-            let mut columns = self.rows.gather_all(&stored)?;
-            for column in &mut columns {
-                *column = take(column, &places, None)?;
-            }
-            let keys: Vec<u32> = versions.iter().map(|v| v.0).collect();
-            for (place, key) in self.key_columns.iter().zip(self.encoder.decode(&self.keys, &keys)?) {
-                columns[*place] = key;
-            }
-            columns.push(column_of(versions.iter().map(|v| v.1)));
-            columns.push(column_of(versions.iter().map(|v| i64::from(v.2 == ABSENT))));
+        let lists = self.keys.live().into_iter().filter_map(|key| self.versions.get(key as usize));
+        let all: Vec<Version> = lists.flatten().copied().collect();
+        let batch = |versions: &[Version]| {
+            let slots: Vec<u32> = versions.iter().map(|v| v.slot).collect();
+            let mut columns = self.rows.gather_all(&slots)?;
+            columns.push(column_of(versions.iter().map(|v| v.since)));
+            columns.push(column_of(versions.iter().map(|v| v.weight)));
             table(columns)
         };
         all.chunks(ROWS_MAX).map(batch).collect()
@@ -145,9 +181,16 @@ impl Versions {
     /// Takes up versions that [`Versions::save`] gave.
     pub(crate) fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
         let width = self.rows.width();
-        let (times, gone) = (numbers(rows, width)?, numbers(rows, width + 1)?);
-        let gone: Vec<bool> = gone.values().iter().map(|gone| *gone != 0).collect();
-        self.add(rows, times.values(), &gone)
+        let (times, weights) = (numbers(rows, width)?, numbers(rows, width + 1)?);
+        let (own, _) = split(rows, width)?;
+        let schema = Schema::new(rows.schema().fields().iter().take(width).cloned().collect::<Vec<_>>());
+        let own = RecordBatch::try_new(Arc::new(schema), own.to_vec())?;
+        // Earlier ones first: a later row takes nothing of theirs away.
+        self.change(&own, times.values(), weights.values().iter().map(|w| (*w).max(1)).collect::<Vec<_>>().as_slice())?;
+        let past: Vec<usize> = (0..rows.num_rows()).filter(|row| weights.value(*row) == 0).collect();
+        let picked: UInt32Array = past.iter().map(|row| *row as u32).collect();
+        let times: Vec<i64> = past.iter().map(|row| times.value(*row)).collect();
+        self.change(&take_record_batch(&own, &picked)?, &times, &vec![-1; past.len()])
     }
 
     /// Number of rows.
@@ -159,6 +202,11 @@ impl Versions {
     pub(crate) fn bytes(&self) -> usize {
         self.keys.bytes() + self.rows.bytes() + self.versions.capacity() * 24 + self.rows.len() * 24
     }
+}
+
+/// The versions of a time.
+fn span(list: &[Version], time: i64) -> Range<usize> {
+    list.partition_point(|v| v.since < time)..list.partition_point(|v| v.since <= time)
 }
 
 #[cfg(test)]

@@ -16,20 +16,19 @@ pub(super) fn details(over: &Over, input: Option<&Schema>, clock: String, lines:
         .to_owned(),
     );
     lines.push(format!("order: {}", order.join(", ")));
-    let reaches = || over.calls.iter().map(|c| c.reach);
+    let scopes: Vec<Scope> = over.calls.iter().map(OverCall::scope).collect();
     match over.emission {
         OverEmission::Changes => {
             lines.push("emits the changed results of every epoch".to_owned());
-            let scopes: Vec<Scope> = over.calls.iter().map(OverCall::scope).collect();
-            lines.push(match () {
-                () if scopes.contains(&Scope::Partition) => "work: the whole of each changed partition".to_owned(),
-                () if scopes.iter().any(|s| matches!(s, Scope::On { .. })) => {
-                    "work: from each change on, until nothing differs".to_owned()
-                }
-                () => "work: the rows around each change".to_owned(),
-            });
+            lines.push(work(&scopes).to_owned());
             lines.push("state: all rows and their results, kept for ever (warning: grows with the input)".to_owned());
             return;
+        }
+        OverEmission::Early { .. } => {
+            lines.push(format!(
+                "emits the changed results of every epoch; a row stands when it is passed by the {clock}"
+            ));
+            lines.push(work(&scopes).to_owned());
         }
         OverEmission::Watermark { .. } => {
             lines.push(format!("emits a row when the watermark passes it; {clock}"));
@@ -38,12 +37,13 @@ pub(super) fn details(over: &Over, input: Option<&Schema>, clock: String, lines:
     }
     let pending = match over.emission {
         OverEmission::Watermark { .. } => "rows the watermark has not passed, and ",
+        OverEmission::Early { .. } => "rows the watermark has not passed with their results, and ",
         _ => "",
     };
     let mut rows = 0;
     let mut ms = None;
-    let mut all = false;
-    for reach in reaches() {
+    let mut all = matches!(over.emission, OverEmission::Early { .. }) && scopes.contains(&Scope::Partition);
+    for reach in over.calls.iter().map(|call| call.reach) {
         match reach {
             Reach::Rows { before, .. } => rows = rows.max(before),
             Reach::Millis(wide) => ms = ms.max(Some(wide)),
@@ -60,5 +60,16 @@ pub(super) fn details(over: &Over, input: Option<&Schema>, clock: String, lines:
         (false, 0, Some(ms)) => format!("those of the last {ms} ms"),
         (false, rows, Some(ms)) => format!("the last {rows} of each partition and those of the last {ms} ms"),
     };
+    let pending = if all { "" } else { pending };
     lines.push(format!("state: {pending}{kept}"));
+}
+
+fn work(scopes: &[Scope]) -> &'static str {
+    match () {
+        () if scopes.contains(&Scope::Partition) => "work: the whole of each changed partition",
+        () if scopes.iter().any(|s| matches!(s, Scope::On { .. })) => {
+            "work: from each change on, until nothing differs"
+        }
+        () => "work: the rows around each change",
+    }
 }

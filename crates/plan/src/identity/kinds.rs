@@ -208,6 +208,7 @@ fn over(over: &Over, input: &Known) -> String {
     let emission = match over.emission {
         OverEmission::Changes => "changes".to_owned(),
         OverEmission::Watermark { time, cascaded } => format!("watermark {time}{}", flag(cascaded, " cascaded")),
+        OverEmission::Early { time, cascaded } => format!("early {time}{}", flag(cascaded, " cascaded")),
         OverEmission::Arrival { by_content } => format!("arrival{}", flag(by_content, " by content")),
     };
     format!("over by {:?} order {} calls {} {emission}", over.partition, order(&over.order), calls.join("; "))
@@ -225,12 +226,13 @@ fn match_rows(matching: &MatchRecognize, input: &Known) -> String {
         .collect();
     let measures: Vec<String> = matching.measures.iter().map(|measure| match_expr(&measure.expr, input)).collect();
     format!(
-        "match {} by {:?} time {} order {:?}{} variables {} measures {} rows {:?} skip {:?} within {:?}",
+        "match {} by {:?} time {} order {:?}{}{} variables {} measures {} rows {:?} skip {:?} within {:?}",
         pattern(&matching.pattern),
         matching.partition,
         matching.time,
         matching.order,
         flag(matching.proctime, " by clock"),
+        flag(matching.cascaded, " cascaded"),
         variables.join("; "),
         measures.join("; "),
         matching.all_rows,

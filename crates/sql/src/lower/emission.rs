@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use datafusion::logical_expr::LogicalPlan;
 use sloth_plan::{Emission, Every, Node, NodeId, NodeKind};
 use sloth_types::{ChangelogMode, Error, Result};
 
@@ -52,6 +53,15 @@ impl Lowering<'_> {
             sources: relation.sources.clone(),
         });
         Relation { node, exclusive: false, exchanged: true, lineage: None, ..relation }
+    }
+
+    /// An input whose rows must not be taken back: where rows can wait for the watermark, they do.
+    pub(super) fn settled_relation(&mut self, plan: &LogicalPlan) -> Result<Relation> {
+        let emission = Emission { waits_for_none: false, ..self.emission };
+        let emission = std::mem::replace(&mut self.emission, emission);
+        let relation = self.relation(plan);
+        self.emission = emission;
+        relation
     }
 
     /// True for an aggregation that speaks now and then only, and for what is computed of its rows alone.

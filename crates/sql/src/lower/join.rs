@@ -72,7 +72,8 @@ impl Lowering<'_> {
             _ => ChangelogMode::Retract,
         };
         let roles = |_: usize, _: usize| Role::Plain;
-        let node = Join { ttl_ms: [self.lifetime(&inputs.left), self.lifetime(&inputs.right)], ..node };
+        let ttl_ms = [self.lifetime_below(&inputs.left, &join.left), self.lifetime_below(&inputs.right, &join.right)];
+        let node = Join { ttl_ms, ..node };
         self.add_join(NodeKind::Join(Box::new(node.clone())), &node, inputs, mode, &join.schema, roles)
     }
 

@@ -1,5 +1,6 @@
 //! How long state is kept that no watermark frees: the hint STATE_TTL, and `table.exec.state.ttl`.
 
+use datafusion::logical_expr::{Distinct, LogicalPlan};
 use sloth_types::{Error, Result};
 
 use super::Lowering;
@@ -25,7 +26,18 @@ impl Lifetimes {
 impl Lowering<'_> {
     /// How long the state over an input is kept; `None` for ever.
     pub(super) fn lifetime(&mut self, input: &Relation) -> Option<i64> {
-        let ttl = match self.hinted(input) {
+        self.lifetime_of(self.hinted(input))
+    }
+
+    /// As [`Lowering::lifetime`], for an input that may be a subquery of the condition: it has the name of what it reads.
+    pub(super) fn lifetime_below(&mut self, input: &Relation, plan: &LogicalPlan) -> Option<i64> {
+        let below = || self.lifetimes.named.iter().find(|(name, _)| Some(name.as_str()) == read_by(plan)).cloned();
+        let hinted = self.hinted(input).or_else(below);
+        self.lifetime_of(hinted)
+    }
+
+    fn lifetime_of(&mut self, hinted: Option<(String, i64)>) -> Option<i64> {
+        let ttl = match hinted {
             Some((name, ttl)) => {
                 self.hints_used.insert(name);
                 Some(ttl)
@@ -56,5 +68,18 @@ impl Lowering<'_> {
             .at(hint.span.clone())),
             None => Ok(()),
         }
+    }
+}
+
+/// What a subquery of a condition reads, where that is one table or alias.
+fn read_by(plan: &LogicalPlan) -> Option<&str> {
+    match plan {
+        LogicalPlan::SubqueryAlias(alias) if alias.alias.table().starts_with("__") => read_by(&alias.input),
+        LogicalPlan::SubqueryAlias(alias) => Some(alias.alias.table()),
+        LogicalPlan::TableScan(scan) => Some(scan.table_name.table()),
+        LogicalPlan::Projection(projection) => read_by(&projection.input),
+        LogicalPlan::Filter(filter) => read_by(&filter.input),
+        LogicalPlan::Distinct(Distinct::All(input)) => read_by(input),
+        _ => None,
     }
 }

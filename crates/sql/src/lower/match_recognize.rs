@@ -25,7 +25,7 @@ enum Place {
 
 impl Lowering<'_> {
     pub(super) fn match_recognize(&mut self, node: &MatchNode) -> Result<Relation> {
-        let input = self.relation(&node.input)?;
+        let input = self.settled_relation(&node.input)?;
         let input = self.materialize(input)?;
         if input.changes() {
             return Err(self.refuse_text(
@@ -86,6 +86,7 @@ impl Lowering<'_> {
             time: *time,
             order: order.to_vec(),
             proctime: role == Role::Proctime,
+            cascaded: input.cascaded,
             pattern: node.pattern.clone(),
             variables,
             measures,

@@ -52,7 +52,10 @@ impl Lowering<'_> {
         let emission = match (role, time) {
             (Some(Role::Proctime), _) if looks_back => OverEmission::Arrival { by_content: input.exchanged },
             (Some(Role::Rowtime | Role::WindowTime(_)), Some(time)) if looks_back => {
-                OverEmission::Watermark { time, cascaded: input.cascaded }
+                match self.emission.waits_for_none {
+                    true => OverEmission::Early { time, cascaded: input.cascaded },
+                    false => OverEmission::Watermark { time, cascaded: input.cascaded },
+                }
             }
             _ => OverEmission::Changes,
         };
@@ -68,11 +71,12 @@ impl Lowering<'_> {
             let field = call.expr.field().map_err(internal)?;
             fields.push(Field::new(format!("over{i}"), field.data_type().clone(), true));
         }
-        let changes = over.emission == OverEmission::Changes;
+        let plain = over.emission == OverEmission::Changes;
+        let changes = plain || matches!(over.emission, OverEmission::Early { .. });
         let by_watermark = matches!(over.emission, OverEmission::Watermark { .. });
         let role = |role: &Role| match role {
             Role::Proctime => Role::Proctime,
-            _ if changes => Role::Plain,
+            _ if plain => Role::Plain,
             role => *role,
         };
         let mut picks: Vec<(usize, Role)> =

@@ -117,12 +117,12 @@ pub(super) fn parse(source: &Arc<SourceText>, tokens: &[TokenWithSpan]) -> Resul
     c.expect(&["EMIT"])?;
     let mut emission = Emission::default();
     let form = if c.take(&["CHANGES"]) {
-        emission.early = Some(Every::Epoch);
+        (emission.early, emission.waits_for_none) = (Some(Every::Epoch), true);
         EmitForm::Changes
     } else if c.take(&["EVERY"]) {
         let ms = length(&mut c, 1, "the distance of two emissions must be longer than zero")?;
         let every = Every::Millis(ms);
-        emission = Emission { early: Some(every), late: every, updates: every, lateness_ms: 0 };
+        emission = Emission { early: Some(every), late: every, updates: every, lateness_ms: 0, waits_for_none: true };
         EmitForm::Every
     } else if c.at("ON") {
         c.expect(&["ON", "WINDOW", "CLOSE"])?;

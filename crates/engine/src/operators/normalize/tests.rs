@@ -92,6 +92,37 @@ fn random_upserts_give_the_exact_changes_of_the_table() {
 }
 
 #[test]
+fn every_change_is_given_where_versions_are_asked_for() {
+    for seed in 0..60 {
+        let mut rng = Rng::new(seed);
+        let mut operator = NormalizeOperator::new(schema(false), &[0], JobContext::alone()).unwrap().with_versions();
+        let mut table: BTreeMap<i64, Row> = BTreeMap::new();
+        for number in 0..10 {
+            let (mut out, mut expected) = (vec![], vec![]);
+            for seq in 0..3 {
+                let mut changes = vec![];
+                for _ in 0..rng.below(5) {
+                    let key = rng.below(3) as i64;
+                    let row = rng.chance(0.7).then(|| (format!("text {}", rng.below(4)), None));
+                    let new = row.clone().map(|(text, number)| (key, text, number));
+                    let old = match &new {
+                        Some(new) => table.insert(key, new.clone()),
+                        None => table.remove(&key),
+                    };
+                    expected.extend(old.map(|row| (row, -1)));
+                    expected.extend(new.map(|row| (row, 1)));
+                    changes.push((key, row));
+                }
+                let batch = upserts(&changes, Place { split: 0, seq });
+                operator.on_batch(&EpochInfo::alone(number), batch, &mut out).unwrap();
+            }
+            operator.on_epoch_end(&EpochInfo::alone(number), &mut out).unwrap();
+            assert_eq!(out.iter().flat_map(rows_of).collect::<Vec<_>>(), expected, "seed {seed}, epoch {number}");
+        }
+    }
+}
+
+#[test]
 fn what_is_delivered_again_changes_nothing() {
     let mut operator = NormalizeOperator::new(schema(false), &[0], JobContext::alone()).unwrap();
     let changes = [(1, Some(("a".to_owned(), None))), (2, None), (3, Some(("b".to_owned(), Some(1))))];

@@ -68,12 +68,14 @@ impl OverOperator {
         Ok(pieces)
     }
 
-    /// What the rows before a mark have come to.
+    /// What the rows before a mark have come to, or without one those that are forgotten.
     fn begin(&self, partition: u32, mark: Option<&Mark>) -> Result<Walk> {
-        let mut states = mark.iter().flat_map(|mark| &mark.state);
+        let forgotten = || self.early.as_ref().and_then(|early| early.states(partition));
+        let before = mark.map(|mark| &mark.state).or_else(forgotten);
+        let mut states = before.into_iter().flatten();
         let mut running = Vec::with_capacity(self.over.calls.len());
         for (call, scope) in self.calls() {
-            running.push(match (scope, mark) {
+            running.push(match (scope, before) {
                 (Scope::On { .. }, None) => Some(Running::new(call)?),
                 (Scope::On { .. }, Some(_)) => states.next().map(|known| Running::taken_up(call, known)).transpose()?,
                 _ => None,
@@ -84,7 +86,7 @@ impl OverOperator {
         Ok(Walk { place, running, results, since: 0 })
     }
 
-    fn calls(&self) -> impl Iterator<Item = (&OverCall, &Scope)> {
+    pub(super) fn calls(&self) -> impl Iterator<Item = (&OverCall, &Scope)> {
         self.over.calls.iter().zip(self.scopes.iter().flatten())
     }
 

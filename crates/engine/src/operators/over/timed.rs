@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use sloth_plan::{Over, OverEmission, Reach};
 use sloth_types::{Result, Watermark};
 
+use super::early::{forgotten_at, looked_at};
 use super::frames;
 use super::running::{Running, peers};
 use super::{result_types, sort_options};
@@ -141,11 +142,6 @@ impl TimedOver {
         }
     }
 
-    /// When rows that nobody looks at any more are forgotten, the first one being of this time.
-    fn forgotten_at(&self, first: i64) -> Option<i64> {
-        Some(first.saturating_add(self.longest()?).saturating_add(1))
-    }
-
     fn fire(&mut self, watermark: Watermark, out: &mut Vec<Batch>) -> Result<()> {
         let mut ripe = vec![];
         while let Some(entry) = self.due.first_entry() {
@@ -164,11 +160,11 @@ impl TimedOver {
             if part.emitted < slots.len() {
                 out.push(self.give(partition, &mut part, &slots)?);
             }
-            let kept = self.kept(&slots, watermark);
+            let kept = looked_at(&self.over, |slot| self.times[slot as usize], &slots, watermark);
             self.rows.drop_first(partition, slots.len() - kept, &mut self.gone);
             part.emitted = kept;
             let first = slots.get(slots.len() - kept).map(|slot| self.times[*slot as usize]);
-            if let Some(time) = first.and_then(|first| self.forgotten_at(first)) {
+            if let Some(time) = first.and_then(|first| forgotten_at(&self.over, first, kept)) {
                 self.is_due(partition, time);
             }
             match part.running.iter().any(Option::is_some) || self.rows.len_of(partition) > 0 {
@@ -211,30 +207,6 @@ impl TimedOver {
             columns.push(result);
         }
         Ok(Batch::changes(fit(&self.schema, columns)?, None))
-    }
-
-    /// How many of the last of these rows a later row may look at.
-    fn kept(&self, slots: &[u32], watermark: Watermark) -> usize {
-        let of = |reach: &Reach| match reach {
-            Reach::Running => 0,
-            Reach::Rows { before, .. } => (*before as usize).min(slots.len()),
-            Reach::Millis(ms) => {
-                let since = watermark.0.saturating_sub(*ms);
-                slots.len() - slots.partition_point(|slot| self.times[*slot as usize] < since)
-            }
-            Reach::Back | Reach::Partition => slots.len(),
-        };
-        self.over.calls.iter().map(|call| of(&call.reach)).max().unwrap_or(0)
-    }
-
-    /// How long rows are looked at, where that is what decides.
-    fn longest(&self) -> Option<i64> {
-        let ms = self.over.calls.iter().map(|call| match call.reach {
-            Reach::Millis(ms) => Some(ms),
-            Reach::Running => Some(0),
-            _ => None,
-        });
-        ms.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 }
 

@@ -344,6 +344,7 @@ fn matching(seed: u64) -> MatchRecognize {
         time: 4,
         order: vec![],
         proctime: false,
+        cascaded: false,
         pattern: Pattern::Sequence(vec![of(0), many(1, 0), many(2, 1)]),
         variables: vec![variable("S", Condition::Always), variable("U", up), variable("D", Condition::Column(6))],
         measures: vec![
@@ -387,8 +388,7 @@ fn joins_with_versions_go_on() {
         let mut operator = Restarting::new(seed, vec![Route::Key(vec![0]); 2], move |_| {
             let join = join_of(kind, &[0], false, seed % 7 == 0);
             let inputs = [schema(), schema()];
-            TemporalJoinOperator::new(&join, (4, 4), inputs, [domain(), domain()], paired(), JobContext::alone())
-                .unwrap()
+            TemporalJoinOperator::new(&join, (4, 4), inputs, domain(), paired(), JobContext::alone()).unwrap()
         });
         drive(seed, feed, &mut operator);
     }

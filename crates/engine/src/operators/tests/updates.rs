@@ -48,7 +48,7 @@ pub(super) fn emission(rng: &mut Rng) -> Emission {
     let every = |rng: &mut Rng| if rng.chance(0.5) { Every::Epoch } else { Every::Millis(rng.between(1, 40)) };
     let early = rng.chance(0.7).then(|| every(rng));
     let lateness_ms = if early.is_none() || rng.chance(0.6) { rng.between(1, 30) } else { 0 };
-    Emission { early, late: every(rng), lateness_ms, updates: Every::Epoch }
+    Emission { early, late: every(rng), lateness_ms, updates: Every::Epoch, waits_for_none: false }
 }
 
 /// Whether an epoch is the first behind a multiple.

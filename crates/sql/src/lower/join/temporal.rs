@@ -58,7 +58,7 @@ impl Lowering<'_> {
                 "Write ON left.key = right.key.",
             ));
         }
-        let left = self.relation(&join.left)?;
+        let left = self.settled_relation(&join.left)?;
         let left = self.materialize(left)?;
         if left.changes() {
             return Err(self.refuse_text(
@@ -82,7 +82,7 @@ impl Lowering<'_> {
                 Right::Read => {}
             }
         }
-        let (right, right_time) = self.versions(versioned, columns, join.right.schema())?;
+        let (right, right_time, key) = self.versions(versioned, columns, join.right.schema())?;
         if let Some(named) = times.get(1) {
             let place = as_column(named).and_then(|c| join.right.schema().index_of_column(c).ok());
             if place.and_then(|p| right.roles.get(p)) != Some(&Role::Rowtime) {
@@ -97,6 +97,14 @@ impl Lowering<'_> {
         let (left_on, right_on): (Vec<Expr>, Vec<Expr>) = join.on.iter().cloned().unzip();
         let (left, left_keys) = self.with_keys(left, &left_on, "left")?;
         let (right, right_keys) = self.with_keys(right, &right_on, "right")?;
+        if role != Role::Proctime && !key.iter().all(|column| column.is_some_and(|column| right_keys.contains(&column)))
+        {
+            return Err(self.refuse_text(
+                "the versions of a table whose rows replace each other are joined by something else than its PRIMARY KEY",
+                "SYSTEM_TIME",
+                "Write ON left.key = right.key for each column of the PRIMARY KEY.",
+            ));
+        }
         let time = as_column(time).and_then(|c| left.schema.index_of_column(c).ok());
         let at = match (role, time, right_time) {
             (Role::Proctime, ..) => TemporalAt::Now { hold: self.ends(&right) },
@@ -150,14 +158,15 @@ impl Lowering<'_> {
         Ok(Relation { cascaded, key: key.filter(|_| relation.key.is_some()), ..relation })
     }
 
-    /// The visible columns of the versioned table, and behind them its event time, when it has one.
+    /// The visible columns of the versioned table, and behind them its event time, when it has one; and where the columns of
+    /// the key stand by which its rows replace each other.
     fn versions(
         &mut self,
         versioned: &Versioned,
         columns: &[usize],
         schema: &DFSchema,
-    ) -> Result<(Relation, Option<usize>)> {
-        let all = self.relation(&versioned.input)?;
+    ) -> Result<(Relation, Option<usize>, Vec<Option<usize>>)> {
+        let all = self.settled_relation(&versioned.input)?;
         let all = self.materialize(all)?;
         let time = all.roles.iter().position(|role| *role == Role::Rowtime);
         let role = |column: usize| all.roles.get(column).copied().unwrap_or(Role::Plain);
@@ -169,8 +178,11 @@ impl Lowering<'_> {
             fields.push((None, Arc::new(Field::new("$version_time", data_type, true))));
         }
         let schema = DFSchema::new_with_metadata(fields, std::collections::HashMap::new()).map_err(internal)?;
+        // Rows that replace each other must meet the same left rows, in their order.
+        let key = all.key.iter().filter(|_| all.changes()).flatten();
+        let key = key.map(|key| columns.iter().position(|column| column == key)).collect();
         let picked = self.pick(all, &picks, &schema)?;
-        Ok((picked, time.map(|_| columns.len())))
+        Ok((picked, time.map(|_| columns.len()), key))
     }
 
     /// True when all tables below come to an end: they are read once, not watched.

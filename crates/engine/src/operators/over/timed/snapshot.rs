@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use sloth_plan::{OverCall, Reach};
 use sloth_types::Result;
 
-use super::{Running, TimedOver};
+use super::{Running, TimedOver, forgotten_at};
 use crate::state::changed::standing;
 use crate::state::snapshot::{Owner, ROWS_MAX, Section, column_of, foreign_state, split, table};
 
@@ -108,7 +108,7 @@ impl TimedOver {
                 let part = self.partitions.entry(*partition).or_default();
                 part.emitted += 1;
                 if part.emitted == 1
-                    && let Some(time) = self.forgotten_at(time)
+                    && let Some(time) = forgotten_at(&self.over, time, usize::MAX)
                 {
                     self.is_due(*partition, time);
                 }

@@ -76,7 +76,7 @@ fn over_goes_on() {
             let calls = over_calls(kind);
             let schema_out = over_schema(&calls);
             let over = Over { partition: vec![0], order: vec![ascending(4)], calls, emission: OverEmission::Changes };
-            OverOperator::new(&over, schema(), schema_out, JobContext::alone()).unwrap()
+            OverOperator::new(&over, schema(), schema_out, domain(), JobContext::alone()).unwrap()
         });
         assert!(drive(seed, feed, &mut operator) > 0);
     }
@@ -176,7 +176,7 @@ fn mixed(seed: u64) -> OverOperator {
     let schema_out = over_schema(&calls);
     let partition = if seed % 7 < 3 { vec![] } else { vec![0] };
     let over = Over { partition, order: vec![by], calls, emission: OverEmission::Changes };
-    OverOperator::new(&over, schema(), schema_out, JobContext::alone()).unwrap()
+    OverOperator::new(&over, schema(), schema_out, domain(), JobContext::alone()).unwrap()
 }
 
 #[test]
@@ -194,5 +194,46 @@ fn mixed_frames_go_on() {
         let keys: &[usize] = if seed % 7 < 3 { &[] } else { &[0] };
         let mut operator = Restarting::by_key(seed, keys, move |_| mixed(seed));
         assert!(drive(seed, Feed { retracts: true, ..INSERTS }, &mut operator) > 0);
+    }
+}
+
+/// By event time and looking back, told early.
+fn early(seed: u64) -> OverOperator {
+    let calls = match seed % 5 {
+        kind @ 0..3 => over_calls(kind),
+        _ => {
+            let sum = || WindowFunctionDefinition::AggregateUDF(f::sum::sum_udaf());
+            let before = |ms: i64| WindowFrameBound::Preceding(ScalarValue::new_interval_mdn(0, 0, ms * 1_000_000));
+            let frame = WindowFrame::new_bounds(WindowFrameUnits::Range, before(3), WindowFrameBound::CurrentRow);
+            let timed = over_call(sum(), Some(2), frame, Reach::Millis(3));
+            let mut calls = if seed % 5 == 3 { vec![] } else { over_calls(1) };
+            calls.push(OverCall { fresh: false, ..timed });
+            calls
+        }
+    };
+    let schema_out = over_schema(&calls);
+    let partition = if seed % 7 < 3 { vec![] } else { vec![0] };
+    let emission = OverEmission::Early { time: 4, cascaded: false };
+    let over = Over { partition, order: vec![ascending(4)], calls, emission };
+    OverOperator::new(&over, schema(), schema_out, domain(), JobContext::alone()).unwrap()
+}
+
+#[test]
+fn early_results_do_not_miss_what_is_forgotten() {
+    for seed in 0..105u64 {
+        let mut both = Both([early(seed), early(seed).without_scopes()]);
+        assert!(drive(seed, Feed { epochs: 30, ..INSERTS }, &mut both) > 0, "seed {seed}");
+        let [freeing, keeping] = both.0;
+        assert!(freeing.kept() <= 14, "seed {seed}");
+        assert!(keeping.kept() > 15, "seed {seed}");
+    }
+}
+
+#[test]
+fn early_results_go_on() {
+    for seed in 0..70u64 {
+        let keys: &[usize] = if seed % 7 < 3 { &[] } else { &[0] };
+        let mut operator = Restarting::by_key(seed, keys, move |_| early(seed));
+        assert!(drive(seed, INSERTS, &mut operator) > 0);
     }
 }
