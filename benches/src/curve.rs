@@ -1,6 +1,6 @@
 //! What a change costs as state grows: a state of N rows is loaded, then a number of changes hit it at random.
 //!
-//! Every figure is the difference of two runs, with the changes and without them.
+//! Every figure is the difference of the medians of several runs, with the changes and without them in turn.
 
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ use sloth_types::rng::Rng;
 use crate::{Outcome, streaming};
 
 const CHANGES: usize = 1_000_000;
+/// Runs of each kind, behind one that is not counted: it brings the memory that all use.
+const ROUNDS: usize = 5;
 const BATCH: usize = 16_384;
 const SPLITS: usize = 2;
 
@@ -74,19 +76,33 @@ pub(crate) fn measure(sizes: &[&str]) -> Outcome<()> {
             let keys: usize = size.parse()?;
             let state = rows(keys, keys, None)?;
             let changes = rows(CHANGES, keys, Some(3))?;
-            publish("a", state.clone());
-            publish("b", vec![vec![]; SPLITS]);
-            let loaded = run(query)?;
-            if name == "join" {
-                publish("b", changes);
-            } else {
-                let both = state.into_iter().zip(changes).map(|(state, changes)| [state, changes].concat());
-                publish("a", both.collect());
+            let none = || vec![vec![]; SPLITS];
+            let both = || state.iter().zip(&changes).map(|(state, changes)| [state.clone(), changes.clone()].concat());
+            let (mut loaded, mut changed) = (vec![], vec![]);
+            for round in 0..=ROUNDS {
+                publish("a", state.clone());
+                publish("b", none());
+                let without = run(query)?;
+                match name {
+                    "join" => publish("b", changes.clone()),
+                    _ => publish("a", both().collect()),
+                }
+                let with = run(query)?;
+                if round > 0 {
+                    loaded.push(without);
+                    changed.push(with);
+                }
             }
-            let changed = run(query)?;
-            let cost =
-                |key| figure(&changed, key).zip(figure(&loaded, key)).map(|(a, b)| (a - b) * 1e9 / CHANGES as f64);
-            let bytes = figure(&loaded, "state_bytes").map(|b| b / keys as f64);
+            let median = |replies: &[serde_json::Value], key: &str| {
+                let mut all: Vec<f64> = replies.iter().filter_map(|reply| figure(reply, key)).collect();
+                all.sort_by(f64::total_cmp);
+                all.get(all.len() / 2).copied()
+            };
+            let cost = |key| {
+                let both = median(&changed, key).zip(median(&loaded, key));
+                both.map(|(with, without)| (with - without) * 1e9 / CHANGES as f64)
+            };
+            let bytes = median(&loaded, "state_bytes").map(|b| b / keys as f64);
             println!(
                 "{}",
                 json!({ "what": name, "rows": keys, "ns": cost("cpu"), "wall_ns": cost("wall"), "bytes": bytes })
