@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from live import bench_durable, bench_idle, bench_latency, bench_recovery
+from peers import state
 from peers.flink import Flink
 
 HERE = Path(__file__).resolve().parent
@@ -182,6 +183,11 @@ def bench_files(options, files):
     return table
 
 
+def job_alone(reply):
+    """The time of a job without its planning: Flink's cluster reports no other."""
+    return {**reply, "wall": reply["wall"] - reply["planning"]}
+
+
 def bench_flink(options, files):
     """The mission's query on a real Flink: it is far slower, so it gets fewer rows and one round less."""
     table = Table(f"Flink, {options.flink_rows / 1e6:g} M orders")
@@ -193,7 +199,7 @@ def bench_flink(options, files):
             for group in GROUPS:
                 connector = f"'connector' = 'filesystem', 'path' = '{files[kind]}', 'format' = '{kind}'"
                 sql = streaming_sql(connector, group, sink="blackhole")
-                runs = {"sloth": lambda: sloth.ask(run=sql), "flink": lambda: flink.ask(run=sql)}
+                runs = {"sloth": lambda: job_alone(sloth.ask(run=sql)), "flink": lambda: flink.ask(run=sql)}
                 replies = take_turns(runs, options.rounds)
                 check_equal(f"flink, {kind}, {group}", replies)
                 table.add(f"{kind}, by {group}", options.flink_rows, replies)
@@ -205,6 +211,7 @@ def bench_flink(options, files):
 
 QUERIES = ("q0", "q1", "q2", "q11", "q14", "q22", "q5_inner", "q7_inner")
 # Joins, ranking and results that change.
+STATEFUL = ("q3", "q4", "q9", "q15", "q16", "q17", "q18", "q19", "q20", "q23")
 UPDATING = ("q3", "q4", "q5", "q7", "q8", "q9", "q15", "q16", "q17", "q18", "q19", "q20", "q23")
 
 
@@ -265,7 +272,7 @@ def bench_queries(options, title, kinds, queries):
                     sql = script("ddl-file", "views", query, NEXMARK_FILE=files["json"], SINK="blackhole")
                 else:
                     sql = CSV_BIDS.format(path=files["csv"]) + script(query, SINK="blackhole")
-                runs = {"sloth": lambda: sloth.ask(run=sql)}
+                runs = {"sloth": lambda: job_alone(sloth.ask(run=sql))}
                 if flink:
                     runs["flink"] = lambda: flink.ask(run=sql)
                 try:
@@ -280,6 +287,28 @@ def bench_queries(options, title, kinds, queries):
             flink.close()
     sloth.close()
     return table
+
+
+def bench_state(options, _):
+    """Bytes of state a row, when all events are read: Sloth's own count against Flink's heap."""
+    lines = [f"### State, {options.events / 1e6:g} M events", "", "| query | rows kept | Sloth bytes a row | Flink bytes a row | Flink / Sloth |"]
+    lines.append("|---|---:|---:|---:|---:|")
+    sloth = Side("sloth", [options.bin, "sloth"])
+    files = generate_nexmark(options, sloth)
+    flink = Flink(options.cache, options.python, os.cpu_count())
+    try:
+        for query in STATEFUL:
+            sql = script("ddl-file", "views", query, NEXMARK_FILE=files["json"], SINK="blackhole")
+            reply = sloth.ask(run=sql)
+            endless = sql.replace("'format'    = 'json'", "'format' = 'json', 'source.monitor-interval' = '1 h'")
+            theirs = state.of_flink(flink, endless, options.events)
+            rows, ours = reply["state_rows"], reply["state_bytes"]
+            lines.append(f"| {query} | {rows:,} | {ours / rows:.0f} | {theirs / rows:.0f} | {theirs / ours:.1f} |")
+            print(lines[-1], flush=True)
+    finally:
+        flink.close()
+    sloth.close()
+    return "\n".join(lines) + "\n"
 
 
 def bench_generator(options, _):
@@ -421,6 +450,7 @@ BENCHES = {
     "flink": bench_flink,
     "nexmark": bench_nexmark,
     "updating": bench_updating,
+    "state": bench_state,
     "generator": bench_generator,
     "tpch": bench_tpch,
     "curve": bench_curve,

@@ -1,16 +1,16 @@
 // Flink's side: submits SQL scripts to a running cluster and waits for their jobs. Started from source by flink.py:
 //   java -cp 'lib/*' FlinkSql.java HOST PORT
 // Reads a request (JSON: {"run": SQL}) a line from stdin, answers with the job's run time as the cluster reports it, so
-// that neither planning nor submission is counted.
+// that neither planning nor submission is counted. {"submit": SQL} answers with the job's name as soon as it runs.
 
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.util.Locale;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
 import org.apache.flink.table.api.EnvironmentSettings;
 import org.apache.flink.table.api.TableEnvironment;
-import org.apache.flink.table.api.TableResult;
 
 public final class FlinkSql {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -28,7 +28,12 @@ public final class FlinkSql {
         for (String line; (line = requests.readLine()) != null; ) {
             String reply;
             try {
-                reply = String.format(Locale.ROOT, "{\"wall\": %.3f}", run(configuration, JSON.readTree(line).get("run").asText()));
+                var request = JSON.readTree(line);
+                boolean wait = request.has("run");
+                JobClient job = submit(configuration, request.get(wait ? "run" : "submit").asText());
+                reply = wait
+                    ? String.format(Locale.ROOT, "{\"wall\": %.3f}", job.getJobExecutionResult().get().getNetRuntime() / 1000.0)
+                    : String.format("{\"job\": \"%s\"}", job.getJobID());
             } catch (Exception e) {
                 Throwable cause = e;
                 while (cause.getCause() != null) {
@@ -40,20 +45,16 @@ public final class FlinkSql {
         }
     }
 
-    /** Runs the statements in order; returns the seconds of the last one's job. */
-    private static double run(Configuration configuration, String sql) throws Exception {
+    /** Runs the statements in order; gives the last one's job. */
+    private static JobClient submit(Configuration configuration, String sql) throws Exception {
         EnvironmentSettings settings = EnvironmentSettings.newInstance().inStreamingMode().withConfiguration(configuration).build();
         TableEnvironment environment = TableEnvironment.create(settings);
-        double seconds = 0;
+        JobClient job = null;
         for (String statement : sql.replaceAll("--[^\n]*", "").split(";\\s*\n")) {
-            if (statement.isBlank()) {
-                continue;
-            }
-            TableResult result = environment.executeSql(statement);
-            if (result.getJobClient().isPresent()) {
-                seconds = result.getJobClient().get().getJobExecutionResult().get().getNetRuntime() / 1000.0;
+            if (!statement.isBlank()) {
+                job = environment.executeSql(statement).getJobClient().orElse(job);
             }
         }
-        return seconds;
+        return job;
     }
 }

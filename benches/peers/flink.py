@@ -189,6 +189,12 @@ class Flink:
         self.settle()
         return figures
 
+    def submit(self, sql):
+        """Starts a job; its name."""
+        self.submitter.stdin.write(json.dumps({"submit": sql}) + "\n")
+        self.submitter.stdin.flush()
+        return self.read()["job"]
+
     def settle(self):
         """Waits until the JVMs are at rest: their compilers and collectors go on after a job, and the next side must not
         pay for them."""

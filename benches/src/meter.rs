@@ -41,6 +41,11 @@ impl Meter {
         Meter { cpu: cpu_seconds(), begun: Mono::now() }
     }
 
+    /// Seconds on the clock so far.
+    pub(crate) fn elapsed(&self) -> f64 {
+        self.begun.elapsed().as_secs_f64()
+    }
+
     /// Ends measuring.
     pub(crate) fn stop(self) -> Cost {
         let wall = self.begun.elapsed().as_secs_f64();

@@ -40,6 +40,7 @@ pub(crate) fn run(sql: &str, connectors: &ConnectorRegistry, tally: &TallyTable)
         }
     }
     let plan = lower(&session, &queries).map_err(show)?;
+    let planning = meter.elapsed();
     let job = Job::start(plan, connectors, JobOptions::default()).map_err(show)?;
     let job_figures = job.figures();
     job.wait().map_err(show)?;
@@ -47,6 +48,7 @@ pub(crate) fn run(sql: &str, connectors: &ConnectorRegistry, tally: &TallyTable)
     let read: u64 = job_figures.sources.iter().map(|s| s.rows.get()).sum();
     let bad: u64 = job_figures.sources.iter().map(|s| s.bad_rows.get()).sum();
     if let Some(reply) = reply.as_object_mut() {
+        reply.insert("planning".into(), json!(planning));
         reply.insert("read".into(), json!(read));
         reply.insert("late".into(), json!(job_figures.late_rows.get()));
         reply.insert("bad".into(), json!(bad));
