@@ -403,7 +403,17 @@ impl Keeper {
 
     fn restore(&self, operator: &mut impl Operator) -> Result<()> {
         let written = self.restored.written(self.operator);
-        if written.is_empty() { Ok(()) } else { operator.restore(share_of(&written, self.worker)?) }
+        if written.is_empty() {
+            return Ok(());
+        }
+        // What another release or program has written may be of another form than operators expect of themselves.
+        let restore = || operator.restore(share_of(&written, self.worker)?);
+        let restored = std::panic::catch_unwind(std::panic::AssertUnwindSafe(restore));
+        restored.unwrap_or_else(|_| {
+            let (operator, name) = (self.operator, &self.name);
+            Err(Error::data(format!("the checkpoint's state of operator {operator:016x} is not what a {name} writes"))
+                .hint("`sloth checkpoint inspect` shows its files; `sloth checkpoint rm` goes back to an older checkpoint."))
+        })
     }
 
     /// Gives what has changed since the last checkpoint; all of it when the operator cannot tell, and when the changes

@@ -2,6 +2,7 @@
 
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
+use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::StreamEncoder;
 use bytes::{Buf, Bytes};
@@ -10,6 +11,8 @@ use sloth_types::journal::{OperatorState, Owner, Section};
 use sloth_types::{Error, Result};
 
 use crate::frame::{self, Kind};
+
+mod sound;
 
 /// What stands before the tables.
 #[derive(Debug, Serialize, Deserialize)]
@@ -100,10 +103,14 @@ pub fn decode(object: &Bytes, name: &str) -> Result<OperatorState> {
         let bytes = payload.split_to(table.bytes);
         let rows = match bytes.is_empty() {
             true => vec![],
-            false => batches(bytes)?,
+            false => batches(bytes).map_err(|what| damaged(&what))?,
         };
         if rows.iter().map(|b| b.num_rows()).sum::<usize>() != table.rows {
             return Err(damaged("rows of a table are missing"));
+        }
+        let has = |column: &usize| rows.iter().all(|batch| *column < batch.num_columns());
+        if table.key.iter().flatten().any(|column| !has(column)) {
+            return Err(damaged("a table has fewer columns than its key"));
         }
         let owner = table.key.map_or(Owner::Everyone, Owner::Key);
         sections.push(Section { name: table.name, owner, rows });
@@ -112,12 +119,20 @@ pub fn decode(object: &Bytes, name: &str) -> Result<OperatorState> {
     Ok(OperatorState { operator, name: head.name, worker: head.worker, continues: head.continues, sections })
 }
 
-/// The batches of a table; their texts stay where they are.
-fn batches(bytes: Bytes) -> Result<Vec<RecordBatch>> {
-    let (mut decoder, mut bytes, mut batches) = (StreamDecoder::new(), Buffer::from(bytes), vec![]);
-    while let Some(batch) = decoder.decode(&mut bytes)? {
-        batches.push(batch);
+/// The batches of a table; their texts stay where they are. The error says what is wrong with it.
+fn batches(bytes: Bytes) -> std::result::Result<Vec<RecordBatch>, String> {
+    sound::look_through(&bytes)?;
+    let decode = || -> std::result::Result<Vec<RecordBatch>, ArrowError> {
+        let (mut decoder, mut bytes, mut batches) = (StreamDecoder::new(), Buffer::from(bytes), vec![]);
+        while let Some(batch) = decoder.decode(&mut bytes)? {
+            batches.push(batch);
+        }
+        decoder.finish()?;
+        Ok(batches)
+    };
+    // The reader panics at some schemas that nobody writes.
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode)) {
+        Ok(batches) => batches.map_err(|e| e.to_string()),
+        Err(_) => Err("a table cannot be read".to_owned()),
     }
-    decoder.finish()?;
-    Ok(batches)
 }

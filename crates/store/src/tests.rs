@@ -14,6 +14,7 @@ use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result, Watermark};
 use crate::recover::recover_before;
 use crate::{Keeper, Objects, Plan, claim, inspect};
 
+mod bodies;
 mod damage;
 
 /// The plan with this fingerprint.
