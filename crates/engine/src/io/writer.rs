@@ -104,8 +104,7 @@ fn send(sender: &SyncSender<Work>, work: Work) -> Result<()> {
 
 fn write_all(writer: Opening, work: &Receiver<Work>, (slot, late): (usize, bool), context: &JobContext) {
     let run = || -> Result<()> {
-        let mut thread =
-            WriterWork { slot, late, context, waiting: VecDeque::new(), rows: vec![], committed: None, open: None };
+        let mut thread = WriterWork::new((slot, late), context);
         let mut writer = match writer {
             Opening::Now(writer) => writer,
             Opening::Later(open) => match thread.stand_by(work) {
@@ -140,6 +139,10 @@ const STANDBY_LOOK: Duration = Duration::from_millis(5);
 /// How often a writer looks whether the checkpoint stands that has its rows.
 const CHECKPOINT_LOOK: Duration = Duration::from_millis(2);
 
+fn bytes_of(batch: &ChangeBatch) -> usize {
+    batch.rows.get_array_memory_size()
+}
+
 /// How the time of a writer that stands by has ended.
 enum Standby {
     InCharge,
@@ -156,13 +159,48 @@ struct WriterWork<'a> {
     context: &'a JobContext,
     /// What has come while another run was in charge, and may not have come through there.
     waiting: VecDeque<Work>,
+    /// Bytes of the rows among it, and how many there may be.
+    kept: (usize, usize),
+    /// The last epoch of which rows have not been kept, as they were too many.
+    lost: Option<Epoch>,
     /// The last epoch that the outside had before this run: replayed rows up to it are not written again.
     committed: Option<Epoch>,
     /// The last epoch handed over and not yet committed, and when the first of these was.
     open: Option<(Epoch, Mono)>,
 }
 
-impl WriterWork<'_> {
+/// So many bytes of rows a writer keeps that stands by.
+const KEPT_MAX: usize = 256 << 20;
+
+/// A run that stood by has not kept all that its sink may want.
+fn not_kept(epoch: Epoch) -> Error {
+    Error::unavailable(format!(
+        "rows up to epoch {epoch} were too many to be kept while standing by; they are made again from the newest checkpoint"
+    ))
+    .hint("Shorter checkpoint intervals leave less to be kept: 'execution.checkpointing.interval'.")
+}
+
+impl<'a> WriterWork<'a> {
+    fn new((slot, late): (usize, bool), context: &'a JobContext) -> Self {
+        let (waiting, rows) = (VecDeque::new(), vec![]);
+        WriterWork { slot, late, rows, context, waiting, kept: (0, KEPT_MAX), lost: None, committed: None, open: None }
+    }
+
+    /// Keeps what comes, as long as it is not too much: then this run has to begin again with the newest checkpoint, should it
+    /// be in charge before another one stands.
+    fn keep(&mut self, work: Work) {
+        if let Work::Write(epoch, batch) = &work {
+            self.kept.0 += bytes_of(batch);
+            if self.kept.0 > self.kept.1 {
+                self.lost = Some(*epoch);
+                self.kept.0 = 0;
+                self.waiting.retain(|work| !matches!(work, Work::Write(..)));
+                return;
+            }
+        }
+        self.waiting.push_back(work);
+    }
+
     /// Keeps what comes until this run is in charge. A checkpoint of the run in charge stands only when its sinks have
     /// committed what it contains, so that need not be kept.
     fn stand_by(&mut self, work: &Receiver<Work>) -> Standby {
@@ -175,14 +213,17 @@ impl WriterWork<'_> {
                     if let Work::EndEpoch(epoch, _) = &work {
                         self.tell(|progress| &progress.handed, *epoch);
                     }
-                    self.waiting.push_back(work);
+                    self.keep(work);
                 }
             }
             let kept_from = durable.store.published();
+            self.lost = self.lost.filter(|lost| *lost >= kept_from);
             while let Some(Work::Write(epoch, _) | Work::EndEpoch(epoch, _)) = self.waiting.front()
                 && *epoch < kept_from
             {
-                self.waiting.pop_front();
+                if let Some(Work::Write(_, batch)) = self.waiting.pop_front() {
+                    self.kept.0 = self.kept.0.saturating_sub(bytes_of(&batch));
+                }
             }
         }
         Standby::InCharge
@@ -205,6 +246,10 @@ impl WriterWork<'_> {
             let end = durable.store.inherited();
             if let Some(epoch) = self.committed.filter(|epoch| *epoch >= end) {
                 return Err(log_is_short(epoch, end));
+            }
+            // What the run before has committed nobody misses.
+            if let Some(lost) = self.lost.filter(|lost| self.committed < Some(*lost)) {
+                return Err(not_kept(lost));
             }
         }
         loop {
@@ -297,3 +342,7 @@ impl WriterWork<'_> {
         self.context.board.ring();
     }
 }
+
+#[cfg(test)]
+#[path = "writer/tests.rs"]
+mod tests;
