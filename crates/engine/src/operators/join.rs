@@ -73,6 +73,8 @@ struct Side {
     partners: Vec<i64>,
     /// When rows came, where they are forgotten at some time.
     ages: Option<Ages>,
+    /// The clock of each of the changes that the rows have noted, where they are forgotten.
+    clocks: Vec<i64>,
 }
 
 /// Whether a side's rows appear in the output outside of pairs.
@@ -141,6 +143,7 @@ impl JoinOperator {
                 alone,
                 partners: vec![],
                 ages: ttl_ms.map(Ages::new),
+                clocks: vec![],
             })
         };
         let sides = [

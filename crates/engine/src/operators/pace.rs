@@ -4,7 +4,7 @@ use sloth_plan::Every;
 use sloth_types::Result;
 
 use crate::epoch::EpochInfo;
-use crate::state::snapshot::{Section, number, take_number};
+use crate::state::snapshot::{Section, number, take_newest_number};
 
 /// The pace of an operator. It goes by the epochs' clock, so that a replay speaks in the same epochs.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ impl Pace {
 
     /// Takes up what [`Pace::save`] gave.
     pub(crate) fn restore(&mut self, state: &mut [Section], name: &str) -> Result<()> {
-        self.last = take_number(state, name)?.filter(|last| *last != i64::MIN);
+        self.last = take_newest_number(state, name)?.filter(|last| *last != i64::MIN);
         Ok(())
     }
 }

@@ -299,25 +299,40 @@ impl Operator for SessionChangesOperator {
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
+        self.rows.begin_changes();
         let rows = self.rows.save(Written::Anyhow, |_| Ok(vec![]))?;
         Ok(vec![Section::new("rows", Owner::Key(self.spec.keys.clone()), rows)])
     }
 
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        if !self.rows.knows_changes() {
+            return Ok(None);
+        }
+        let changes = self.rows.take_changes()?;
+        Ok(Some(vec![Section::new("changes", Owner::Key(self.spec.keys.clone()), changes)]))
+    }
+
+    fn kept_rows(&self) -> Option<(usize, usize)> {
+        Some((self.rows.kept_rows(), self.rows.len()))
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         for rows in batches_of(&mut state, "rows") {
-            let (slots, _) = self.rows.restore(&rows)?;
-            let times = millis(rows.column(self.time))?;
-            let mut entries: Vec<(u32, (i64, u32))> = slots
-                .iter()
-                .zip(times.values())
-                .map(|(slot, time)| (self.rows.key_of(*slot), (*time, *slot)))
-                .collect();
-            entries.sort_unstable();
-            for entry in entries {
-                self.order.add(entry, 1, &Ord::cmp);
-                // The first session of a key ends no earlier than its first row lets it.
-                self.look_at(entry.0, entry.1.0.saturating_add(self.gap_ms));
-            }
+            self.rows.restore(&rows)?;
+        }
+        for rows in batches_of(&mut state, "changes") {
+            self.rows.restore_changes(&self.input, &rows)?;
+        }
+        let slots = self.rows.stored();
+        let times = self.rows.gather(self.time, &slots)?;
+        let times = millis(&times)?;
+        let of = |(slot, time): (&u32, &i64)| (self.rows.key_of(*slot), (*time, *slot));
+        let mut entries: Vec<(u32, (i64, u32))> = slots.iter().zip(times.values()).map(of).collect();
+        entries.sort_unstable();
+        for entry in entries {
+            self.order.add(entry, 1, &Ord::cmp);
+            // The first session of a key ends no earlier than its first row lets it.
+            self.look_at(entry.0, entry.1.0.saturating_add(self.gap_ms));
         }
         self.gauge.set(self.rows.len(), self.rows.bytes() + self.order.bytes());
         Ok(())

@@ -26,7 +26,7 @@ use crate::message::Batch;
 use crate::state::arrangement::{Arrangement, Written};
 use crate::state::groups::GroupsSpec;
 use crate::state::keys::{ABSENT, KeyTable, RowSet};
-use crate::state::snapshot::{Owner, Section, batches_of, number, table, take_number};
+use crate::state::snapshot::{Owner, Section, batches_of, column_of, number, table, take_newest_number};
 
 /// Sessions of all keys that this worker owns.
 pub(crate) struct SessionUpdatesOperator {
@@ -91,6 +91,13 @@ impl SessionUpdatesOperator {
             schema,
             gauge: StateGauge::new(context),
         })
+    }
+
+    /// The keys that are to be told.
+    fn dirty_keys(&self) -> Result<RecordBatch> {
+        let mut dirty = self.keys.key_columns(&self.table, &self.dirty)?;
+        dirty.push(column_of(self.dirty.iter().map(|_| 1)));
+        table(dirty)
     }
 
     /// The slots of keys.
@@ -269,24 +276,53 @@ impl Operator for SessionUpdatesOperator {
     fn save(&mut self) -> Result<Vec<Section>> {
         let keys = self.keys.keys.len();
         let mut sections = self.kept.save()?;
+        // What is held back is written with everything else.
+        if self.dirty.is_empty() {
+            self.told.begin_changes();
+        } else {
+            self.told.forget_changes();
+        }
         let told = self.told.save(Written::Anyhow, |_| Ok(vec![]))?;
         sections.push(Section::new("told", Owner::Key((3..3 + keys).collect()), told));
-        let mut dirty = self.keys.key_columns(&self.table, &self.dirty)?;
-        dirty.push(crate::state::snapshot::column_of(self.dirty.iter().map(|_| 1)));
-        sections.push(Section::new("dirty", Owner::Key((0..keys).collect()), vec![table(dirty)?]));
+        sections.push(Section::new("dirty", Owner::Key((0..keys).collect()), vec![self.dirty_keys()?]));
         sections.push(number("closed", self.closed.0)?);
         sections.push(self.pace.save("pace")?);
         Ok(sections)
     }
 
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        if !self.told.knows_changes() || !self.dirty.is_empty() {
+            return Ok(None);
+        }
+        let Some(mut sections) = self.kept.save_changes()? else { return Ok(None) };
+        let keys = self.keys.keys.len();
+        let told = self.told.take_changes()?;
+        sections.push(Section::new("told changes", Owner::Key((3..3 + keys).collect()), told));
+        sections.push(number("closed", self.closed.0)?);
+        sections.push(self.pace.save("pace")?);
+        Ok(Some(sections))
+    }
+
+    fn kept_rows(&self) -> Option<(usize, usize)> {
+        let of = |rows: &Arrangement| (rows.kept_rows(), rows.len());
+        let (kept, told) = (of(&self.kept.rows), of(&self.told));
+        Some((kept.0 + told.0, kept.1 + told.1))
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         let keys = self.keys.keys.len();
-        self.closed = take_number(&mut state, "closed")?.map_or(self.closed, Watermark);
+        self.closed = take_newest_number(&mut state, "closed")?.map_or(self.closed, Watermark);
         self.pace.restore(&mut state, "pace")?;
         for rows in batches_of(&mut state, "told") {
             self.told.restore(&rows)?;
-            let columns: Vec<ArrayRef> = rows.columns().iter().skip(3).take(keys).cloned().collect();
-            self.intern(&columns, rows.num_rows())?;
+        }
+        for rows in batches_of(&mut state, "told changes") {
+            self.told.restore_changes(&self.schema, &rows)?;
+        }
+        let told = self.told.stored();
+        let columns = (3..3 + keys).map(|column| self.told.gather(column, &told)).collect::<Result<Vec<_>>>()?;
+        if !told.is_empty() {
+            self.intern(&columns, told.len())?;
         }
         for rows in batches_of(&mut state, "dirty") {
             let columns: Vec<ArrayRef> = rows.columns().iter().take(keys).cloned().collect();
@@ -297,11 +333,12 @@ impl Operator for SessionUpdatesOperator {
                 }
             }
         }
-        let kept = state.iter().filter(|s| s.name == "rows").flat_map(|s| s.rows.clone()).collect::<Vec<_>>();
         self.kept.restore(state)?;
-        for rows in kept {
-            let columns: Vec<ArrayRef> = self.keys.keys.iter().map(|k| ArrayRef::clone(rows.column(*k))).collect();
-            let mut slots = self.intern(&columns, rows.num_rows())?;
+        let kept = self.kept.rows.stored();
+        let columns = self.keys.keys.iter().map(|key| self.kept.rows.gather(*key, &kept));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        if !kept.is_empty() {
+            let mut slots = self.intern(&columns, kept.len())?;
             slots.sort_unstable();
             slots.dedup();
             for (slot, key) in slots.iter().zip(self.kept_keys(&slots)?) {

@@ -20,7 +20,7 @@ use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
 use crate::state::keys::{ABSENT, KeyEncoder};
-use crate::state::snapshot::{Section, batches_of};
+use crate::state::snapshot::Section;
 use crate::state::timed::TimedRows;
 use crate::state::versions::Versions;
 
@@ -194,19 +194,24 @@ impl Operator for TemporalJoinOperator {
 
     fn save(&mut self) -> Result<Vec<Section>> {
         let [left, right] = owners(&self.pairing.join, self.pairing.widths());
-        Ok(vec![
-            Section::new("waiting", left, self.waiting.save()?),
-            Section::new("versions", right, self.versions.save()?),
-        ])
+        let waiting = self.waiting.save_whole("waiting", &left)?;
+        let versions = self.versions.save_whole("versions", &right)?;
+        Ok(waiting.into_iter().chain(versions).collect())
+    }
+
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        if !self.waiting.knows_changes() || !self.versions.knows_changes() {
+            return Ok(None);
+        }
+        let [left, right] = owners(&self.pairing.join, self.pairing.widths());
+        let waiting = self.waiting.save_changes("waiting", &left)?;
+        let versions = self.versions.save_changes("versions", &right)?;
+        Ok(Some(waiting.into_iter().chain(versions).collect()))
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        for rows in batches_of(&mut state, "waiting") {
-            self.waiting.restore(&rows)?;
-        }
-        for rows in batches_of(&mut state, "versions") {
-            self.versions.restore(&rows)?;
-        }
+        self.waiting.restore_all(&mut state, "waiting")?;
+        self.versions.restore_all(&mut state, "versions")?;
         self.measure();
         Ok(())
     }

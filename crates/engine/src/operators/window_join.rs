@@ -11,7 +11,7 @@ use super::window_assign::millis;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
-use crate::state::snapshot::{Owner, Section, batches_of, number, take_number};
+use crate::state::snapshot::{Owner, Section, number, take_newest_number};
 use crate::state::timed::TimedRows;
 use std::sync::Arc;
 
@@ -104,18 +104,27 @@ impl Operator for WindowJoinOperator {
 
     fn save(&mut self) -> Result<Vec<Section>> {
         let mut sections = vec![number("fired", self.fired)?];
-        for ((name, owner), waiting) in SIDES.into_iter().zip(&self.owners).zip(&self.waiting) {
-            sections.push(Section::new(name, owner.clone(), waiting.save()?));
+        for ((name, owner), waiting) in SIDES.into_iter().zip(&self.owners).zip(&mut self.waiting) {
+            sections.extend(waiting.save_whole(name, owner)?);
         }
         Ok(sections)
     }
 
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        if !self.waiting.iter().all(TimedRows::knows_changes) {
+            return Ok(None);
+        }
+        let mut sections = vec![number("fired", self.fired)?];
+        for ((name, owner), waiting) in SIDES.into_iter().zip(&self.owners).zip(&mut self.waiting) {
+            sections.extend(waiting.save_changes(name, owner)?);
+        }
+        Ok(Some(sections))
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        self.fired = take_number(&mut state, "fired")?.unwrap_or(self.fired);
+        self.fired = take_newest_number(&mut state, "fired")?.unwrap_or(self.fired);
         for (name, waiting) in SIDES.into_iter().zip(&mut self.waiting) {
-            for rows in batches_of(&mut state, name) {
-                waiting.restore(&rows)?;
-            }
+            waiting.restore_all(&mut state, name)?;
         }
         self.measure();
         Ok(())

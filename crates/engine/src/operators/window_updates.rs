@@ -22,9 +22,11 @@ use super::window_assign::{millis, repeated_window};
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::{Batch, Place};
+use crate::state::changed::standing;
 use crate::state::groups::{Groups, GroupsSpec};
 use crate::state::keys::RowSet;
-use crate::state::snapshot::{Section, batches_of, number, numbers, take_number};
+use crate::state::pane_changes::PaneChanges;
+use crate::state::snapshot::{Section, batches_of, number, numbers, take_newest_number};
 
 /// Windows of all keys that this worker owns, by their end (no two have the same).
 pub(crate) struct WindowUpdatesOperator {
@@ -48,6 +50,10 @@ pub(crate) struct WindowUpdatesOperator {
     /// Keys and results.
     groups_schema: SchemaRef,
     buffer: Vec<u32>,
+    /// Since the last checkpoint.
+    changed: PaneChanges,
+    /// Every window that ends at or before this is gone.
+    gone: i64,
     context: Arc<JobContext>,
     gauge: StateGauge,
 }
@@ -87,6 +93,8 @@ impl WindowUpdatesOperator {
             schema,
             groups_schema,
             buffer: vec![],
+            changed: PaneChanges::default(),
+            gone: i64::MIN,
             context,
             gauge,
         }
@@ -172,6 +180,7 @@ impl WindowUpdatesOperator {
                 false => Ok(()),
             };
             add(groups, &RowSet::List(&rows), &mut self.buffer, &mut seen)?;
+            self.changed.note(end, if self.spec.keys.is_empty() { &[] } else { &self.buffer });
         }
         Ok(())
     }
@@ -198,6 +207,35 @@ impl WindowUpdatesOperator {
         let columns = groups.results(&self.spec, &slots)?;
         out.push(Batch::insert(self.framed(start, end, columns)?, Place::default()));
         Ok(())
+    }
+
+    /// True when something has changed that has not been told.
+    fn holds_back(&self) -> bool {
+        self.windows.values().any(|window| !window.touched.is_empty())
+    }
+
+    /// What is held back, window by window.
+    fn held_back(&mut self) -> Result<Vec<RecordBatch>> {
+        let mut touched = vec![];
+        for (end, window) in self.windows.iter_mut().filter(|(_, window)| !window.touched.is_empty()) {
+            touched.push(window.touched.save(&self.spec, &mut window.groups, &self.groups_schema, *end)?);
+        }
+        Ok(touched)
+    }
+
+    /// How far windows are.
+    fn times(&self) -> Result<[Section; 4]> {
+        Ok([
+            number("closed", self.closed)?,
+            number("gone", self.gone)?,
+            self.early.unwrap_or(self.corrections).save("early")?,
+            self.corrections.save("corrections")?,
+        ])
+    }
+
+    /// The columns of the key in the rows of groups, behind the window's end.
+    fn groups_key(&self) -> Vec<usize> {
+        (1..=self.spec.keys.len()).collect()
     }
 
     /// window_start, window_end, window_time, keys, results.
@@ -248,6 +286,7 @@ impl Operator for WindowUpdatesOperator {
             }
             self.closed = complete;
         }
+        self.gone = self.gone.max(gone);
         while self.windows.first_key_value().is_some_and(|(end, _)| *end <= gone) {
             self.windows.pop_first();
         }
@@ -257,25 +296,46 @@ impl Operator for WindowUpdatesOperator {
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
-        let (mut groups, mut touched) = (vec![], vec![]);
+        // What is held back is written with everything else.
+        match self.holds_back() {
+            true => self.changed = PaneChanges::default(),
+            false => self.changed.begin(),
+        }
+        let mut groups = vec![];
         for (end, window) in &mut self.windows {
             let slots = window.groups.keys.live();
             groups.extend(window.groups.save(&self.spec, *end, &slots)?);
-            if !window.touched.is_empty() {
-                touched.push(window.touched.save(&self.spec, &mut window.groups, &self.groups_schema, *end)?);
+        }
+        let mut sections = vec![
+            Section::new("groups", self.spec.owner(), groups),
+            Section::new("touched", Touched::owner(&self.spec), self.held_back()?),
+        ];
+        sections.extend(self.times()?);
+        Ok(sections)
+    }
+
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        if self.holds_back() {
+            return Ok(None);
+        }
+        let most = self.windows.values().map(|w| w.groups.keys.len()).sum::<usize>() / 2;
+        let windows = &self.windows;
+        let Some(changed) = self.changed.take(most, |end| windows.contains_key(&end)) else { return Ok(None) };
+        let mut groups = vec![];
+        for (end, slots) in changed {
+            if let Some(window) = self.windows.get_mut(&end) {
+                groups.extend(window.groups.save(&self.spec, end, &slots)?);
             }
         }
-        Ok(vec![
-            Section::new("groups", self.spec.owner(), groups),
-            Section::new("touched", Touched::owner(&self.spec), touched),
-            number("closed", self.closed)?,
-            self.early.unwrap_or(self.corrections).save("early")?,
-            self.corrections.save("corrections")?,
-        ])
+        let mut sections = vec![self.changed.rows("groups", &self.groups_key(), groups)?];
+        sections.extend(self.times()?);
+        Ok(Some(sections))
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        for rows in batches_of(&mut state, "groups") {
+        self.gone = take_newest_number(&mut state, "gone")?.unwrap_or(self.gone);
+        let key: Vec<usize> = (0..=self.spec.keys.len()).collect();
+        for rows in standing(&mut state, "groups", &key)? {
             let partial = self.spec.prepare_partial(&rows)?;
             for range in runs(numbers(&rows, 0)?) {
                 let end = numbers(&rows, 0)?.value(range.start);
@@ -283,6 +343,7 @@ impl Operator for WindowUpdatesOperator {
                 groups.merge(&partial, range, &mut self.buffer)?;
             }
         }
+        self.windows = self.windows.split_off(&self.gone.saturating_add(1));
         for rows in batches_of(&mut state, "touched") {
             for range in runs(numbers(&rows, 0)?) {
                 let end = numbers(&rows, 0)?.value(range.start);
@@ -292,7 +353,7 @@ impl Operator for WindowUpdatesOperator {
                 self.dirty.insert(end);
             }
         }
-        self.closed = take_number(&mut state, "closed")?.unwrap_or(self.closed);
+        self.closed = take_newest_number(&mut state, "closed")?.unwrap_or(self.closed);
         if let Some(early) = &mut self.early {
             early.restore(&mut state, "early")?;
         }

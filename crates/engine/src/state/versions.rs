@@ -16,7 +16,9 @@ use sloth_types::Result;
 
 use super::keys::{ABSENT, EncodedKeys, KeyEncoder, KeyTable, RowSet};
 use super::rows::Rows;
-use super::snapshot::{ROWS_MAX, column_of, numbers, split, table};
+use super::snapshot::{
+    Owner, ROWS_MAX, Section, batches_of, column_of, number, numbers, split, table, take_newest_number,
+};
 
 /// For each key its versions by rising time.
 pub(crate) struct Versions {
@@ -29,6 +31,10 @@ pub(crate) struct Versions {
     order: RowConverter,
     /// Keys that have got a version, by its time: when the watermark comes there, older ones can go.
     superseded: BTreeMap<i64, Vec<u32>>,
+    /// Up to which watermark older versions have been forgotten.
+    pruned: i64,
+    /// Changes since the last checkpoint, each batch with the watermark before it; and the number of their rows.
+    noted: Option<(Vec<RecordBatch>, usize)>,
 }
 
 /// A row from its time on.
@@ -52,11 +58,14 @@ impl Versions {
             rows: Rows::new(schema)?,
             order: RowConverter::new(schema.fields().iter().map(|f| SortField::new(f.data_type().clone())).collect())?,
             superseded: BTreeMap::new(),
+            pruned: i64::MIN,
+            noted: None,
         })
     }
 
     /// Takes in changes, one after the other: each row is valid from its time on.
     pub(crate) fn change(&mut self, rows: &RecordBatch, times: &[i64], diffs: &[i64]) -> Result<()> {
+        self.note(rows, times, diffs)?;
         let keys = self.encode(rows)?;
         let count = rows.num_rows();
         let mut slots = vec![];
@@ -148,6 +157,7 @@ impl Versions {
 
     /// Forgets the versions that nobody will ask for when all questions are about times after `watermark`.
     pub(crate) fn prune(&mut self, watermark: i64) {
+        self.pruned = self.pruned.max(watermark);
         let mut keys = vec![];
         while let Some(entry) = self.superseded.first_entry().filter(|e| *e.key() <= watermark) {
             keys.append(&mut entry.remove());
@@ -193,6 +203,66 @@ impl Versions {
         self.change(&take_record_batch(&own, &picked)?, &times, &vec![-1; past.len()])
     }
 
+    /// Notes changes. When they are more than all versions they are forgotten: writing everything costs no more.
+    fn note(&mut self, rows: &RecordBatch, times: &[i64], diffs: &[i64]) -> Result<()> {
+        let most = NOTED_MIN.max(self.rows.len());
+        let Some((batches, count)) = self.noted.as_mut().filter(|_| !times.is_empty()) else { return Ok(()) };
+        *count += times.len();
+        if *count > most {
+            self.noted = None;
+            return Ok(());
+        }
+        let own = [
+            column_of(times.iter().copied()),
+            column_of(diffs.iter().copied()),
+            column_of(std::iter::repeat_n(self.pruned, times.len())),
+        ];
+        batches.push(table(rows.columns().iter().cloned().chain(own).collect())?);
+        Ok(())
+    }
+
+    /// True when all changes since the last checkpoint are known.
+    pub(crate) fn knows_changes(&self) -> bool {
+        self.noted.is_some()
+    }
+
+    /// The changes since section `name` was written by [`Versions::save_whole`], and what has been forgotten.
+    pub(crate) fn save_changes(&mut self, name: &str, owner: &Owner) -> Result<[Section; 2]> {
+        let (batches, _) = self.noted.as_mut().map(std::mem::take).unwrap_or_default();
+        Ok([Section::new(&changes(name), owner.clone(), batches), self.save_pruned(name)?])
+    }
+
+    /// All versions as section `name`, and the watermark up to which older ones have been forgotten; from now on changes are
+    /// noted.
+    pub(crate) fn save_whole(&mut self, name: &str, owner: &Owner) -> Result<[Section; 2]> {
+        self.noted = Some((vec![], 0));
+        Ok([Section::new(name, owner.clone(), self.save()?), self.save_pruned(name)?])
+    }
+
+    /// The same on all workers: one that has written everything tells it for those that have not.
+    fn save_pruned(&self, name: &str) -> Result<Section> {
+        number(&pruned(name), self.pruned)
+    }
+
+    /// Takes up section `name`, and those that [`Versions::save_changes`] gave after it.
+    pub(crate) fn restore_all(&mut self, state: &mut [Section], name: &str) -> Result<()> {
+        for rows in batches_of(state, name) {
+            self.restore(&rows)?;
+        }
+        let width = self.rows.width();
+        for rows in batches_of(state, &changes(name)) {
+            if let Some(pruned) = numbers(&rows, width + 2)?.values().first() {
+                self.prune(*pruned);
+            }
+            let (times, diffs) = (numbers(&rows, width)?, numbers(&rows, width + 1)?);
+            self.change(&table(split(&rows, width)?.0.to_vec())?, times.values(), diffs.values())?;
+        }
+        if let Some(pruned) = take_newest_number(state, &pruned(name))? {
+            self.prune(pruned);
+        }
+        Ok(())
+    }
+
     /// Number of rows.
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
@@ -207,6 +277,17 @@ impl Versions {
 /// The versions of a time.
 fn span(list: &[Version], time: i64) -> Range<usize> {
     list.partition_point(|v| v.since < time)..list.partition_point(|v| v.since <= time)
+}
+
+/// So many changes are always kept.
+const NOTED_MIN: usize = 1 << 14;
+
+fn changes(name: &str) -> String {
+    format!("{name} changes")
+}
+
+fn pruned(name: &str) -> String {
+    format!("{name} pruned")
 }
 
 #[cfg(test)]

@@ -21,6 +21,9 @@ impl Side {
     /// Notes when rows have come or changed.
     pub(super) fn stamp(&mut self, slots: &[u32], now_ms: i64) {
         let Some(ages) = &mut self.ages else { return };
+        if self.arrangement.read().knows_changes() {
+            self.clocks.push(now_ms);
+        }
         for slot in slots {
             match self.arrangement.read().weight(*slot) {
                 0 => ages.forget(*slot),

@@ -9,13 +9,18 @@ use sloth_types::Result;
 use super::{Alone, JoinOperator, Side};
 use crate::message::Batch;
 use crate::state::arrangement::Written;
-use crate::state::snapshot::{Owner, Section, batches_of, column_of, foreign_state, numbers, split};
+use crate::state::snapshot::{
+    Owner, Section, batches_of, column_of, foreign_state, number, numbers, table, take_newest_number,
+};
 
 /// The tables of the two sides.
 pub(crate) const SIDES: [&str; 2] = ["left", "right"];
 
 /// What has changed in them.
 pub(crate) const CHANGES: [&str; 2] = ["left changes", "right changes"];
+
+/// The clock up to which rows have been forgotten.
+const CLOCK: &str = "clock";
 
 /// Who owns the rows of each side, of so many columns: whoever is sent them.
 pub(crate) fn owners(join: &Join, widths: [usize; 2]) -> [Owner; 2] {
@@ -40,10 +45,10 @@ impl JoinOperator {
     }
 
     pub(super) fn save_sides(&mut self) -> Result<Vec<Section>> {
-        // What is kept beside the rows, and what is forgotten, is no change of theirs.
-        if self.sides.iter().all(|side| side.ages.is_none()) {
-            self.own_sides().for_each(|which| self.sides[which].arrangement.write().begin_changes());
-        }
+        self.own_sides().for_each(|which| {
+            self.sides[which].arrangement.write().begin_changes();
+            self.sides[which].clocks.clear();
+        });
         let owners = owners(&self.join, [0, 1].map(|which| self.sides[which].schema.fields().len()));
         let mut sections = vec![];
         for (which, owner) in owners.into_iter().enumerate() {
@@ -69,27 +74,43 @@ impl JoinOperator {
             sections.push(Section::new(SIDES[which], owner, rows));
         }
         self.save_held(&mut sections)?;
+        sections.extend(self.save_clock()?);
         Ok(sections)
     }
 
     /// Changes of rows are enough where nothing is kept beside the rows.
     pub(super) fn save_side_changes(&mut self) -> Result<Option<Vec<Section>>> {
-        if self.sides.iter().any(|side| side.ages.is_some()) {
-            return Ok(None);
-        }
         let knows = |which: usize| self.sides[which].arrangement.read().knows_changes();
-        if self.own_sides().any(|which| self.counts_partners(which) || !knows(which)) {
+        if self.own_sides().any(|which| self.counts_partners(which) || !knows(which)) || !self.knows_held() {
             return Ok(None);
         }
         let owners = owners(&self.join, [0, 1].map(|which| self.sides[which].schema.fields().len()));
         let mut sections = vec![];
         for (which, owner) in owners.into_iter().enumerate() {
-            let held = &self.sides[which].arrangement;
-            if !held.is_elsewhere() {
-                sections.push(Section::new(CHANGES[which], owner, held.write().take_changes()?));
+            let side = &mut self.sides[which];
+            if side.arrangement.is_elsewhere() {
+                continue;
             }
+            let mut changes = side.arrangement.write().take_changes()?;
+            let clocks = std::mem::take(&mut side.clocks);
+            if side.ages.is_some() && self.windows.is_none() {
+                // What is forgotten is no change of the rows: the clock tells it.
+                for (changes, clock) in changes.iter_mut().zip(clocks) {
+                    let clocks = column_of(std::iter::repeat_n(clock, changes.num_rows()));
+                    *changes = table(changes.columns().iter().cloned().chain([clocks]).collect())?;
+                }
+            }
+            sections.push(Section::new(CHANGES[which], owner, changes));
         }
+        self.save_held_changes(&mut sections)?;
+        sections.extend(self.save_clock()?);
         Ok(Some(sections))
+    }
+
+    /// Until when rows have been forgotten, where they are.
+    fn save_clock(&self) -> Result<Option<Section>> {
+        let forgets = self.windows.is_none() && self.sides.iter().any(|side| side.ages.is_some());
+        forgets.then(|| number(CLOCK, self.now_ms)).transpose()
     }
 
     fn restore_changes(&mut self, state: &mut [Section]) -> Result<()> {
@@ -97,12 +118,23 @@ impl JoinOperator {
             for rows in batches_of(state, name) {
                 let side = &mut self.sides[which];
                 let width = side.schema.fields().len();
-                let (columns, _) = split(&rows, width)?;
-                let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-                let batch = RecordBatch::try_new_with_options(Arc::clone(&side.schema), columns.to_vec(), &options)?;
-                let keys = side.encode(&batch)?;
-                side.arrangement.write().apply(&batch, Some(numbers(&rows, width)?), &keys, &mut vec![])?;
+                let clock = match side.ages.is_some() && self.windows.is_none() {
+                    true => numbers(&rows, width + 1)?.values().first().copied(),
+                    false => None,
+                };
+                if let Some(clock) = clock {
+                    side.forget(clock);
+                }
+                let slots = side.arrangement.write().restore_changes(&side.schema, &rows)?;
+                match (clock, &self.windows) {
+                    (Some(clock), _) => side.stamp(&slots, clock),
+                    (None, Some(windows)) => side.stamp_ends(&slots, &rows, windows.ends[which])?,
+                    (None, None) => {}
+                }
             }
+        }
+        if let Some(clock) = take_newest_number(state, CLOCK)? {
+            self.sides.iter_mut().for_each(|side| _ = side.forget(clock));
         }
         Ok(())
     }

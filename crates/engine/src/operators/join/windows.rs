@@ -16,7 +16,7 @@ use crate::operators::stages;
 use crate::operators::window_assign::millis;
 use crate::state::ages::Ages;
 use crate::state::arrangement::Arrangement;
-use crate::state::snapshot::{Section, batches_of};
+use crate::state::snapshot::{Section, number, take_newest_number};
 use crate::state::timed::TimedRows;
 
 /// Changes of either side that wait for their window to close.
@@ -31,8 +31,13 @@ pub(super) struct Windows {
     /// Changes (with their weight as the last column) that wait for their window to close, by side; `None` when they are
     /// told early.
     held: Option<[TimedRows; 2]>,
+    /// Windows that end by then are over, and their rows are forgotten.
+    over: i64,
     context: Arc<JobContext>,
 }
+
+/// See [`Windows::over`].
+const OVER: &str = "over";
 
 impl Side {
     /// Notes until when rows are kept: the end of their window.
@@ -70,7 +75,7 @@ impl JoinOperator {
             held.push(TimedRows::new(&Arc::new(Schema::new(fields)))?);
         }
         let held = <[TimedRows; 2]>::try_from(held).ok().filter(|_| window.emission.early.is_none());
-        self.windows = Some(Windows { ends: window.ends, times, held, context });
+        self.windows = Some(Windows { ends: window.ends, times, held, over: i64::MIN, context });
         Ok(self)
     }
 
@@ -121,8 +126,10 @@ impl JoinOperator {
 
     /// Forgets the rows of windows that are over; says how many.
     pub(super) fn forget_windows(&mut self, epoch: &EpochInfo) -> usize {
-        let Some(Windows { times: [[_, over], _], .. }) = &self.windows else { return 0 };
+        let Some(windows) = &mut self.windows else { return 0 };
+        let [[_, over], _] = &windows.times;
         let until = over.watermark(epoch).0.saturating_add(1);
+        windows.over = windows.over.max(until);
         self.sides.iter_mut().map(|side| side.forget(until)).sum()
     }
 
@@ -132,19 +139,40 @@ impl JoinOperator {
         held.fold((0, 0), |(rows, bytes), held| (rows + held.len(), bytes + held.bytes()))
     }
 
-    pub(super) fn save_held(&self, sections: &mut Vec<Section>) -> Result<()> {
-        let Some(Windows { held: Some(held), .. }) = &self.windows else { return Ok(()) };
+    pub(super) fn save_held(&mut self, sections: &mut Vec<Section>) -> Result<()> {
+        let Some(windows) = &mut self.windows else { return Ok(()) };
+        sections.push(number(OVER, windows.over)?);
         let owners = owners(&self.join, self.sides.each_ref().map(|side| side.schema.fields().len()));
-        for ((name, owner), held) in HELD.into_iter().zip(owners).zip(held) {
-            sections.push(Section::new(name, owner, held.save()?));
+        for ((name, owner), held) in HELD.into_iter().zip(owners).zip(windows.held.iter_mut().flatten()) {
+            sections.extend(held.save_whole(name, &owner)?);
+        }
+        Ok(())
+    }
+
+    /// True when what has come to wait is known.
+    pub(super) fn knows_held(&self) -> bool {
+        let mut held = self.windows.iter().filter_map(|windows| windows.held.as_ref()).flatten();
+        held.all(TimedRows::knows_changes)
+    }
+
+    pub(super) fn save_held_changes(&mut self, sections: &mut Vec<Section>) -> Result<()> {
+        let Some(windows) = &mut self.windows else { return Ok(()) };
+        sections.push(number(OVER, windows.over)?);
+        let owners = owners(&self.join, self.sides.each_ref().map(|side| side.schema.fields().len()));
+        for ((name, owner), held) in HELD.into_iter().zip(owners).zip(windows.held.iter_mut().flatten()) {
+            sections.extend(held.save_changes(name, &owner)?);
         }
         Ok(())
     }
 
     pub(super) fn restore_held(&mut self, state: &mut [Section]) -> Result<()> {
-        let Some(Windows { held: Some(held), .. }) = &mut self.windows else { return Ok(()) };
-        for (name, held) in HELD.into_iter().zip(held) {
-            batches_of(state, name).iter().try_for_each(|rows| held.restore(rows))?;
+        let Some(windows) = &mut self.windows else { return Ok(()) };
+        for (name, held) in HELD.into_iter().zip(windows.held.iter_mut().flatten()) {
+            held.restore_all(state, name)?;
+        }
+        if let Some(over) = take_newest_number(state, OVER)? {
+            windows.over = over;
+            self.sides.iter_mut().for_each(|side| _ = side.forget(over));
         }
         Ok(())
     }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::SchemaRef;
 use sloth_types::Result;
 
 use super::{Arrangement, NO_ROWS};
@@ -48,6 +49,11 @@ impl Arrangement {
         self.changes = Some(Changes { given: self.len(), ..Changes::default() });
     }
 
+    /// From now on changes are not noted.
+    pub(crate) fn forget_changes(&mut self) {
+        self.changes = None;
+    }
+
     /// Rows in all that a checkpoint keeps when it is given the changes, too. Those above [`Arrangement::len`] are waste.
     pub(crate) fn kept_rows(&self) -> usize {
         self.changes.as_ref().map_or(0, |changes| changes.given + changes.rows)
@@ -70,6 +76,17 @@ impl Arrangement {
             table(columns)
         };
         changes.batches.into_iter().map(batch).collect()
+    }
+
+    /// Takes up rows of `schema` that [`Arrangement::take_changes`] gave. Returns their slots, of rows that are gone, too.
+    pub(crate) fn restore_changes(&mut self, schema: &SchemaRef, rows: &RecordBatch) -> Result<Vec<u32>> {
+        let width = schema.fields().len();
+        let (columns, _) = split(rows, width)?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(schema), columns.to_vec(), &options)?;
+        let (keys, mut slots) = (self.encode(&batch)?, vec![]);
+        self.apply(&batch, Some(numbers(rows, width)?), &keys, &mut slots)?;
+        Ok(slots)
     }
 
     /// All rows with their weights; behind them what `beside` gives for their slots. Of keys alone, where only their
@@ -104,7 +121,8 @@ impl Arrangement {
         slots.chunks(ROWS_MAX).map(batch).collect()
     }
 
-    fn stored(&self) -> Vec<u32> {
+    /// The slots of all rows.
+    pub(crate) fn stored(&self) -> Vec<u32> {
         (0u32..).zip(self.links.iter()).filter(|(_, link)| link.weight != 0).map(|(slot, _)| slot).collect()
     }
 
