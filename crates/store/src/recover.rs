@@ -109,7 +109,11 @@ pub(crate) fn lock_of_run(objects: &Objects, generation: u64) -> Result<Option<F
 
 /// A claim with what earlier runs have left.
 fn recovered(claim: Claim) -> Result<Claim> {
-    let found = recover_before(&claim.objects, u64::MAX)?;
+    let found = match recover_before(&claim.objects, u64::MAX) {
+        // What is removed meanwhile is removed by a run that has taken over: this one has slept.
+        Err(_) if is_superseded(&claim.objects, claim.generation)? => return Err(crate::keeper::fenced()),
+        found => found?,
+    };
     Ok(Claim { recovered: found.recovered, newest: found.newest, damaged: found.damaged, ..claim })
 }
 
