@@ -52,6 +52,18 @@ const AS_OF: Function = Function {
     invoke: |_| plan_err!("FOR SYSTEM_TIME AS OF was moved away from its join; join the two tables in a subquery"),
 };
 
+/// The number of rows of a `FETCH … WITH TIES`: the lowering of limits takes it out.
+const WITH_TIES: Function = Function {
+    names: &[crate::rewrite::WITH_TIES],
+    usage: "FETCH FIRST n ROWS WITH TIES",
+    about: "Marks a limit by rank; internal.",
+    // It must not be computed before.
+    volatility: Volatility::Volatile,
+    coerce: |types| (types.len() == 1).then(|| vec![DataType::Int64]),
+    returns: |_| DataType::Int64,
+    invoke: |_| plan_err!("FETCH … WITH TIES stands where rows cannot be ranked; write RANK() in a subquery"),
+};
+
 /// Its first argument: the second is for the name of the call that it stands in.
 const NAMED: Function = Function {
     names: &["$named"],
@@ -72,4 +84,5 @@ pub(super) static FUNCTIONS: &[Function] = &[
     marker!(&["$window_end"], bound),
     marker!(&["$window_time"], time),
     AS_OF,
+    WITH_TIES,
 ];

@@ -13,6 +13,7 @@ use sloth_types::{ChangelogMode, Result};
 use super::aggregate::int_literal;
 use super::relation::{Relation, Role};
 use super::{Lowering, as_column, internal, strip_alias};
+use crate::rewrite::WITH_TIES;
 
 /// Which rows are wanted of each partition.
 struct Wanted<'p> {
@@ -96,7 +97,7 @@ impl Lowering<'_> {
     pub(super) fn limit(&mut self, limit: &Limit) -> Result<Relation> {
         let number = |expr: &Option<Box<Expr>>| match expr {
             None => Ok(None),
-            Some(expr) => match int_literal(expr).and_then(|n| u64::try_from(n).ok()) {
+            Some(expr) => match int_literal(uncast(expr)).and_then(|n| u64::try_from(n).ok()) {
                 Some(n) => Ok(Some(n)),
                 None => Err(self.refuse_text(
                     &format!("LIMIT and OFFSET need whole numbers, not {expr}"),
@@ -106,20 +107,26 @@ impl Lowering<'_> {
             },
         };
         let skip = number(&limit.skip)?.unwrap_or(0);
-        let to = number(&limit.fetch)?.map_or(u64::MAX, |fetch| skip.saturating_add(fetch));
-        self.limited(&limit.input, skip.saturating_add(1), to)
+        let (function, fetch) = match limit.fetch.as_deref().map(uncast) {
+            Some(Expr::ScalarFunction(f)) if f.name() == WITH_TIES => {
+                (RankFunction::Rank, f.args.first().cloned().map(Box::new))
+            }
+            _ => (RankFunction::RowNumber, limit.fetch.clone()),
+        };
+        let to = number(&fetch)?.map_or(u64::MAX, |fetch| skip.saturating_add(fetch));
+        self.limited(&limit.input, function, (skip.saturating_add(1), to))
     }
 
-    fn limited(&mut self, plan: &LogicalPlan, from: u64, to: u64) -> Result<Relation> {
-        let wanted = |order| Wanted { function: RankFunction::RowNumber, partition: &[], order, from, to, rank: None };
+    fn limited(&mut self, plan: &LogicalPlan, function: RankFunction, (from, to): (u64, u64)) -> Result<Relation> {
+        let wanted = |order| Wanted { function, partition: &[], order, from, to, rank: None };
         match plan {
             // What is projected does not change which rows come first.
             LogicalPlan::Projection(projection) if sorts(&projection.input) => {
-                let input = self.limited(&projection.input, from, to)?;
+                let input = self.limited(&projection.input, function, (from, to))?;
                 self.project(input, &projection.expr, &projection.schema)
             }
             LogicalPlan::SubqueryAlias(alias) if sorts(&alias.input) => {
-                let input = self.limited(&alias.input, from, to)?;
+                let input = self.limited(&alias.input, function, (from, to))?;
                 let schema = super::requalify(&input.schema, &alias.alias)?;
                 Ok(Relation { schema, ..input })
             }

@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, JoinType, NullEquality, Result};
+use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{
-    AggregateUDF, BinaryExpr, Expr, Join, LogicalPlan, LogicalPlanBuilder, Operator, ScalarUDF, Subquery, WindowUDF,
+    AggregateUDF, BinaryExpr, Distinct, Expr, Join, LogicalPlan, LogicalPlanBuilder, Operator, ScalarUDF, Subquery,
+    WindowUDF,
 };
 
 use domain::Domain;
@@ -82,8 +84,54 @@ impl Unnesting<'_> {
                 Some(value) => Ok(Transformed::new(value, true, TreeNodeRecursion::Jump)),
                 None => Ok(Transformed::no(e)),
             },
+            Expr::InSubquery(InSubquery { subquery, .. })
+            | Expr::Exists(Exists { subquery, .. })
+            | Expr::SetComparison(SetComparison { subquery, .. }) => {
+                let Some(new) = self.rows(subquery, input)? else { return Ok(Transformed::no(e)) };
+                Ok(Transformed::yes(match e {
+                    Expr::InSubquery(within) => Expr::InSubquery(InSubquery { subquery: new, ..within }),
+                    Expr::Exists(exists) => Expr::Exists(Exists { subquery: new, ..exists }),
+                    Expr::SetComparison(compared) => Expr::SetComparison(SetComparison { subquery: new, ..compared }),
+                    other => other,
+                }))
+            }
             _ => Ok(Transformed::no(e)),
         })
+    }
+
+    /// A subquery of a condition whose first rows are asked for, or which has an order: computed for each combination of
+    /// the outer columns, it only has to be filtered by them.
+    fn rows(&mut self, subquery: &Subquery, input: &LogicalPlan) -> Result<Option<Subquery>> {
+        let plan = subquery.subquery.as_ref();
+        if !is_dependent(plan)? || !is_ordered(plan) {
+            return Ok(None);
+        }
+        let Some(domain) = Domain::of(plan, input, self.made, self.functions)? else { return Ok(None) };
+        let Some(dependent) = domain.below(plan)? else { return Ok(None) };
+        self.made += 1;
+        let all = LogicalPlanBuilder::from(dependent).alias(format!("$dependent{}", self.made))?;
+        let (outer, inner) = domain.keys(all.schema())?;
+        let mut condition: Option<Expr> = None;
+        for (outer, inner) in outer.into_iter().zip(inner) {
+            let field = Arc::clone(input.schema().qualified_field_from_column(&outer)?.1);
+            let outer = Expr::OuterReferenceColumn(field, outer);
+            let same = Expr::BinaryExpr(BinaryExpr {
+                left: Box::new(Expr::Column(inner)),
+                op: Operator::IsNotDistinctFrom,
+                right: Box::new(outer),
+            });
+            condition = Some(condition.map_or(same.clone(), |condition| condition.and(same)));
+        }
+        let own = (0..plan.schema().fields().len()).map(|i| Column::from(all.schema().qualified_field(i)));
+        let own: Vec<Expr> = own.map(Expr::Column).collect();
+        let all = match condition {
+            Some(condition) => all.filter(condition)?,
+            None => all,
+        };
+        let plan = all.project(own)?.build()?;
+        let outer_ref_columns = plan.all_out_ref_exprs();
+        let spans = subquery.spans.clone();
+        Ok(Some(Subquery { subquery: Arc::new(plan), outer_ref_columns, spans }))
     }
 
     fn value(&mut self, subquery: &Subquery, input: &mut LogicalPlan) -> Result<Option<Expr>> {
@@ -167,6 +215,18 @@ fn is_first(plan: &LogicalPlan) -> bool {
         LogicalPlan::SubqueryAlias(a) => is_first(&a.input),
         LogicalPlan::Filter(f) => is_first(&f.input) || is_total(&f.input),
         LogicalPlan::Limit(_) => matches!(plan.max_rows(), Some(0 | 1)),
+        _ => false,
+    }
+}
+
+/// A limit or an order at the top of a subquery, which DataFusion would move away or not see through.
+fn is_ordered(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(p) => is_ordered(&p.input),
+        LogicalPlan::SubqueryAlias(a) => is_ordered(&a.input),
+        LogicalPlan::Filter(f) => is_ordered(&f.input),
+        LogicalPlan::Distinct(Distinct::All(input)) => is_ordered(input),
+        LogicalPlan::Limit(_) | LogicalPlan::Sort(_) => true,
         _ => false,
     }
 }

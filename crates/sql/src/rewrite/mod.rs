@@ -138,14 +138,25 @@ impl VisitorMut for Rewriter<'_> {
     }
 }
 
-/// `FETCH FIRST n ROWS ONLY` is `LIMIT n`.
+/// Marks the number of a `FETCH FIRST n ROWS WITH TIES`.
+pub(crate) const WITH_TIES: &str = "$with_ties";
+
+/// `FETCH FIRST n ROWS ONLY` is `LIMIT n`; `WITH TIES` a `LIMIT` by rank.
 fn fetch_as_limit(query: &mut Query) -> Result<()> {
     let Some(fetch) = query.fetch.take() else { return Ok(()) };
-    if fetch.with_ties || fetch.percent {
-        return Err(Error::unsupported("FETCH with TIES or PERCENT")
-            .hint("Write RANK() OVER (ORDER BY …) AS r in a subquery, and WHERE r <= n around it: ties are kept."));
+    if fetch.percent {
+        return Err(Error::unsupported("FETCH with PERCENT")
+            .hint("Write CUME_DIST() OVER (ORDER BY …) AS part in a subquery, and WHERE part <= 0.1 around it."));
+    }
+    if fetch.with_ties && query.order_by.is_none() {
+        return Err(Error::invalid("WITH TIES without ORDER BY").hint("Add ORDER BY: it says which rows are ties."));
+    }
+    if fetch.with_ties && matches!(&query.limit_clause, Some(LimitClause::LimitOffset { offset: Some(_), .. })) {
+        return Err(Error::unsupported("OFFSET with FETCH … WITH TIES")
+            .hint("Write RANK() OVER (ORDER BY …) AS r in a subquery, and WHERE r BETWEEN … AND … around it."));
     }
     let rows = fetch.quantity.unwrap_or_else(|| Expr::Value(ast::Value::Number("1".to_owned(), false).into()));
+    let rows = if fetch.with_ties { call(WITH_TIES, vec![rows]) } else { rows };
     match &mut query.limit_clause {
         Some(LimitClause::LimitOffset { limit: limit @ None, .. }) => *limit = Some(rows),
         Some(_) => return Err(Error::invalid("LIMIT and FETCH").hint("Write one of them.")),
