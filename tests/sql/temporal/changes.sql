@@ -11,7 +11,7 @@ CREATE TABLE o (id INT, k STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH 
 9,b,2024-11-11 00:00:09
 ');
 
-CREATE TABLE taken_back (k STRING, x INT, since TIMESTAMP(3), WATERMARK FOR since AS since) WITH ('connector' = 'inline', 'format' = 'csv', 'scan.changelog' = 'retract', 'data' = '
+CREATE TABLE taken_back (k STRING, x INT, since TIMESTAMP(3), WATERMARK FOR since AS since - INTERVAL '1' SECOND) WITH ('connector' = 'inline', 'format' = 'csv', 'scan.changelog' = 'retract', 'data' = '
 +a,10,2024-11-11 00:00:01
 +b,90,2024-11-11 00:00:02
 -a,10,2024-11-11 00:00:01
@@ -40,7 +40,7 @@ SELECT o.id, v.x FROM o LEFT JOIN taken_back FOR SYSTEM_TIME AS OF o.ts AS v ON 
 --| +I[9, 60]
 
 -- The same as events with a key; only the new rows are looked at.
-CREATE TABLE replaced (k STRING, x INT, since TIMESTAMP(3), WATERMARK FOR since AS since, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'inline', 'format' = 'debezium-json', 'data' = '
+CREATE TABLE replaced (k STRING, x INT, since TIMESTAMP(3), WATERMARK FOR since AS since - INTERVAL '1' SECOND, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'inline', 'format' = 'debezium-json', 'data' = '
 {"before": null, "after": {"k": "a", "x": 10, "since": "2024-11-11 00:00:01"}, "op": "c"}
 {"before": null, "after": {"k": "b", "x": 90, "since": "2024-11-11 00:00:02"}, "op": "c"}
 {"before": null, "after": {"k": "a", "x": 11, "since": "2024-11-11 00:00:04"}, "op": "u"}
