@@ -46,6 +46,9 @@ impl OwnServer {
 impl Drop for OwnServer {
     fn drop(&mut self) {
         let _ = Command::new(&self.script).arg("stop").arg("--dir").arg(&self.dir).output();
-        let _ = std::fs::remove_dir_all(&self.dir);
+        // What it has logged tells why a test has failed.
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
     }
 }

@@ -20,7 +20,7 @@ use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
 use crate::state::keys::{ABSENT, KeyEncoder};
-use crate::state::snapshot::Section;
+use crate::state::snapshot::{Section, batches_of};
 use crate::state::timed::TimedRows;
 use crate::state::versions::Versions;
 
@@ -195,7 +195,7 @@ impl Operator for TemporalJoinOperator {
     fn save(&mut self) -> Result<Vec<Section>> {
         let [left, right] = owners(&self.pairing.join, self.pairing.widths());
         let waiting = self.waiting.save_whole("waiting", &left)?;
-        let versions = self.versions.save_whole("versions", &right)?;
+        let versions = self.versions.save_whole("history", &right)?;
         Ok(waiting.into_iter().chain(versions).collect())
     }
 
@@ -205,13 +205,17 @@ impl Operator for TemporalJoinOperator {
         }
         let [left, right] = owners(&self.pairing.join, self.pairing.widths());
         let waiting = self.waiting.save_changes("waiting", &left)?;
-        let versions = self.versions.save_changes("versions", &right)?;
+        let versions = self.versions.save_changes("history", &right)?;
         Ok(Some(waiting.into_iter().chain(versions).collect()))
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         self.waiting.restore_all(&mut state, "waiting")?;
-        self.versions.restore_all(&mut state, "versions")?;
+        // As earlier releases wrote them.
+        for rows in batches_of(&mut state, "versions") {
+            self.versions.restore_flagged(&rows)?;
+        }
+        self.versions.restore_all(&mut state, "history")?;
         self.measure();
         Ok(())
     }

@@ -203,6 +203,17 @@ impl Versions {
         self.change(&take_record_batch(&own, &picked)?, &times, &vec![-1; past.len()])
     }
 
+    /// Takes up versions that were written with a flag, which said that from then on the key has no row, instead of how often
+    /// they are there. A deletion ends no version any more.
+    pub(crate) fn restore_flagged(&mut self, rows: &RecordBatch) -> Result<()> {
+        let width = self.rows.width();
+        let (times, gone) = (numbers(rows, width)?, numbers(rows, width + 1)?);
+        let there: Vec<u32> = (0u32..).zip(gone.values()).filter(|(_, gone)| **gone == 0).map(|(row, _)| row).collect();
+        let times: Vec<i64> = there.iter().filter_map(|row| times.values().get(*row as usize)).copied().collect();
+        let own = table(split(rows, width)?.0.to_vec())?;
+        self.change(&take_record_batch(&own, &UInt32Array::from(there))?, &times, &vec![1; times.len()])
+    }
+
     /// Notes changes. When they are more than all versions they are forgotten: writing everything costs no more.
     fn note(&mut self, rows: &RecordBatch, times: &[i64], diffs: &[i64]) -> Result<()> {
         let most = NOTED_MIN.max(self.rows.len());

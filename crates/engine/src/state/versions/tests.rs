@@ -99,3 +99,16 @@ fn the_version_of_an_instant_is_found_and_old_ones_are_forgotten() {
         assert!(versions.len() < most.max(9), "seed {seed}: {} versions of three keys are left", versions.len());
     }
 }
+
+/// As earlier releases wrote them: rows, since when, and whether they end the one before.
+#[test]
+fn versions_with_flags_are_taken_up() {
+    let schema = Schema::new(["key", "time", "value"].map(|name| Field::new(name, DataType::Int64, true)).to_vec());
+    let mut versions = Versions::new(&schema, &[0]).unwrap();
+    let columns = [[1, 1, 1], [10, 20, 30], [5, 0, 6], [10, 20, 30], [0, 1, 0]];
+    versions.restore_flagged(&table(columns.map(column_of).to_vec()).unwrap()).unwrap();
+    let slots = versions.at(&EncodedKeys::Words(vec![1; 3].into(), None), &[9, 25, 30]);
+    assert_eq!(slots[0], ABSENT);
+    let found = versions.gather(2, &slots[1..]).unwrap();
+    assert_eq!(found.as_primitive::<Int64Type>().values(), &[5, 6]);
+}
