@@ -62,7 +62,9 @@ impl Transactions {
             take_over(producer, connection.timeout).map_err(failed)
         })?;
         tracing::debug!("kafka: transactional id '{id}' is taken over after {:?}", begun.elapsed());
-        let found = ask(&consumer, &place, connection.timeout).map_err(failed)?;
+        let doing = format!("read where the transactions of topic '{topic}' have ended, kept by group '{id}'");
+        let found = ask(&consumer, &place, connection.timeout);
+        let found = found.map_err(|e| context.explain(&doing, &connection.servers, &e))?;
         let committed = match found.find_partition(topic, 0).map(|p| p.offset()) {
             // The offset is the number of the next epoch, so that it is never less than 1.
             Some(Offset::Offset(next)) if next > 0 => Some(Epoch(next as u64 - 1)),
