@@ -245,6 +245,17 @@ fn shared_rows_take_the_memory_of_one() {
     assert!(bytes[0] > 0 && bytes[0] * 5 < bytes[1] * 2, "{bytes:?}");
 }
 
+/// Bytes of state when a plan has read the tables, and the rows of its only sink.
+fn state_and_rows(plan: &JobPlan, tables: &[Table]) -> (u64, Vec<String>) {
+    let connector = Tables(Arc::new(tables.to_vec()));
+    let log = connector.log(plan);
+    let outcome = run(plan, &Setup { tables: Some(connector), ..Setup::replay(2, &log) });
+    assert!(outcome.error.is_none(), "{:?}", outcome.error);
+    let mut rows = outcome.sinks[0].rows().unwrap();
+    rows.sort();
+    (outcome.state_bytes, rows)
+}
+
 #[test]
 fn an_order_that_begins_with_the_filtered_rows_keeps_less() {
     let tables = vec![pairs("big", 5_000), pairs("other", 5_000), pairs("small", 100)];
@@ -255,13 +266,7 @@ fn an_order_that_begins_with_the_filtered_rows_keeps_less() {
         let engine = format!("{apart}; SET 'table.optimizer.join-reorder-enabled' = '{reorder}'; {text};");
         let asked = Asked { engine, batch: text.to_owned(), kinds: vec![Kind::Str, Kind::Int] };
         let plan = plan_of(&tables, &[asked]);
-        let connector = Tables(Arc::new(tables.clone()));
-        let log = connector.log(&plan);
-        let outcome = run(&plan, &Setup { tables: Some(connector), ..Setup::replay(2, &log) });
-        assert!(outcome.error.is_none(), "{:?}", outcome.error);
-        let mut rows = outcome.sinks[0].rows().unwrap();
-        rows.sort();
-        (outcome.state_bytes, rows)
+        state_and_rows(&plan, &tables)
     });
     println!("state of three inputs: {} bytes in the order chosen, {} as written", ordered.0, written.0);
     assert_eq!((ordered.1.len(), &ordered.1), (25, &written.1));
@@ -279,13 +284,7 @@ fn nothing_is_kept_of_what_lies_between_joins_by_one_key() {
         let asked = Asked { engine, batch: text.to_owned(), kinds: vec![Kind::Str, Kind::Str, Kind::Int] };
         let plan = plan_of(&tables, &[asked]);
         assert_eq!(gathered(&plan), usize::from(together == "true"));
-        let connector = Tables(Arc::new(tables.clone()));
-        let log = connector.log(&plan);
-        let outcome = run(&plan, &Setup { tables: Some(connector), ..Setup::replay(2, &log) });
-        assert!(outcome.error.is_none(), "{:?}", outcome.error);
-        let mut rows = outcome.sinks[0].rows().unwrap();
-        rows.sort();
-        (outcome.state_bytes, rows)
+        state_and_rows(&plan, &tables)
     });
     println!("state of three inputs: {} bytes together, {} join by join", together.0, apart.0);
     assert_eq!((together.1.len(), &together.1), (1000, &apart.1));

@@ -76,7 +76,7 @@ fn spread_ends(ends: &[i32], within: &[bool]) -> Vec<i32> {
 /// The array of a type of whole numbers.
 pub(super) fn numbers(
     column: &Column<'_>,
-    numbers: &mut Numbers,
+    numbers: &Numbers,
     data_type: &DataType,
     faults: &mut Vec<Fault>,
 ) -> Result<ArrayRef> {
@@ -123,7 +123,7 @@ where
 /// The array of a TIMESTAMP.
 pub(super) fn times(
     column: &Column<'_>,
-    numbers: &mut Numbers,
+    numbers: &Numbers,
     data_type: &DataType,
     faults: &mut Vec<Fault>,
 ) -> Result<ArrayRef> {

@@ -161,7 +161,7 @@ impl<'a> Finisher<'a> {
             Leaf::Tokens(tokens) => Column { tokens, ..column }.convert(field.data_type(), faults),
             Leaf::Texts(texts) => direct::texts(&column, texts, faults),
             Leaf::Numbers(numbers) => direct::numbers(&column, numbers, field.data_type(), faults),
-            Leaf::Times(times) => direct::times(&column, &mut times.numbers, field.data_type(), faults),
+            Leaf::Times(times) => direct::times(&column, &times.numbers, field.data_type(), faults),
         }
     }
 
