@@ -64,7 +64,10 @@ impl Transactions {
         tracing::debug!("kafka: transactional id '{id}' is taken over after {:?}", begun.elapsed());
         let doing = format!("read where the transactions of topic '{topic}' have ended, kept by group '{id}'");
         let found = ask(&consumer, &place, connection.timeout);
-        let found = found.map_err(|e| context.explain(&doing, &connection.servers, &e))?;
+        let found = found.map_err(|e| match e.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::RequestTimedOut) => unsettled(&doing, id, &e),
+            _ => context.explain(&doing, &connection.servers, &e),
+        })?;
         let committed = match found.find_partition(topic, 0).map(|p| p.offset()) {
             // The offset is the number of the next epoch, so that it is never less than 1.
             Some(Offset::Offset(next)) if next > 0 => Some(Epoch(next as u64 - 1)),
@@ -155,6 +158,17 @@ fn ask(
             found => return found,
         }
     }
+}
+
+/// The brokers have just given the transactional id away, so they answer; what they do not tell is an offset of which they
+/// do not know whether it is committed.
+fn unsettled(doing: &str, id: &str, error: &KafkaError) -> Error {
+    Error::unavailable(format!("cannot {doing}: Kafka has not ended a transaction of '{id}' whose end was decided"))
+        .detail(error.to_string())
+        .hint(
+            "It ends by itself when the brokers are all back. If it does not, a crash of brokers has left it hanging: \
+             'kafka-transactions.sh find-hanging' names its partitions.",
+        )
 }
 
 /// Takes the transactional id over. While Kafka aborts what the producer before has left open it answers "not yet", and
