@@ -78,20 +78,21 @@ WITH RECURSIVE odd (n) AS (SELECT node FROM starts UNION (SELECT n FROM odd EXCE
 EXPLAIN WITH RECURSIVE seen (node) AS (
   SELECT node FROM starts UNION SELECT e.dst FROM seen s JOIN edges e ON s.node = e.src
 ) SELECT node FROM seen;
---| Sink result (print) #3
+--| Sink result (print) #4
 --|     changelog: retract, one row for each node
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
---|   Recursive seen #2
+--|   Recursive seen #3
 --|       exchange: to one worker
---|       goes on from the result so far; what may stand on rows that go is derived again
+--|       follows each change, round after round, to the rows that come from it
 --|       state: the rows of the tables it reads and of its result (warning: grows with them)
 --|       changelog: retract, one row for each node
 --|     Source starts (inline) #0
 --|         reads: node
+--|         project: node = node@0
 --|         watermark: none
 --|         bad records: counted and skipped
 --|         changelog: append-only
---|     Source edges (inline) #1
+--|     Source edges (inline) #2
 --|         reads: src, dst
 --|         watermark: none
 --|         bad records: counted and skipped

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sloth_plan::recursive::Way;
 use sloth_plan::{JobPlan, NodeId, NodeKind, OverEmission, WindowSource};
 use sloth_types::{ChangelogMode, Error, Guarantee, Result};
 use timely::dataflow::Scope;
@@ -23,6 +24,7 @@ use crate::io::reader::SourceReader;
 use crate::io::writer::Writer;
 use crate::lookups::OpenLookups;
 use crate::operators::group::{GroupAggregateOperator, GroupParts};
+use crate::operators::linear_recursion::LinearRecursion;
 use crate::operators::local::LocalAggregate;
 use crate::operators::materialize::MaterializeOperator;
 use crate::operators::normalize::NormalizeOperator;
@@ -274,10 +276,19 @@ pub(crate) fn render(rendering: &Rendering, scope: Scope<'_, u64>, worker: (usiz
                 let schemas: Option<Vec<_>> = node.inputs.iter().map(of).collect();
                 let schemas = schemas.ok_or_else(|| Error::internal("an input of a recursion is missing"))?;
                 let (schema, context) = (Arc::clone(&node.schema), Arc::clone(&floor.context));
-                let operator = RecursiveOperator::new(recursive.clone(), schemas, schema, worker.0 == 0, context)?;
                 let ports = inputs.iter().enumerate().map(|(port, edge)| at_port(&floor, edge.clone(), port as u8));
                 let all = floor.scope.concatenate(ports.collect::<Vec<_>>());
-                stateful(&floor, all, "recursive", pact::to_first(), operator)
+                match recursive.way.clone() {
+                    Way::Anew(fixpoint) => {
+                        let operator = RecursiveOperator::new(fixpoint, schemas, schema, worker.0 == 0, context)?;
+                        stateful(&floor, all, "recursive", pact::to_first(), operator)
+                    }
+                    Way::Follow(linear) => {
+                        let named = (recursive.name.clone(), linear);
+                        let operator = LinearRecursion::new(named, &schemas, schema, context)?;
+                        stateful(&floor, all, "recursive", pact::to_first(), operator)
+                    }
+                }
             }
             NodeKind::Normalize(normalize) => {
                 let (schema, context) = (Arc::clone(&node.schema), Arc::clone(&floor.context));

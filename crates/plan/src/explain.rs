@@ -17,6 +17,7 @@ use crate::node::{
     BadRecordPolicy, JobPlan, Join, JoinExchange, Node, NodeId, NodeKind, SinkNode, SourceNode, SourceOrigin, Stage,
     TemporalAt, TemporalJoin, WatermarkRule,
 };
+use crate::recursive::Way;
 
 /// The plan as an indented tree for each sink. A node that several sinks use is printed once and referred to as `#n`.
 pub fn explain(plan: &JobPlan) -> String {
@@ -172,15 +173,15 @@ fn details(plan: &JobPlan, id: NodeId, node: &Node, input: Option<&Node>) -> Vec
         }
         NodeKind::Recursive(recursive) => {
             exchange(&[], &[], input, plan, &mut lines);
-            lines.push(
-                match recursive.fixpoint.growth() {
-                    Some(_) => "goes on from the result so far; what may stand on rows that go is derived again",
-                    None => "computed anew from all rows in each epoch that changes them",
-                }
-                .to_owned(),
-            );
-            lines
-                .push("state: the rows of the tables it reads and of its result (warning: grows with them)".to_owned());
+            let (how, kept) = match &recursive.way {
+                Way::Anew(_) => ("computed anew from all rows in each epoch that changes them", "its result"),
+                Way::Follow(linear) => (
+                    "follows each change, round after round, to the rows that come from it",
+                    if linear.distinct { "its result" } else { "each of its rounds" },
+                ),
+            };
+            lines.push(how.to_owned());
+            lines.push(format!("state: the rows of the tables it reads and of {kept} (warning: grows with them)"));
         }
         NodeKind::SetOperation { ttl_ms, .. } => {
             let all: Vec<usize> = (0..node.schema.fields().len()).collect();

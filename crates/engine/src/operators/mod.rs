@@ -8,6 +8,7 @@ pub(crate) mod group;
 pub(crate) mod interval_join;
 pub(crate) mod join;
 pub(crate) mod join_once;
+pub(crate) mod linear_recursion;
 pub(crate) mod live_lookup;
 pub(crate) mod local;
 pub(crate) mod lookup_join;

@@ -6,6 +6,7 @@ pub(crate) mod arrangement;
 pub(crate) mod bags;
 pub(crate) mod cache;
 pub(crate) mod changed;
+pub(crate) mod derived;
 pub(crate) mod groups;
 pub(crate) mod index;
 pub(crate) mod keys;

@@ -12,6 +12,7 @@ use crate::node::{Join, Node, NodeKind, SinkNode, SourceOrigin, TemporalAt};
 use crate::over::{Over, OverEmission};
 use crate::pattern::{Condition, MatchExpr, MatchRecognize, MatchValue, Pattern};
 use crate::rank::{OrderColumn, Rank, Ties};
+use crate::recursive::Way;
 use crate::window::WindowSpec;
 
 /// What a node does to its inputs.
@@ -54,7 +55,10 @@ pub(super) fn text(node: &Node, inputs: &[&Known], schemas: &[&Schema]) -> Strin
         NodeKind::Over(held) => format!("{} of {whole}", over(held, input)),
         NodeKind::Rank(held) => format!("{} of {whole}", rank(held)),
         NodeKind::SetOperation { operation, .. } => format!("{operation} of {whole}"),
-        NodeKind::Recursive(recursive) => format!("recursive {:?} of {whole}", recursive.fixpoint.text()),
+        NodeKind::Recursive(recursive) => match &recursive.way {
+            Way::Anew(fixpoint) => format!("recursive {:?} of {whole}", fixpoint.text()),
+            Way::Follow(linear) => format!("recursive by changes {:?} of {whole}", linear.text),
+        },
         NodeKind::Normalize(normalize) => format!("normalize {:?} of {whole}", normalize.key),
         NodeKind::Materialize(made) => {
             format!("materialize {:?}{} of {whole}", made.key, flag(made.by_content, " by content"))

@@ -20,7 +20,7 @@ mod lookup;
 mod temporal;
 mod window;
 
-use conditions::Conditions;
+pub(super) use conditions::Conditions;
 
 /// Both inputs of a join, ready to meet.
 struct Inputs {

@@ -1,5 +1,6 @@
-//! WITH RECURSIVE: the tables that the recursion reads are the node's inputs; the terms themselves run as batch plans of
-//! DataFusion over what the tables hold.
+//! WITH RECURSIVE. Where each row of a round comes from one row of the round before, changes are followed (`linear`). For
+//! all other recursions the tables that they read are the node's inputs, and the terms run as batch plans of DataFusion over
+//! what the tables hold.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,13 +9,12 @@ use arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::{cast, concat_batches, filter_record_batch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::row::{RowConverter, SortField};
-use datafusion::common::JoinType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::logical_plan::TableScanBuilder;
-use datafusion::logical_expr::{Distinct, EmptyRelation, Expr, LogicalPlan, RecursiveQuery, TableScan};
-use sloth_plan::recursive::{Fixpoint, Growth, Recursive};
+use datafusion::logical_expr::{EmptyRelation, LogicalPlan, RecursiveQuery, TableScan};
+use sloth_plan::recursive::{Fixpoint, Recursive, Way, endless};
 use sloth_plan::{Node, NodeId, NodeKind};
 use sloth_types::{ChangelogMode, Error, Result};
 
@@ -22,23 +22,14 @@ use super::relation::{Relation, Role};
 use super::{Lowering, internal};
 use crate::plan::TableSourceRef;
 
+mod linear;
+
 impl Lowering<'_> {
     pub(super) fn recursive(&mut self, query: &RecursiveQuery) -> Result<Relation> {
-        let mut scans: Vec<TableScan> = vec![];
-        for term in [&query.static_term, &query.recursive_term] {
-            self.check_term(term)?;
-            scans.extend(base_scans(term)?);
-        }
-        let mut inputs = vec![];
-        for scan in &scans {
-            let relation = self.scan(scan)?;
-            inputs.push(self.materialize(relation)?);
-        }
-        if inputs.is_empty() {
-            // Something must tell that the job has begun, and that it ends.
-            let schema = Arc::new(datafusion::common::DFSchema::empty());
-            inputs.push(self.empty(&EmptyRelation { produce_one_row: false, schema })?);
-        }
+        let (nodes, inputs, way) = match self.linear(query)? {
+            Some((nodes, inputs, linear)) => (nodes, inputs, Way::Follow(linear)),
+            None => self.anew(query)?,
+        };
         let fields: Vec<Field> =
             query.schema.fields().iter().map(|f| Field::new(f.name(), f.data_type().clone(), true)).collect();
         let schema: SchemaRef = Arc::new(Schema::new(fields));
@@ -47,22 +38,10 @@ impl Lowering<'_> {
             let new: Vec<NodeId> = relation.sources.iter().filter(|s| !sources.contains(s)).copied().collect();
             sources.extend(new);
         }
-        let terms = Terms {
-            name: query.name.clone(),
-            first: query.static_term.as_ref().clone(),
-            next: query.recursive_term.as_ref().clone(),
-            tables_of_first: base_scans(&query.static_term)?.len(),
-            distinct: query.is_distinct,
-            grows: query.is_distinct && grows(&query.static_term, 0)? && grows(&query.recursive_term, 1)?,
-            carried: carried(&query.recursive_term),
-            rounds_max: self.plan.settings.recursion_rounds_max,
-            schema: Arc::clone(&schema),
-            state: self.session.state(),
-        };
         let key = query.is_distinct.then(|| (0..schema.fields().len()).collect::<Vec<_>>());
         let node = self.plan.add(Node {
-            kind: NodeKind::Recursive(Recursive { name: query.name.clone(), fixpoint: Arc::new(terms) }),
-            inputs: inputs.iter().map(|r| r.node).collect(),
+            kind: NodeKind::Recursive(Recursive { name: query.name.clone(), way }),
+            inputs: nodes,
             schema: Arc::clone(&schema),
             mode: ChangelogMode::Retract,
             key: key.clone(),
@@ -81,6 +60,38 @@ impl Lowering<'_> {
             cascaded: inputs.iter().any(|r| r.cascaded),
             lineage: None,
         })
+    }
+
+    /// A recursion that is computed from all rows of its tables.
+    fn anew(&mut self, query: &RecursiveQuery) -> Result<(Vec<NodeId>, Vec<Relation>, Way)> {
+        let mut scans: Vec<TableScan> = vec![];
+        for term in [&query.static_term, &query.recursive_term] {
+            self.check_term(term)?;
+            scans.extend(base_scans(term)?);
+        }
+        let mut inputs = vec![];
+        for scan in &scans {
+            let relation = self.scan(scan)?;
+            inputs.push(self.materialize(relation)?);
+        }
+        if inputs.is_empty() {
+            // Something must tell that the job has begun, and that it ends.
+            let schema = Arc::new(datafusion::common::DFSchema::empty());
+            inputs.push(self.empty(&EmptyRelation { produce_one_row: false, schema })?);
+        }
+        let fields: Vec<Field> =
+            query.schema.fields().iter().map(|f| Field::new(f.name(), f.data_type().clone(), true)).collect();
+        let terms = Terms {
+            name: query.name.clone(),
+            first: query.static_term.as_ref().clone(),
+            next: query.recursive_term.as_ref().clone(),
+            tables_of_first: base_scans(&query.static_term)?.len(),
+            distinct: query.is_distinct,
+            rounds_max: self.plan.settings.recursion_rounds_max,
+            schema: Arc::new(Schema::new(fields)),
+            state: self.session.state(),
+        };
+        Ok((inputs.iter().map(|r| r.node).collect(), inputs, Way::Anew(Arc::new(terms))))
     }
 
     /// Refuses what only streams know.
@@ -147,10 +158,6 @@ struct Terms {
     next: LogicalPlan,
     tables_of_first: usize,
     distinct: bool,
-    /// With more rows in the tables there are never fewer in the result, which is a set.
-    grows: bool,
-    /// Columns of the result that a round takes over from the row before it: where they are in the new row, and there.
-    carried: Vec<(usize, usize)>,
     /// A recursion with more rounds is taken for one that does not end.
     rounds_max: usize,
     schema: SchemaRef,
@@ -180,22 +187,6 @@ impl Terms {
             rows.map_err(|e| Error::data(e.strip_backtrace()).context(format_args!("recursion '{}'", self.name)))?;
         let batches = rows.iter().map(|batch| self.fit(batch)).collect::<Result<Vec<_>>>()?;
         Ok(concat_batches(&self.schema, &batches)?)
-    }
-
-    /// The rows among `known` from which one of these rows may come in a round: those that agree with it in the columns that
-    /// are taken over.
-    fn before(&self, known: &RecordBatch, rows: &RecordBatch) -> Result<RecordBatch> {
-        if self.carried.is_empty() {
-            return Ok(known.clone());
-        }
-        let (after, before): (Vec<usize>, Vec<usize>) = self.carried.iter().copied().unzip();
-        let (rows, values) = (rows.project(&after)?, known.project(&before)?);
-        if rows.schema().fields().iter().zip(values.schema().fields()).any(|(a, b)| a.data_type() != b.data_type()) {
-            return Ok(known.clone());
-        }
-        let mut seen = Seen::new(&rows.schema())?;
-        seen.fresh(rows)?;
-        Ok(filter_record_batch(known, &seen.met(&values)?)?)
     }
 
     /// The columns under the names and types of the result.
@@ -231,123 +222,13 @@ impl Fixpoint for Terms {
             let more = fresh(self.run(&runtime, &self.next, of_next, &work)?)?;
             all.push(std::mem::replace(&mut work, more));
         }
-        Err(self.endless().1)
-    }
-
-    fn growth(&self) -> Option<&dyn Growth> {
-        self.grows.then_some(self as &dyn Growth)
-    }
-}
-
-impl Growth for Terms {
-    fn begin(&self, tables: &[RecordBatch], added: &[RecordBatch], known: &RecordBatch) -> Result<RecordBatch> {
-        let runtime = runtime()?;
-        let nothing = RecordBatch::new_empty(Arc::clone(&self.schema));
-        let mut found = vec![];
-        // What is new comes of at least one new row: for each table in turn its new rows, and all rows of the others.
-        for (at, new) in added.iter().enumerate().filter(|(_, new)| new.num_rows() > 0) {
-            let mut tables = tables.to_vec();
-            if let Some(table) = tables.get_mut(at) {
-                *table = new.clone();
-            }
-            let (of_first, of_next) = self.split(&tables);
-            found.push(match at < self.tables_of_first {
-                true => self.run(&runtime, &self.first, of_first, &nothing)?,
-                false => self.run(&runtime, &self.next, of_next, known)?,
-            });
-        }
-        Ok(concat_batches(&self.schema, &found)?)
-    }
-
-    fn again(&self, tables: &[RecordBatch], known: &RecordBatch, lost: &RecordBatch) -> Result<RecordBatch> {
-        let runtime = runtime()?;
-        let (of_first, of_next) = self.split(tables);
-        let nothing = RecordBatch::new_empty(Arc::clone(&self.schema));
-        let first = self.run(&runtime, &self.first, of_first, &nothing)?;
-        let next = self.run(&runtime, &self.next, of_next, &self.before(known, lost)?)?;
-        Ok(concat_batches(&self.schema, &[first, next])?)
-    }
-
-    fn step(&self, tables: &[RecordBatch], work: &RecordBatch) -> Result<RecordBatch> {
-        self.run(&runtime()?, &self.next, self.split(tables).1, work)
-    }
-
-    fn endless(&self) -> (usize, Error) {
-        let what = format!("the recursion of '{}' has not ended after {} rounds", self.name, self.rounds_max);
-        let error = Error::data(what).hint(
-            "Write UNION instead of UNION ALL, end it by a condition such as WHERE depth < 100, or raise \
-             'sloth.recursion.max-rounds'.",
-        );
-        (self.rounds_max, error)
+        Err(endless(&self.name, self.rounds_max))
     }
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     runtime.map_err(|e| Error::unavailable(format!("a recursion cannot be computed: {e}")))
-}
-
-/// The columns of a term that are columns of the recursion: where they are in the term, and there.
-fn carried(term: &LogicalPlan) -> Vec<(usize, usize)> {
-    (0..term.schema().fields().len()).filter_map(|column| Some((column, origin(term, column)?))).collect()
-}
-
-fn origin(plan: &LogicalPlan, column: usize) -> Option<usize> {
-    match plan {
-        LogicalPlan::Projection(projection) => {
-            let read = super::as_column(projection.expr.get(column)?)?;
-            origin(&projection.input, projection.input.schema().index_of_column(read).ok()?)
-        }
-        LogicalPlan::Filter(filter) => origin(&filter.input, column),
-        LogicalPlan::SubqueryAlias(alias) => origin(&alias.input, column),
-        LogicalPlan::Distinct(Distinct::All(input)) => origin(input, column),
-        LogicalPlan::Join(join) => {
-            let left = join.left.schema().fields().len();
-            match join.join_type {
-                JoinType::Inner if column >= left => origin(&join.right, column - left),
-                JoinType::Inner | JoinType::LeftSemi => origin(&join.left, column),
-                JoinType::RightSemi => origin(&join.right, column),
-                _ => None,
-            }
-        }
-        LogicalPlan::TableScan(scan) if !is_base(scan) => match &scan.projection {
-            Some(columns) => columns.get(column).copied(),
-            None => Some(column),
-        },
-        _ => None,
-    }
-}
-
-/// True when a term only ever gives more rows for more rows, one by one, and reads the recursion so many times.
-fn grows(term: &LogicalPlan, times: usize) -> Result<bool> {
-    let (mut grows, mut read) = (true, 0);
-    term.apply_with_subqueries(|node| {
-        grows &= match node {
-            LogicalPlan::TableScan(scan) => {
-                read += usize::from(!is_base(scan));
-                true
-            }
-            LogicalPlan::Projection(_)
-            | LogicalPlan::Filter(_)
-            | LogicalPlan::SubqueryAlias(_)
-            | LogicalPlan::Union(_)
-            | LogicalPlan::Distinct(Distinct::All(_))
-            | LogicalPlan::Values(_)
-            | LogicalPlan::EmptyRelation(_) => true,
-            LogicalPlan::Join(join) => {
-                matches!(join.join_type, JoinType::Inner | JoinType::LeftSemi | JoinType::RightSemi)
-            }
-            _ => false,
-        };
-        let odd = |e: &Expr| {
-            let asks = |e: &Expr| Ok(matches!(e, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_)));
-            e.is_volatile() || e.exists(asks).unwrap_or(true)
-        };
-        grows &= !node.expressions().iter().any(odd);
-        Ok(if grows { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
-    })
-    .map_err(internal)?;
-    Ok(grows && read == times)
 }
 
 /// Rows that were met.
@@ -360,12 +241,6 @@ impl Seen {
     fn new(schema: &Schema) -> Result<Self> {
         let fields = schema.fields().iter().map(|f| SortField::new(f.data_type().clone())).collect();
         Ok(Seen { converter: RowConverter::new(fields)?, rows: HashSet::new() })
-    }
-
-    /// Whether rows have been met.
-    fn met(&self, rows: &RecordBatch) -> Result<BooleanArray> {
-        let encoded = self.converter.convert_columns(rows.columns())?;
-        Ok(encoded.iter().map(|row| Some(self.rows.contains(row.as_ref()))).collect())
     }
 
     /// The rows that are met for the first time.

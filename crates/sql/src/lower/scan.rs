@@ -48,10 +48,14 @@ pub(super) fn table_key(scan: &TableScan) -> String {
 
 impl Lowering<'_> {
     pub(super) fn scan(&mut self, scan: &TableScan) -> Result<Relation> {
-        let table = Arc::clone(
-            table_of(scan)
-                .ok_or_else(|| Error::internal(format!("'{}' is not one of the catalog's tables", scan.table_name)))?,
-        );
+        let Some(table) = table_of(scan).map(Arc::clone) else {
+            let name = scan.table_name.table();
+            return Err(self.refuse_text(
+                &format!("'{name}' reads itself in a subquery only"),
+                "RECURSIVE",
+                &format!("Join with it: … FROM {name} JOIN … ON …."),
+            ));
+        };
         let key = table_key(scan);
         let changes = changes_of(&table)?;
         let source = match self.scans.sources.get(&key) {

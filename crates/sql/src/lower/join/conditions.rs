@@ -9,17 +9,17 @@ use sloth_types::Result;
 use super::super::internal;
 
 /// The conditions of a join.
-pub(super) struct Conditions {
+pub(in super::super) struct Conditions {
     /// Filters of the left input.
-    pub(super) left: Vec<Expr>,
+    pub(in super::super) left: Vec<Expr>,
     /// Filters of the right input.
-    pub(super) right: Vec<Expr>,
-    pub(super) left_keys: Vec<Expr>,
-    pub(super) right_keys: Vec<Expr>,
+    pub(in super::super) right: Vec<Expr>,
+    pub(in super::super) left_keys: Vec<Expr>,
+    pub(in super::super) right_keys: Vec<Expr>,
     /// What needs a pair to decide.
-    pub(super) residual: Option<Expr>,
+    pub(in super::super) residual: Option<Expr>,
     /// True when the query gives keys to join on.
-    pub(super) keyed: bool,
+    pub(in super::super) keyed: bool,
 }
 
 /// What becomes of a condition on one side alone.
@@ -32,7 +32,7 @@ enum OneSided {
 }
 
 impl Conditions {
-    pub(super) fn of(join: &Join, kind: JoinKind) -> Result<Conditions> {
+    pub(in super::super) fn of(join: &Join, kind: JoinKind) -> Result<Conditions> {
         let (left_keys, right_keys): (Vec<Expr>, Vec<Expr>) = join.on.iter().cloned().unzip();
         let keyed = !left_keys.is_empty();
         let mut conditions = Conditions { left: vec![], right: vec![], left_keys, right_keys, residual: None, keyed };
