@@ -42,6 +42,7 @@ EXPLAIN SELECT k, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY p
 --|     Rank ROW_NUMBER = 1 by k #2
 --|         exchange: by hash of k
 --|         order: pt, then the first to come
+--|         before the exchange: of each batch only rows that are first in it
 --|         emits the changes within the range of every epoch
 --|         state: the first row of each partition, kept for ever (warning: grows with the number of partitions; STATE_TTL bounds it)
 --|         changelog: append-only
@@ -65,6 +66,7 @@ EXPLAIN SELECT k, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY t
 --|     Rank ROW_NUMBER = 1 by k #1
 --|         exchange: by hash of k
 --|         order: ts DESC, then the other columns
+--|         before the exchange: of each batch only rows that are first in it
 --|         emits the changes within the range of every epoch
 --|         state: the first row of each partition, kept for ever (warning: grows with the number of partitions; STATE_TTL bounds it)
 --|         changelog: retract, one row for each k
@@ -85,6 +87,7 @@ EXPLAIN SELECT k, v, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER 
 --|     Rank ROW_NUMBER <= 10 by k #2
 --|         exchange: by hash of k
 --|         order: v DESC, then the other columns
+--|         before the exchange: of each batch only rows that are among the first 10 in it
 --|         emits the changes within the range of every epoch
 --|         state: the first 10 of each partition, kept for ever (warning: grows with the number of partitions; STATE_TTL bounds it)
 --|         changelog: retract, one row for each k, rank
@@ -105,6 +108,7 @@ EXPLAIN SELECT k, v FROM events ORDER BY v NULLS LAST LIMIT 5;
 --|     Rank ROW_NUMBER <= 5 #2
 --|         exchange: to one worker
 --|         order: v NULLS LAST, then the other columns
+--|         before the exchange: of each batch only rows that are among the first 5 in it
 --|         emits the changes within the range of every epoch
 --|         state: bounded, the first 5
 --|         changelog: retract

@@ -118,6 +118,7 @@ EXPLAIN SELECT id, customer, amount FROM (SELECT *, ROW_NUMBER() OVER (PARTITION
 --|     Rank ROW_NUMBER = 1 by customer #1
 --|         exchange: by hash of customer
 --|         order: id, then the other columns
+--|         before the exchange: of each batch only rows that are first in it
 --|         emits the changes within the range of every epoch
 --|         state: the first row of each partition; forgotten 36 h after the partition's last change
 --|         changelog: retract, one row for each customer

@@ -83,10 +83,22 @@ impl fmt::Display for RankFunction {
     }
 }
 
+/// Batches tell little of rankings of more rows.
+const TOLD_MAX: u64 = 1000;
+
 impl Rank {
     /// True when there is one row at most in each partition.
     pub fn single(&self) -> bool {
         self.function == RankFunction::RowNumber && self.from >= self.to
+    }
+
+    /// True when, of rows that are never taken back, a batch alone tells which can never be given: those that as many of its
+    /// rows are before as are given.
+    pub fn batches_tell(&self) -> bool {
+        // Rows that are late are counted where they are ranked; DENSE_RANK counts values, not rows.
+        let counts_rows = self.window_end.is_none() && self.function != RankFunction::DenseRank;
+        let orders = self.order.iter().any(|o| !self.partition.contains(&o.column));
+        counts_rows && orders && (1..=TOLD_MAX).contains(&self.to)
     }
 
     /// True when the rows of a window are given out once, when it closes.

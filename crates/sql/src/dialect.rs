@@ -3,7 +3,7 @@
 use std::any::TypeId;
 
 use datafusion::sql::sqlparser::ast::{Expr, UnaryOperator};
-use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect, Precedence};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 
 use crate::rewrite::{call, string};
@@ -48,8 +48,16 @@ impl Dialect for FlinkDialect {
     fn supports_parens_around_table_factor(&self) -> bool {
         true
     }
-    /// `text IS [NOT] JSON [VALUE | OBJECT | ARRAY | SCALAR]`.
+    /// `text IS [NOT] JSON [VALUE | OBJECT | ARRAY | SCALAR]`, and `a IS [NOT] DISTINCT FROM b`, of which the parser would take
+    /// all that follows for `b`, an `AND …`, too.
     fn parse_infix(&self, parser: &mut Parser<'_>, expr: &Expr, _: u8) -> Option<Result<Expr, ParserError>> {
+        let other = |parser: &mut Parser<'_>| parser.parse_subexpr(self.prec_value(Precedence::Is)).map(Box::new);
+        if parse_words(parser, &["IS", "DISTINCT", "FROM"]) {
+            return Some(other(parser).map(|other| Expr::IsDistinctFrom(Box::new(expr.clone()), other)));
+        }
+        if parse_words(parser, &["IS", "NOT", "DISTINCT", "FROM"]) {
+            return Some(other(parser).map(|other| Expr::IsNotDistinctFrom(Box::new(expr.clone()), other)));
+        }
         let negated = match () {
             () if parse_words(parser, &["IS", "JSON"]) => false,
             () if parse_words(parser, &["IS", "NOT", "JSON"]) => true,

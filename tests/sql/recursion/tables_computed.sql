@@ -26,6 +26,13 @@ WITH RECURSIVE r (n) AS (
 -- As a condition on the rows of the table it is not offered.
 WITH RECURSIVE r (n) AS (SELECT 1 UNION SELECT b FROM e WHERE a IN (SELECT n FROM r)) SELECT n FROM r;
 WITH RECURSIVE r (n) AS (SELECT 1 UNION SELECT e.b FROM r JOIN e ON e.a = r.n AND e.b IN (SELECT a FROM e)) SELECT n FROM r;
+--| error: 'r' reads itself in a subquery only
+--|   --> tables_computed.sql:11:6
+--|    |
+--| 11 | WITH RECURSIVE r (n) AS (SELECT 1 UNION SELECT b FROM e WHERE a IN (SELECT n FROM r)) SELECT n FROM r;
+--|    |      ^^^^^^^^^
+--|    |
+--|    = help: Join with it: … FROM r JOIN … ON ….
 --| +I[1]
 --| +I[2]
 --| +I[3]

@@ -7,14 +7,12 @@ use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::{SortOptions, take};
 use arrow::datatypes::Schema;
 use arrow::row::{RowConverter, Rows, SortField};
-use sloth_plan::{Rank, RankFunction};
+use sloth_plan::Rank;
 use sloth_types::Result;
 
 use crate::message::Batch;
 use crate::state::keys::{KeyEncoder, KeyTable, RowSet};
 
-/// Rankings of more rows find few to leave out.
-const RANKS_MAX: u64 = 1000;
 /// Where so few of a batch are left out, so many batches pass unseen.
 const WORTH_PERCENT: usize = 15;
 const UNSEEN: u32 = 15;
@@ -34,12 +32,10 @@ pub(crate) struct Prune {
 impl Prune {
     /// For rows of `input`; `None` where it does not tell anything.
     pub(crate) fn new(rank: &Rank, input: &Schema) -> Result<Option<Self>> {
-        let order: Vec<_> = rank.order.iter().filter(|o| !rank.partition.contains(&o.column)).collect();
-        // Rows that are late are counted where they are ranked; DENSE_RANK counts values, not rows.
-        let tells = rank.window_end.is_none() && rank.function != RankFunction::DenseRank && !order.is_empty();
-        if !tells || !(1..=RANKS_MAX).contains(&rank.to) {
+        if !rank.batches_tell() {
             return Ok(None);
         }
+        let order: Vec<_> = rank.order.iter().filter(|o| !rank.partition.contains(&o.column)).collect();
         let type_of = |column: usize| input.field(column).data_type().clone();
         let field = |o: &&sloth_plan::OrderColumn| {
             let options = SortOptions { descending: o.descending, nulls_first: o.nulls_first };

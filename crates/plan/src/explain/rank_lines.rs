@@ -44,6 +44,12 @@ pub(super) fn details(rank: &Rank, input: Option<&Node>, clock: String, lines: &
     }
     lines.push(format!("order: {}", order.join(", ")));
     let appends = input.is_some_and(|n| n.mode == ChangelogMode::Append);
+    if appends && rank.batches_tell() {
+        lines.push(match rank.to {
+            1 => "before the exchange: of each batch only rows that are first in it".to_owned(),
+            to => format!("before the exchange: of each batch only rows that are among the first {to} in it"),
+        });
+    }
     let kept = match (appends, rank.to) {
         (true, u64::MAX) | (false, _) => "all rows of each partition".to_owned(),
         (true, 1) => "the first row of each partition".to_owned(),

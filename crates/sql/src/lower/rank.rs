@@ -132,6 +132,12 @@ impl Lowering<'_> {
             }
             LogicalPlan::Sort(sort) => {
                 let input = self.relation(&sort.input)?;
+                if function == RankFunction::Rank && from > 1 {
+                    // Rows are left out one by one, whatever equals them; only the last of the others brings its equals.
+                    let first = self.rank(input, &Wanted { from: 1, ..wanted(&sort.expr) })?;
+                    let rest = Wanted { function: RankFunction::RowNumber, to: u64::MAX, ..wanted(&sort.expr) };
+                    return self.rank(first, &rest);
+                }
                 self.rank(input, &wanted(&sort.expr))
             }
             other => {

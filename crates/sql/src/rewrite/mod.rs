@@ -151,10 +151,6 @@ fn fetch_as_limit(query: &mut Query) -> Result<()> {
     if fetch.with_ties && query.order_by.is_none() {
         return Err(Error::invalid("WITH TIES without ORDER BY").hint("Add ORDER BY: it says which rows are ties."));
     }
-    if fetch.with_ties && matches!(&query.limit_clause, Some(LimitClause::LimitOffset { offset: Some(_), .. })) {
-        return Err(Error::unsupported("OFFSET with FETCH … WITH TIES")
-            .hint("Write RANK() OVER (ORDER BY …) AS r in a subquery, and WHERE r BETWEEN … AND … around it."));
-    }
     let rows = fetch.quantity.unwrap_or_else(|| Expr::Value(ast::Value::Number("1".to_owned(), false).into()));
     let rows = if fetch.with_ties { call(WITH_TIES, vec![rows]) } else { rows };
     match &mut query.limit_clause {
