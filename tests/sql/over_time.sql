@@ -104,7 +104,7 @@ EXPLAIN SELECT k, SUM(v) OVER (PARTITION BY k ORDER BY ts RANGE BETWEEN INTERVAL
 --|         computes: lag(ticks.v,Int64(3)) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
 --|         order: ts, then the other columns
 --|         emits a row when the watermark passes it; watermark of ticks
---|         state: rows the watermark has not passed, and the last 3 of each partition and those of the last 1000 ms
+--|         state: rows the watermark has not passed, and the last 3 of each partition and those of the last 1000 ms, kept for ever (warning: grows with the number of partitions)
 --|         changelog: append-only
 --|       Source ticks (inline) #0
 --|           reads: k, v, ts

@@ -1,6 +1,7 @@
 //! EXPLAIN: the plan as text, sinks first, each operator with its exchange, changelog mode, watermark and state.
 
 mod arrange_lines;
+mod group_lines;
 mod lookup_lines;
 mod over_lines;
 mod rank_lines;
@@ -149,13 +150,7 @@ fn details(plan: &JobPlan, id: NodeId, node: &Node, input: Option<&Node>) -> Vec
                 Every::Epoch => "emits the changed groups of every epoch".to_owned(),
                 every => format!("emits the groups that have changed {every}"),
             });
-            lines.push(match g.ttl_ms {
-                _ if g.keys.is_empty() => "state: one group".to_owned(),
-                Some(ms) => {
-                    format!("state: one entry per key, forgotten {} after its last change", crate::window::Millis(ms))
-                }
-                None => "state: one entry per key, kept for ever (warning: grows with the number of keys; STATE_TTL bounds it)".to_owned(),
-            });
+            lines.push(group_lines::state(g, input.is_some_and(|i| i.mode != ChangelogMode::Append)));
         }
         NodeKind::Match(m) => {
             let names: Vec<&str> = m.variables.iter().map(|v| v.name.as_str()).collect();

@@ -144,7 +144,7 @@ EXPLAIN SELECT k, v, SUM(v) OVER (PARTITION BY k ORDER BY ts) AS so_far, LAG(v, 
 --|         order: ts, then the other columns
 --|         emits the changed results of every epoch; a row stands when it is passed by the watermark of t
 --|         work: from each change on, until nothing differs
---|         state: rows the watermark has not passed with their results, and the last 2 of each partition
+--|         state: rows the watermark has not passed with their results, and the last 2 of each partition, kept for ever (warning: grows with the number of partitions)
 --|         changelog: retract
 --|       Source t (inline) #0
 --|           reads: k, v, ts

@@ -51,14 +51,19 @@ pub(super) fn details(over: &Over, input: Option<&Schema>, clock: String, lines:
             Reach::Running => {}
         }
     }
+    let grows = ", kept for ever (warning: grows with the number of partitions)";
     let kept = match (all, rows, ms) {
         (true, ..) => "all rows, kept for ever (warning: grows with the input)".to_owned(),
-        (false, 0, None) => {
-            "one entry per partition, kept for ever (warning: grows with the number of partitions)".to_owned()
-        }
-        (false, rows, None) => format!("the last {rows} of each partition"),
         (false, 0, Some(ms)) => format!("those of the last {ms} ms"),
-        (false, rows, Some(ms)) => format!("the last {rows} of each partition and those of the last {ms} ms"),
+        (false, 0, None) if over.partition.is_empty() => "one entry".to_owned(),
+        (false, 0, None) => format!("one entry per partition{grows}"),
+        (false, rows, ms) => {
+            let wide = ms.map_or(String::new(), |ms| format!(" and those of the last {ms} ms"));
+            match over.partition.is_empty() {
+                true => format!("the last {rows}{wide}"),
+                false => format!("the last {rows} of each partition{wide}{grows}"),
+            }
+        }
     };
     let pending = if all { "" } else { pending };
     lines.push(format!("state: {pending}{kept}"));

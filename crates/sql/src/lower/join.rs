@@ -16,6 +16,7 @@ use crate::plan::Versioned;
 
 mod conditions;
 mod interval;
+mod latest;
 mod lookup;
 mod temporal;
 mod window;

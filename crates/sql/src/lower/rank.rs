@@ -280,7 +280,7 @@ fn sorts(plan: &LogicalPlan) -> bool {
 }
 
 /// The ranking function, when the window has one and nothing else.
-fn rank_function(window: &Window) -> Option<(RankFunction, &WindowFunctionParams)> {
+pub(super) fn rank_function(window: &Window) -> Option<(RankFunction, &WindowFunctionParams)> {
     let [expr] = window.window_expr.as_slice() else { return None };
     let Expr::WindowFunction(call) = strip_alias(expr) else { return None };
     let WindowFunctionDefinition::WindowUDF(udf) = &call.fun else { return None };
@@ -294,7 +294,7 @@ fn rank_function(window: &Window) -> Option<(RankFunction, &WindowFunctionParams
 }
 
 /// The ranks that a condition lets pass, when it is one on the rank alone.
-fn bounds(condition: &Expr, rank: &Column) -> Option<(u64, u64)> {
+pub(super) fn bounds(condition: &Expr, rank: &Column) -> Option<(u64, u64)> {
     let is_rank = |expr: &Expr| as_column(uncast(expr)).is_some_and(|c| c == rank);
     let floor = |n: i64| u64::try_from(n).unwrap_or(0);
     match condition {

@@ -58,6 +58,18 @@ impl Taking<'_> {
                         }
                     }
                     ast::Expr::Identifier(_) => self.1.push(None),
+                    // COUNT(A.*) counts the rows of A.
+                    ast::Expr::Function(ast::Function { args: ast::FunctionArguments::List(list), .. }) => {
+                        for arg in &mut list.args {
+                            let ast::FunctionArg::Unnamed(given) = arg else { continue };
+                            let ast::FunctionArgExpr::QualifiedWildcard(name) = given else { continue };
+                            let variable = name.0.last().and_then(|part| self.0.variable(part.as_ident()?));
+                            if variable.is_some() {
+                                self.1.push(variable);
+                                *given = ast::FunctionArgExpr::Wildcard;
+                            }
+                        }
+                    }
                     _ => {}
                 }
                 ControlFlow::Continue(())

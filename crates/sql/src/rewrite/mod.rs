@@ -11,6 +11,7 @@ mod json_build;
 mod like;
 mod rows_in;
 mod rows_in_having;
+mod running;
 mod symmetric;
 pub(crate) mod temporal;
 pub(crate) mod tokens;

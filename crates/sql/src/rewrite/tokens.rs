@@ -40,6 +40,7 @@ pub(crate) fn rewrite_tokens(source: &SourceText, tokens: &[TokenWithSpan]) -> R
     }
     let mut pass = TokenPass { source, statement: span_of(source, tokens), out: Vec::with_capacity(solid.len()) };
     let solid = super::exclude::leave_out(source, super::trim::with_blank(solid))?;
+    let solid = super::running::leave_out(source, solid)?;
     let solid = super::symmetric::wrap(super::within::move_within(solid));
     pass.run(&solid)?;
     Ok(pass.out)

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use arrow::datatypes::Field;
 use datafusion::common::DFSchema;
-use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use sloth_plan::{Join, JoinExchange, JoinKind, NodeKind, SourceOrigin, TemporalAt, TemporalJoin};
 use sloth_types::{ChangelogMode, Error, Result};
 
 use super::super::relation::{Relation, Role};
 use super::super::{Lowering, as_column, internal};
 use super::Inputs;
+use super::latest::Latest;
 use super::lookup::{Right, right_side};
 use crate::plan::Versioned;
 use crate::rewrite::temporal::AS_OF;
@@ -82,7 +83,8 @@ impl Lowering<'_> {
                 Right::Read => {}
             }
         }
-        let (right, right_time, key) = self.versions(versioned, columns, join.right.schema())?;
+        let (right, right_time, key) =
+            self.versions(versioned, columns, join.right.schema(), role != Role::Proctime)?;
         if let Some(named) = times.get(1) {
             let place = as_column(named).and_then(|c| join.right.schema().index_of_column(c).ok());
             if place.and_then(|p| right.roles.get(p)) != Some(&Role::Rowtime) {
@@ -158,16 +160,16 @@ impl Lowering<'_> {
         Ok(Relation { cascaded, key: key.filter(|_| relation.key.is_some()), ..relation })
     }
 
-    /// The visible columns of the versioned table, and behind them its event time, when it has one; and where the columns of
+    /// The visible columns of the versioned table (as of the past, or of now), and behind them its event time, when it has one; and where the columns of
     /// the key stand by which its rows replace each other.
     fn versions(
         &mut self,
         versioned: &Versioned,
         columns: &[usize],
         schema: &DFSchema,
+        of_past: bool,
     ) -> Result<(Relation, Option<usize>, Vec<Option<usize>>)> {
-        let all = self.settled_relation(&versioned.input)?;
-        let all = self.materialize(all)?;
+        let (all, of_view) = self.all_versions(&versioned.input, of_past)?;
         let time = all.roles.iter().position(|role| *role == Role::Rowtime);
         let role = |column: usize| all.roles.get(column).copied().unwrap_or(Role::Plain);
         let mut picks: Vec<(usize, Role)> = columns.iter().map(|c| (*c, role(*c))).collect();
@@ -179,10 +181,23 @@ impl Lowering<'_> {
         }
         let schema = DFSchema::new_with_metadata(fields, std::collections::HashMap::new()).map_err(internal)?;
         // Rows that replace each other must meet the same left rows, in their order.
-        let key = all.key.iter().filter(|_| all.changes()).flatten();
-        let key = key.map(|key| columns.iter().position(|column| column == key)).collect();
+        let key = of_view.unwrap_or_else(|| all.key.iter().filter(|_| all.changes()).flatten().copied().collect());
+        let key = key.iter().map(|key| columns.iter().position(|column| column == key)).collect();
         let picked = self.pick(all, &picks, &schema)?;
         Ok((picked, time.map(|_| columns.len()), key))
+    }
+
+    /// The rows of a versioned table; of a view that gives the last row of each key all of them, and where the key is.
+    fn all_versions(&mut self, plan: &LogicalPlan, of_past: bool) -> Result<(Relation, Option<Vec<usize>>)> {
+        if let Some(latest) = Latest::of(plan).filter(|_| of_past) {
+            let all = self.settled_relation(&latest.plan)?;
+            let all = self.materialize(all)?;
+            if !all.changes() && all.roles.get(latest.time) == Some(&Role::Rowtime) {
+                return Ok((all, Some(latest.key)));
+            }
+        }
+        let all = self.settled_relation(plan)?;
+        Ok((self.materialize(all)?, None))
     }
 
     /// True when all tables below come to an end: they are read once, not watched.
