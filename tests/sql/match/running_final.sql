@@ -14,6 +14,7 @@ SELECT * FROM o MATCH_RECOGNIZE (
   PATTERN (A B+ C)
   DEFINE B AS B.x < A.x OR B.x IS NULL
 ) AS m;
+--| +I[a, 4, 2, 2, 1, 13]
 
 SELECT id, b, n FROM o MATCH_RECOGNIZE (
   PARTITION BY k ORDER BY ts
@@ -22,6 +23,9 @@ SELECT id, b, n FROM o MATCH_RECOGNIZE (
   PATTERN (A B+)
   DEFINE B AS B.x < A.x OR B.x IS NULL
 ) AS m;
+--| +I[2, null, 0]
+--| +I[3, 3, 1]
+--| +I[4, 4, 2]
 
 SELECT id, b FROM o MATCH_RECOGNIZE (
   PARTITION BY k ORDER BY ts
@@ -30,3 +34,10 @@ SELECT id, b FROM o MATCH_RECOGNIZE (
   PATTERN (A B+)
   DEFINE B AS B.x < A.x
 ) AS m;
+--| error: FINAL measures where all rows of a match are given
+--|  --> running_final.sql:3:12
+--|   |
+--| 3 |   MEASURES FINAL LAST(B.id) AS b
+--|   |            ^^^^^
+--|   |
+--|   = help: Leave FINAL out for the measure as far as each row, or write ONE ROW PER MATCH for that of the whole match.

@@ -1,12 +1,12 @@
 -- A view of the last row of each key is a versioned table: as of any time it has the last row until then.
-CREATE TABLE orders (id INT, price DECIMAL(5, 2), currency STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' MINUTE) WITH ('connector' = 'inline', 'format' = 'csv', 'data' = '
+CREATE TABLE orders (id INT, price DECIMAL(5, 2), currency STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '3' HOUR) WITH ('connector' = 'inline', 'format' = 'csv', 'data' = '
 1,10.00,Yen,2024-11-11 10:12:00
 2,20.00,Euro,2024-11-11 10:30:00
 3,30.00,Euro,2024-11-11 11:30:00
 4,40.00,Euro,2024-11-11 09:30:00
 5,50.00,Mark,2024-11-11 11:30:00
 ');
-CREATE TABLE rates_history (update_time TIMESTAMP(3), currency STRING, rate INT, WATERMARK FOR update_time AS update_time - INTERVAL '1' MINUTE) WITH ('connector' = 'inline', 'format' = 'csv', 'data' = '
+CREATE TABLE rates_history (update_time TIMESTAMP(3), currency STRING, rate INT, WATERMARK FOR update_time AS update_time - INTERVAL '3' HOUR) WITH ('connector' = 'inline', 'format' = 'csv', 'data' = '
 2024-11-11 09:00:00,Dollar,102
 2024-11-11 10:00:00,Euro,114
 2024-11-11 09:00:00,Yen,1
