@@ -6,7 +6,7 @@
 //!   sloth-bench datafusion [FILE.parquet]              serves requests: SQL on DataFusion, batch
 //!   sloth-bench decode FILE.jsonl                      JSON: our decoder and a bare arrow-json, same bytes
 //!   sloth-bench tpch SCALE FOLDER                      TPC-H's tables as Parquet files
-//!   sloth-bench curve ROWS…                            what a change costs at these sizes of state
+//!   sloth-bench curve [QUERY…] ROWS…                   what a change costs at these sizes of state
 //! ```
 //!
 //! With a file, its rows are held in memory as table `orders`. A serving side reads a request (JSON) a line from stdin and

@@ -32,16 +32,7 @@ pub(crate) fn run(sql: &str, connectors: &ConnectorRegistry, tally: &TallyTable)
     let show = |error: sloth_types::Error| render_error(sql, "request", &error);
     tally.take();
     let meter = Meter::start();
-    let mut session = Session::new();
-    let mut queries = vec![];
-    for statement in session.parse(sql).map_err(show)? {
-        if let Effect::Run(more) = session.execute(&statement).map_err(show)? {
-            queries.extend(more);
-        }
-    }
-    let plan = lower(&session, &queries).map_err(show)?;
-    let planning = meter.elapsed();
-    let job = Job::start(plan, connectors, JobOptions::default()).map_err(show)?;
+    let (job, planning) = start(sql, connectors, &meter)?;
     let job_figures = job.figures();
     job.wait().map_err(show)?;
     let mut reply = figures(meter.stop(), tally.take());
@@ -57,4 +48,19 @@ pub(crate) fn run(sql: &str, connectors: &ConnectorRegistry, tally: &TallyTable)
         reply.insert("epochs".into(), json!(job_figures.epochs.get()));
     }
     Ok(reply)
+}
+
+/// Starts the job of a script. Also when its plan was made.
+pub(crate) fn start(sql: &str, connectors: &ConnectorRegistry, meter: &Meter) -> Outcome<(Job, f64)> {
+    let show = |error: sloth_types::Error| render_error(sql, "request", &error);
+    let mut session = Session::new();
+    let mut queries = vec![];
+    for statement in session.parse(sql).map_err(show)? {
+        if let Effect::Run(more) = session.execute(&statement).map_err(show)? {
+            queries.extend(more);
+        }
+    }
+    let plan = lower(&session, &queries).map_err(show)?;
+    let planning = meter.elapsed();
+    Ok((Job::start(plan, connectors, JobOptions::default()).map_err(show)?, planning))
 }

@@ -4,8 +4,10 @@
 //! may have a `FILTER` of its own.
 //!
 //! ```text
-//!   values: value ▶ id        pairs: (slot, id) ▶ pair        calls: pair ▶ 0b011   (counted by the first two calls)
+//!   values: value ▶ id        pairs: (slot, id) ▶ pair │ 0b011 │ …   (counted by the first two calls)
 //! ```
+//!
+//! A value that is one word needs no number: its pairs are (slot, value).
 
 use std::sync::Arc;
 
@@ -17,8 +19,7 @@ use sloth_plan::AggregateCall;
 use sloth_types::{Error, Result};
 
 use super::{Accumulator, Input, SlidingCounts, Target, accumulator, for_each_valid};
-use crate::state::keys::{ABSENT, EncodedKeys, KeyEncoder, KeyTable, RowSet};
-use crate::state::paged::Paged;
+use crate::state::keys::{ABSENT, KeyEncoder, KeyTable, RowSet};
 
 /// Calls that share a set of values: as many as a word has bits.
 pub(super) const CALLS_MAX: usize = 32;
@@ -29,10 +30,13 @@ pub(crate) struct Distinct {
     /// The argument columns; behind them the calls that have counted the values, when there are several.
     fields: Fields,
     encoder: KeyEncoder,
-    values: KeyTable,
+    /// Absent when a value is one word.
+    values: Option<KeyTable>,
+    pair_encoder: KeyEncoder,
+    /// What is known of a pair stands beside it.
     pairs: KeyTable,
-    /// By pair.
-    known: Paged<Known>,
+    /// Where that is in a record.
+    known_at: usize,
     /// The pair of each slot that came last, or [`ABSENT`]: for partial states and clearing.
     last_of: Vec<u32>,
     fresh: Fresh,
@@ -47,7 +51,16 @@ struct Known {
     before: u32,
 }
 
-const UNKNOWN: Known = Known { counted: 0, before: ABSENT };
+impl Known {
+    /// Of a word beside a pair.
+    fn of(word: u64) -> Known {
+        Known { counted: word as u32, before: ((word >> 32) as u32).wrapping_sub(1) }
+    }
+
+    fn word(self) -> u64 {
+        (u64::from(self.before.wrapping_add(1)) << 32) | u64::from(self.counted)
+    }
+}
 
 struct Call {
     inner: Box<dyn Accumulator>,
@@ -85,13 +98,21 @@ impl Distinct {
             let counts = call.function.name() == "count" && call.args.len() == 1;
             Ok(Call { inner: accumulator(&plain, false)?, counts })
         };
+        let types: Vec<DataType> = arguments.iter().map(|f| f.data_type().clone()).collect();
+        // Several words are better kept once.
+        let (second, values) = match types.as_slice() {
+            [one] if encoder.key_words() == 1 => (one.clone(), None),
+            _ => (DataType::UInt32, Some(KeyTable::new(&encoder))),
+        };
+        let pair_encoder = KeyEncoder::new(vec![DataType::UInt32, second])?;
         Ok(Distinct {
             calls: calls.iter().map(inner).collect::<Result<_>>()?,
             fields: fields.into(),
-            values: KeyTable::new(&encoder),
+            values,
             encoder,
-            pairs: KeyTable::new(&KeyEncoder::new(vec![DataType::UInt64])?),
-            known: Paged::default(),
+            pairs: KeyTable::beside(&pair_encoder, 1),
+            known_at: pair_encoder.key_words(),
+            pair_encoder,
             last_of: vec![],
             fresh: Fresh::default(),
         })
@@ -101,14 +122,17 @@ impl Distinct {
     fn pairs_of(&self, slot: u32) -> impl Iterator<Item = u32> + '_ {
         let some = |pair: u32| (pair != ABSENT).then_some(pair);
         let last = self.last_of.get(slot as usize).copied().and_then(some);
-        std::iter::successors(last, move |pair| self.known.get(*pair as usize).and_then(|known| some(known.before)))
+        std::iter::successors(last, move |pair| some(self.known(*pair).before))
+    }
+
+    fn known(&self, pair: u32) -> Known {
+        Known::of(self.pairs.records.get(pair, self.known_at).unwrap_or(0))
     }
 
     /// Notes the pairs of the rows that count, and gathers those that are new to a call.
     fn note(&mut self, input: &Input, target: Target<'_>, masks: Option<&UInt32Array>) -> Result<()> {
         let Fresh { ids, rows, slots, pairs, found } = &mut self.fresh;
         let arguments = input.args.get(..self.encoder.width()).unwrap_or_default();
-        let keys = self.encoder.encode(arguments)?;
         rows.clear();
         slots.clear();
         found.clear();
@@ -116,19 +140,29 @@ impl Distinct {
             rows.push(row as u32);
             slots.push(slot as u32);
         });
-        self.values.intern(&keys, &RowSet::List(rows), ids);
-        let words = slots.iter().zip(&*ids).map(|(slot, id)| (u64::from(*slot) << 32) | u64::from(*id)).collect();
-        self.pairs.intern(&EncodedKeys::Words(words, None), &RowSet::Range(0..rows.len()), pairs);
-        self.known.grow(self.pairs.slots(), UNKNOWN);
+        let second: ArrayRef = match (&mut self.values, arguments) {
+            (Some(values), _) => {
+                values.intern(&self.encoder.encode(arguments)?, &RowSet::List(rows), ids);
+                Arc::new(UInt32Array::from(std::mem::take(ids)))
+            }
+            (None, [argument]) if rows.len() == argument.len() => ArrayRef::clone(argument),
+            (None, [argument]) => take(argument, &UInt32Array::from(rows.clone()), None)?,
+            (None, _) => return Err(Error::internal("DISTINCT over a word that is not there")),
+        };
+        let keys = [Arc::new(UInt32Array::from(slots.clone())) as ArrayRef, second];
+        self.pairs.intern(&self.pair_encoder.encode(&keys)?, &RowSet::Range(0..rows.len()), pairs);
+        self.pairs.records.grow(self.pairs.slots());
         for ((row, slot), pair) in rows.iter().zip(&*slots).zip(&*pairs) {
             let mask = masks.map_or(1, |m| m.value(*row as usize));
-            let known = &mut self.known[*pair as usize];
+            let word = self.pairs.records.word_mut(*pair, self.known_at);
+            let mut known = Known::of(*word);
             let new = mask & !known.counted;
             if new != 0 {
                 if known.counted == 0 {
                     known.before = std::mem::replace(&mut self.last_of[*slot as usize], *pair);
                 }
                 known.counted |= new;
+                *word = known.word();
                 found.push((*row, *slot, new));
             }
         }
@@ -138,9 +172,10 @@ impl Distinct {
 
 impl Accumulator for Distinct {
     fn empty(&mut self) -> bool {
-        self.known.clear();
         self.last_of.clear();
-        self.values.empty() && self.pairs.empty() && self.calls.iter_mut().all(|call| call.inner.empty())
+        self.values.as_mut().is_none_or(KeyTable::empty)
+            && self.pairs.empty()
+            && self.calls.iter_mut().all(|call| call.inner.empty())
     }
 
     fn resize(&mut self, slots: usize) {
@@ -200,10 +235,12 @@ impl Accumulator for Distinct {
             lengths.push(pairs.len() - start);
         }
         let offsets = OffsetBuffer::from_lengths(lengths);
-        let ids: Vec<u32> = pairs.iter().map(|pair| self.pairs.word_of(*pair) as u32).collect();
-        let mut columns = self.encoder.decode(&self.values, &ids)?;
+        let mut columns = self.pair_encoder.decode(&self.pairs, &pairs)?.split_off(1);
+        if let (Some(values), Some(ids)) = (&self.values, columns.first()) {
+            columns = self.encoder.decode(values, ids.as_primitive::<UInt32Type>().values())?;
+        }
         if self.calls.len() > 1 {
-            columns.push(Arc::new(pairs.iter().map(|p| self.known[*p as usize].counted).collect::<UInt32Array>()));
+            columns.push(Arc::new(pairs.iter().map(|pair| self.known(*pair).counted).collect::<UInt32Array>()));
         }
         let tuples = StructArray::try_new(self.fields.clone(), columns, None)?;
         let item = Arc::new(Field::new_list_field(DataType::Struct(self.fields.clone()), true));
@@ -233,7 +270,9 @@ impl Accumulator for Distinct {
         let mut pair = std::mem::replace(&mut self.last_of[slot as usize], ABSENT);
         while pair != ABSENT {
             self.pairs.remove(pair);
-            pair = std::mem::replace(&mut self.known[pair as usize], UNKNOWN).before;
+            let before = self.known(pair).before;
+            self.pairs.records.clear_record(pair, self.known_at);
+            pair = before;
         }
         self.calls.iter_mut().for_each(|call| call.inner.clear(slot));
     }
@@ -244,6 +283,7 @@ impl Accumulator for Distinct {
 
     fn bytes(&self) -> usize {
         let inner: usize = self.calls.iter().map(|call| call.inner.bytes()).sum();
-        inner + self.values.bytes() + self.pairs.bytes() + self.known.bytes() + self.last_of.capacity() * 4
+        let values = self.values.as_ref().map_or(0, KeyTable::bytes);
+        inner + values + self.pairs.bytes() + self.last_of.capacity() * 4
     }
 }

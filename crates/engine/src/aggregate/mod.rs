@@ -3,11 +3,14 @@
 //! `count`, `sum`, `avg`, `min`, `max` and approximate percentiles have kernels of their own here; every other function runs through DataFusion's row
 //! accumulators ([`foreign`]). `DISTINCT` wraps any of them ([`distinct`]).
 //!
+//! Counts and sums of integers are no accumulators of their own: they are words of a group's record ([`cell`]).
+//!
 //! Where rows may be taken back ([`retract`]), sums and counts add weights, the smallest and the largest come from a
 //! sorted list of what is there, and every other function is computed again from the rows of a changed group
 //! ([`replay`]).
 
 mod avg;
+pub(crate) mod cell;
 mod count;
 mod distinct;
 mod exact;

@@ -153,7 +153,8 @@ impl IntervalJoinOperator {
         let mut matched = vec![false; count];
         let mut turned = vec![];
         let mut pairs = Pairs::default();
-        for (row, key) in found.iter().enumerate().filter(|(_, key)| **key != ABSENT) {
+        for (row, key) in found.iter().enumerate() {
+            self.sides[1 - which].arrangement.touch_next(&found, row);
             let mut at = self.sides[1 - which].arrangement.first_of(*key);
             while at != ABSENT {
                 pairs.rows.push(row as u32);

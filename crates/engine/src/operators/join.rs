@@ -28,6 +28,7 @@ use crate::state::keys::{ABSENT, EncodedKeys};
 use crate::state::snapshot::Section;
 
 mod alone;
+mod equal;
 mod held;
 mod lifetime;
 pub(super) mod residual;
@@ -294,6 +295,7 @@ impl JoinOperator {
         let arrangement = self.sides[1 - which].arrangement.read();
         let inserts_only = delta.diffs.is_none() && !arrangement.retracts();
         for (row, key) in found.iter().enumerate() {
+            arrangement.touch_next(found, row);
             if *key == ABSENT {
                 continue;
             }
@@ -335,7 +337,9 @@ impl JoinOperator {
         let left = self.sides[0].schema.fields().len();
         let column = |column: usize, rows: &UInt32Array, slots: &[u32]| -> Result<ArrayRef> {
             let (side, at) = if column < left { (0, column) } else { (1, column - left) };
-            if side == which { Ok(take(delta.rows.column(at), rows, None)?) } else { other.gather(at, slots) }
+            let own = delta.rows.columns().get(at).filter(|_| side == which);
+            let own = own.or_else(|| self.equal_column(which, at, &delta.rows).filter(|_| side != which));
+            own.map_or_else(|| other.gather(at, slots), |own| Ok(take(own, rows, None)?))
         };
         if self.join.counts_partners() {
             let mask = match &self.residual {

@@ -131,6 +131,7 @@ impl MultiJoinOperator {
         let mut heads = vec![ABSENT; found.len()];
         let mut at = vec![ABSENT; found.len()];
         for row in 0..delta.rows.num_rows() {
+            found.iter().for_each(|(other, keys)| self.inputs[*other].rows.touch_next(keys, row));
             let first = |(other, keys): &(usize, Vec<u32>)| match keys.get(row) {
                 Some(key) if *key != ABSENT => self.inputs[*other].rows.first_of(*key),
                 _ => ABSENT,

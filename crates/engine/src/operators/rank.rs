@@ -22,6 +22,7 @@ use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
 use crate::state::ages::Ages;
+use crate::state::bits::Bits;
 use crate::state::changed::Changed;
 use crate::state::ordered::{Located, OrderedRows, Spelled, Stamp, weight_at};
 use crate::state::snapshot::Section;
@@ -89,7 +90,7 @@ struct Entry {
 #[derive(Default)]
 struct Touched {
     partitions: Vec<u32>,
-    marks: Vec<bool>,
+    marks: Bits,
     before: Vec<Entry>,
     /// Where each partition's entries end in `before`.
     ends: Vec<usize>,
@@ -239,10 +240,7 @@ impl RankOperator {
     fn touch(&mut self, epoch: &EpochInfo, partition: u32) {
         let told = self.is_told(epoch, partition);
         let touched = &mut self.touched;
-        if touched.marks.len() <= partition as usize {
-            touched.marks.resize(partition as usize + 1, false);
-        }
-        if std::mem::replace(&mut touched.marks[partition as usize], true) {
+        if !touched.marks.mark(partition) {
             return;
         }
         touched.partitions.push(partition);
@@ -257,8 +255,12 @@ impl RankOperator {
         let Touched { partitions, mut marks, before, ends } = std::mem::take(&mut self.touched);
         let mut start = 0;
         let mut after = vec![];
-        for (partition, end) in partitions.iter().zip(ends) {
-            marks[*partition as usize] = false;
+        for (at, (partition, end)) in partitions.iter().zip(ends).enumerate() {
+            if at % TOUCHED_ROWS == 0 {
+                let next = partitions.get(at..partitions.len().min(at + TOUCHED_ROWS));
+                self.rows.touch_runs(next.unwrap_or_default());
+            }
+            marks.unmark(*partition);
             after.clear();
             let kept = range(&self.rows, &self.rank, *partition, &mut after);
             if self.is_told(epoch, *partition) {
@@ -368,31 +370,30 @@ impl Operator for RankOperator {
         let mut changes = Output::default();
         let any = !self.touched.partitions.is_empty();
         self.settle(epoch, &mut changes);
-        let mut empty = std::mem::take(&mut self.touched.partitions);
+        let mut changed = std::mem::take(&mut self.touched.partitions);
         if self.rank.window_end.is_some() {
-            self.close(epoch, &mut changes, &mut empty);
+            self.close(epoch, &mut changes, &mut changed);
         }
         let any = any || !changes.slots.is_empty();
         self.emit(changes, out)?;
         self.rows.free(&mut self.gone);
         self.rows.settle()?;
+        self.changed.note(&changed);
+        if let Some(ages) = &mut self.ages {
+            changed.sort_unstable();
+            let living = changed.iter().filter(|partition| self.rows.len_of(**partition) > 0);
+            living.for_each(|partition| ages.touch(*partition, epoch.now_ms));
+        }
+        let mut empty = changed;
+        empty.retain(|partition| self.rows.len_of(*partition) == 0);
         empty.sort_unstable();
         empty.dedup();
-        self.changed.note(&empty);
-        if self.changed.begun() {
-            let gone: Vec<u32> = empty.iter().copied().filter(|partition| self.rows.len_of(*partition) == 0).collect();
-            self.changed.note_gone(&gone, || self.rows.partition_columns(&gone))?;
-        }
+        self.changed.note_gone(&empty, || self.rows.partition_columns(&empty))?;
         for partition in empty {
             if let Some(ages) = &mut self.ages {
-                match self.rows.len_of(partition) {
-                    0 => ages.forget(partition),
-                    _ => ages.touch(partition, epoch.now_ms),
-                }
+                ages.forget(partition);
             }
-            if self.rows.len_of(partition) == 0
-                && let Some(window) = self.window_of.get_mut(partition as usize)
-            {
+            if let Some(window) = self.window_of.get_mut(partition as usize) {
                 *window = i64::MIN;
             }
             self.rows.forget(partition);

@@ -9,6 +9,7 @@ use sloth_types::Result;
 
 use super::delta::changed;
 use super::window::fit;
+use crate::state::bits::Bits;
 use crate::state::groups::{Groups, GroupsSpec};
 use crate::state::snapshot::{Owner, column_of, foreign_state, split, table};
 
@@ -16,7 +17,7 @@ use crate::state::snapshot::{Owner, column_of, foreign_state, split, table};
 #[derive(Default)]
 pub(crate) struct Touched {
     slots: Vec<u32>,
-    marks: Vec<bool>,
+    marks: Bits,
     /// Whether the group was told to exist.
     alive: Vec<bool>,
     /// Keys and results before of the groups that were told, in pieces that follow `slots`.
@@ -45,7 +46,7 @@ impl Touched {
 
     /// True when a group has changed and has not been told.
     pub(crate) fn has(&self, slot: u32) -> bool {
-        self.marks.get(slot as usize).copied().unwrap_or(false)
+        self.marks.has(slot)
     }
 
     /// Notes the groups that are about to change for the first time since they were told; `alive` says whether they were.
@@ -58,11 +59,11 @@ impl Touched {
         slots: &[u32],
         alive: impl Fn(&Groups, u32) -> bool,
     ) -> Result<()> {
-        self.marks.resize(groups.keys.slots().max(self.marks.len()), false);
         let mut told = vec![];
         for slot in slots {
-            let Some(mark) = self.marks.get_mut(*slot as usize).filter(|mark| !**mark) else { continue };
-            *mark = true;
+            if !self.marks.mark(*slot) {
+                continue;
+            }
             let was = alive(groups, *slot);
             self.slots.push(*slot);
             self.alive.push(was);
@@ -91,9 +92,7 @@ impl Touched {
         let Touched { slots, alive: was, before, mut marks, .. } = std::mem::take(self);
         self.blind = blind;
         for slot in &slots {
-            if let Some(mark) = marks.get_mut(*slot as usize) {
-                *mark = false;
-            }
+            marks.unmark(*slot);
         }
         self.marks = marks;
         if slots.is_empty() {
@@ -185,12 +184,8 @@ impl Touched {
         let keys = spec.encode(columns.get(..spec.keys.len()).unwrap_or_default())?;
         let mut slots = vec![];
         groups.slots_of(&keys, rows.num_rows(), &mut slots);
-        let most = slots.iter().copied().max().map_or(0, |slot| slot as usize + 1);
-        self.marks.resize(most.max(self.marks.len()), false);
         for slot in &slots {
-            if let Some(mark) = self.marks.get_mut(*slot as usize) {
-                *mark = true;
-            }
+            self.marks.mark(*slot);
         }
         self.slots.append(&mut slots);
         let told = own.get(1).and_then(|c| c.as_boolean_opt()).ok_or_else(|| foreign_state(1))?;
@@ -204,7 +199,7 @@ impl Touched {
     /// Estimated bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.slots.capacity() * 5
-            + self.marks.capacity()
+            + self.marks.bytes()
             + self.before.iter().map(RecordBatch::get_array_memory_size).sum::<usize>()
     }
 }

@@ -1,6 +1,6 @@
 //! Rows arranged by a key: the state of joins and of everything else that must find rows again.
 //!
-//! A multiset of rows with weights. The rows of a key form a list through their slots; where rows may be taken back, an
+//! A multiset of rows with weights. The rows of a key form a list through their slots, which begins in the key's record; where rows may be taken back, an
 //! index by content finds a row in constant time, whatever the size of its key's list.
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
@@ -17,15 +17,17 @@ mod snapshot;
 
 pub(crate) use snapshot::{Changes, Written};
 
-/// Fewer keys stay in the caches.
-const TOUCHED_KEYS_MIN: usize = 1 << 14;
+/// Fewer keys stay in the caches. Few in tests, so that these see more.
+const TOUCHED_KEYS_MIN: usize = if cfg!(test) { 4 } else { 1 << 14 };
 
 /// A multiset of rows, found by key.
 pub(crate) struct Arrangement {
     key_columns: Vec<usize>,
     encoder: KeyEncoder,
+    /// Beside each key [`HEAD`] and [`TOTAL`].
     keys: KeyTable,
-    lists: Paged<List>,
+    /// Where these begin in a record.
+    beside: usize,
     rows: Rows,
     links: Paged<Link>,
     /// By content; absent when rows are never taken back.
@@ -37,14 +39,11 @@ pub(crate) struct Arrangement {
     changes: Option<Changes>,
 }
 
-/// The rows of a key: the first of them, and the sum of their weights.
-#[derive(Clone, Copy)]
-struct List {
-    total: i64,
-    head: u32,
-}
-
-const NO_ROWS: List = List { total: 0, head: ABSENT };
+/// Beside a key: the first of its rows, plus 1.
+const HEAD: usize = 0;
+/// Beside a key: the sum of the weights of its rows.
+const TOTAL: usize = 1;
+const WORDS: usize = 2;
 
 /// A row: its neighbours, its key, the tag of its content where that is indexed, and its weight.
 #[derive(Clone, Copy)]
@@ -90,9 +89,9 @@ impl Arrangement {
         let encoder = KeyEncoder::new(keys.iter().map(|k| schema.field(*k).data_type().clone()).collect())?;
         Ok(Arrangement {
             key_columns: keys.to_vec(),
-            keys: KeyTable::new(&encoder),
+            keys: KeyTable::beside(&encoder, WORDS),
+            beside: encoder.key_words(),
             encoder,
-            lists: Paged::default(),
             rows: Rows::new(schema)?,
             links: Paged::default(),
             index: retracts.then(SlotIndex::default),
@@ -109,7 +108,8 @@ impl Arrangement {
         let index = retracts.then(SlotIndex::default);
         Ok(Arrangement {
             key_columns: keys.to_vec(),
-            keys: KeyTable::new(&encoder),
+            keys: KeyTable::beside(&encoder, WORDS),
+            beside: encoder.key_words(),
             encoder,
             index,
             bare: true,
@@ -132,28 +132,34 @@ impl Arrangement {
     pub(crate) fn find(&self, keys: &EncodedKeys, rows: usize) -> Vec<u32> {
         let mut slots = Vec::new();
         self.keys.find(keys, &mut slots, rows);
-        self.touch(&slots);
         slots
     }
 
-    /// Brings the first row of each key into the caches: loads that do not depend on each other are fetched side by side.
-    fn touch(&self, keys: &[u32]) {
-        if self.lists.len() < TOUCHED_KEYS_MIN {
+    /// For loops over many keys: what the next of them need is brought into the caches, once for several.
+    #[inline]
+    pub(crate) fn touch_next(&self, keys: &[u32], at: usize) {
+        if at.is_multiple_of(CHUNK) {
+            self.touch(keys.iter().skip(at).copied());
+        }
+    }
+
+    /// Brings the first row of each of a few keys (best [`CHUNK`] of them) into the caches: loads that do not depend on each
+    /// other are fetched side by side.
+    fn touch(&self, keys: impl Iterator<Item = u32>) {
+        if self.keys.records.len() < TOUCHED_KEYS_MIN {
             return;
         }
         let mut heads = [ABSENT; CHUNK];
-        for keys in keys.chunks(CHUNK) {
-            for (head, key) in heads.iter_mut().zip(keys) {
-                *head = self.lists.get(*key as usize).map_or(ABSENT, |list| list.head);
-            }
-            let next = |slot: &u32| self.links.get(*slot as usize).map_or(0, |link| link.next);
-            std::hint::black_box(heads.iter().fold(0, |all, slot| all ^ next(slot)));
+        for (head, key) in heads.iter_mut().zip(keys) {
+            *head = self.first_of(key);
         }
+        let next = |slot: &u32| self.links.get(*slot as usize).map_or(0, |link| link.next);
+        std::hint::black_box(heads.iter().fold(0, |all, slot| all ^ next(slot)));
     }
 
     /// Sum of the weights of a key's rows.
     pub(crate) fn total(&self, key: u32) -> i64 {
-        self.lists.get(key as usize).map_or(0, |list| list.total)
+        self.keys.records.get(key, self.beside + TOTAL).unwrap_or(0) as i64
     }
 
     /// As [`Arrangement::total`] for many.
@@ -183,7 +189,16 @@ impl Arrangement {
 
     /// The first row of a key, or [`ABSENT`].
     pub(crate) fn first_of(&self, key: u32) -> u32 {
-        self.lists.get(key as usize).map_or(ABSENT, |list| list.head)
+        (self.keys.records.get(key, self.beside + HEAD).unwrap_or(0) as u32).wrapping_sub(1)
+    }
+
+    fn set_first(&mut self, key: u32, slot: u32) {
+        *self.keys.records.word_mut(key, self.beside + HEAD) = u64::from(slot.wrapping_add(1));
+    }
+
+    fn add_to_total(&mut self, key: u32, weight: i64) {
+        let total = self.keys.records.word_mut(key, self.beside + TOTAL);
+        *total = total.wrapping_add(weight as u64);
     }
 
     /// The row behind a row of the same key, or [`ABSENT`].
@@ -199,7 +214,7 @@ impl Arrangement {
 
     /// The numbers of all keys, of some without rows, too.
     pub(crate) fn keys(&self) -> std::ops::Range<u32> {
-        0..self.lists.len() as u32
+        0..self.keys.records.len() as u32
     }
 
     /// Weight of a row.
@@ -261,8 +276,7 @@ impl Arrangement {
         } else {
             self.keys.intern(keys, &RowSet::Range(0..count), &mut key_slots);
         }
-        self.lists.grow(self.keys.slots(), NO_ROWS);
-        self.touch(&key_slots);
+        self.keys.records.grow(self.keys.slots());
         if self.bare {
             self.add_weights(&key_slots, diffs);
             return Ok(());
@@ -283,12 +297,25 @@ impl Arrangement {
             slots.push(slot);
         }
         self.rows.store(rows.columns(), &new_rows, &new_slots)?;
-        for (row, slot) in new_rows.iter().zip(&new_slots) {
-            self.link(*slot, key_slots[*row as usize], *row as usize);
+        // Rows that only come one by one need no second look.
+        let plain = self.index.is_none() && diffs.is_none();
+        for (rows, slots) in new_rows.chunks(CHUNK).zip(new_slots.chunks(CHUNK)) {
+            self.touch(rows.iter().map(|row| key_slots[*row as usize]));
+            for (row, slot) in rows.iter().zip(slots) {
+                let key = key_slots[*row as usize];
+                self.link(*slot, key, *row as usize);
+                if plain {
+                    self.links[*slot as usize].weight = 1;
+                    self.add_to_total(key, 1);
+                }
+            }
+        }
+        if plain {
+            return Ok(());
         }
         for (row, (slot, key)) in slots.iter().zip(&key_slots).enumerate() {
             let diff = diffs.map_or(1, |d| d.value(row));
-            self.lists[*key as usize].total += diff;
+            self.add_to_total(*key, diff);
             let weight = &mut self.links[*slot as usize].weight;
             *weight += diff;
             if *weight == 0 {
@@ -300,7 +327,7 @@ impl Arrangement {
 
     fn add_weights(&mut self, key_slots: &[u32], diffs: Option<&Int64Array>) {
         for (row, key) in key_slots.iter().enumerate() {
-            self.lists[*key as usize].total += diffs.map_or(1, |d| d.value(row));
+            self.add_to_total(*key, diffs.map_or(1, |d| d.value(row)));
         }
         // A key may come down to nothing and up again within the batch: only what is nothing in the end goes.
         let mut gone: Vec<u32> = key_slots.iter().copied().filter(|key| self.total(*key) == 0).collect();
@@ -315,8 +342,9 @@ impl Arrangement {
     pub(crate) fn remove(&mut self, slot: u32) {
         let Some(link) = self.links.get_mut(slot as usize) else { return };
         let weight = std::mem::take(&mut link.weight);
-        if let Some(list) = self.lists.get_mut(link.key as usize) {
-            list.total -= weight;
+        if link.key != ABSENT {
+            let key = link.key;
+            self.add_to_total(key, -weight);
         }
         self.unlink(slot);
     }
@@ -340,7 +368,8 @@ impl Arrangement {
 
     fn link(&mut self, slot: u32, key: u32, row: usize) {
         let place = slot as usize;
-        let next = std::mem::replace(&mut self.lists[key as usize].head, slot);
+        let next = self.first_of(key);
+        self.set_first(key, slot);
         if let Some(link) = self.links.get_mut(next as usize) {
             link.before = slot;
         }
@@ -357,7 +386,7 @@ impl Arrangement {
         let Link { next, before, key, tag, .. } = self.links[place];
         match self.links.get_mut(before as usize) {
             Some(link) => link.next = next,
-            None => self.lists[key as usize].head = next,
+            None => self.set_first(key, next),
         }
         if let Some(link) = self.links.get_mut(next as usize) {
             link.before = before;
@@ -366,8 +395,8 @@ impl Arrangement {
             index.remove(tag, slot);
         }
         self.rows.remove(slot);
-        if self.lists[key as usize].head == ABSENT {
-            self.lists[key as usize].total = 0;
+        if self.first_of(key) == ABSENT {
+            self.keys.records.clear_record(key, self.beside);
             self.keys.remove(key);
         }
     }
@@ -383,7 +412,8 @@ impl Arrangement {
         if let Some(link) = self.links.get_mut(next as usize) {
             link.before = before;
         }
-        let first = std::mem::replace(&mut self.lists[key as usize].head, slot);
+        let first = self.first_of(key);
+        self.set_first(key, slot);
         if let Some(link) = self.links.get_mut(first as usize) {
             link.before = slot;
         }
@@ -408,11 +438,7 @@ impl Arrangement {
 
     /// Estimated bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.keys.bytes()
-            + self.rows.bytes()
-            + self.lists.bytes()
-            + self.links.bytes()
-            + self.index.as_ref().map_or(0, SlotIndex::bytes)
+        self.keys.bytes() + self.rows.bytes() + self.links.bytes() + self.index.as_ref().map_or(0, SlotIndex::bytes)
     }
 }
 

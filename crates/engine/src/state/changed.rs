@@ -14,13 +14,14 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use sloth_types::Result;
 
+use super::bits::Bits;
 use super::keys::{KeyEncoder, KeyTable, RowSet};
 use super::snapshot::{Owner, Section, batches_of, column_of, numbers, split, table};
 
 /// The changed keys of one key table, by slot. Notes nothing before the first checkpoint.
 #[derive(Debug, Default)]
 pub(crate) struct Changed {
-    marks: Vec<bool>,
+    marks: Bits,
     slots: Vec<u32>,
     /// Columns of the keys that went.
     gone: Vec<Vec<ArrayRef>>,
@@ -45,12 +46,7 @@ impl Changed {
             return;
         }
         for slot in slots {
-            let at = *slot as usize;
-            if self.marks.len() <= at {
-                self.marks.resize((at + 1).max(2 * self.marks.len()), false);
-            }
-            if let Some(mark) = self.marks.get_mut(at).filter(|mark| !**mark) {
-                *mark = true;
+            if self.marks.mark(*slot) {
                 self.slots.push(*slot);
             }
         }
@@ -72,15 +68,13 @@ impl Changed {
     /// Slots whose numbers may be others' soon: nothing is to be said of them.
     pub(crate) fn forget(&mut self, slots: &[u32]) {
         for slot in slots {
-            if let Some(mark) = self.marks.get_mut(*slot as usize) {
-                *mark = false;
-            }
+            self.marks.unmark(*slot);
         }
     }
 
     /// True when a change of this slot has been noted.
     pub(crate) fn has(&self, slot: u32) -> bool {
-        self.marks.get(slot as usize).is_some_and(|mark| *mark)
+        self.marks.has(slot)
     }
 
     /// Changes that have been noted, at most.
@@ -95,7 +89,7 @@ impl Changed {
             return None;
         }
         let mut slots = std::mem::take(&mut self.slots);
-        slots.retain(|slot| self.marks.get_mut(*slot as usize).is_some_and(std::mem::take));
+        slots.retain(|slot| self.marks.unmark(*slot));
         slots.sort_unstable();
         self.checkpoints = self.checkpoints.map(|n| n + 1);
         Some(slots)

@@ -9,10 +9,15 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use sloth_plan::AggregateCall;
 use sloth_types::Result;
 
-use crate::aggregate::{Accumulator, Input, SlidingCounts, Target, accumulator_of, shared_input, units, valid_rows};
+use crate::aggregate::cell::{Cell, lay_out};
+use crate::aggregate::{Input, SlidingCounts, Target, accumulator_of, shared_input, units, valid_rows};
 use crate::state::keys::{EncodedKeys, KeyEncoder, KeyTable, RowSet, value_type};
 use crate::state::sliding::SlidingGroups;
 use crate::state::snapshot::{Owner, ROWS_MAX};
+
+mod part;
+
+use part::Part;
 
 /// What an aggregation is: its keys and calls. Shared by its groups.
 pub(crate) struct GroupsSpec {
@@ -22,6 +27,12 @@ pub(crate) struct GroupsSpec {
     encoder: KeyEncoder,
     /// The calls that each accumulator serves.
     units: Vec<Vec<usize>>,
+    /// By unit: the word of a group's record that it is, where it is one.
+    cells: Vec<Option<Cell>>,
+    /// Words of a group's record beside its key.
+    beside: usize,
+    /// The word that counts a group's rows, where rows may be taken back.
+    rows_at: Option<usize>,
     /// How many state columns each accumulator has.
     state_widths: Vec<usize>,
     /// pane, keys, states of all calls, and the number of rows where rows may be taken back.
@@ -56,8 +67,14 @@ impl GroupsSpec {
         fields.extend(key_fields.iter().map(|f| f.clone().with_nullable(true)));
         let mut state_widths = vec![];
         let units = units(calls, retracts);
-        for (i, unit) in units.iter().enumerate() {
-            let types = accumulator_of(&calls_of(calls, unit), retracts)?.state_types();
+        let key_words = encoder.key_words();
+        let rows_at = retracts.then_some(key_words);
+        let layout = lay_out(calls, &units, retracts, key_words + usize::from(retracts));
+        for (i, (unit, cell)) in units.iter().zip(&layout.cells).enumerate() {
+            let types = match cell {
+                Some(cell) => cell.state_types(),
+                None => accumulator_of(&calls_of(calls, unit), retracts)?.state_types(),
+            };
             state_widths.push(types.len());
             fields.extend(types.into_iter().enumerate().map(|(j, t)| Field::new(format!("s{i}_{j}"), t, true)));
         }
@@ -71,6 +88,9 @@ impl GroupsSpec {
             calls: calls.to_vec(),
             encoder,
             units,
+            cells: layout.cells,
+            beside: layout.width - key_words,
+            rows_at,
             state_widths,
             partial_schema,
             retracts,
@@ -120,15 +140,17 @@ impl GroupsSpec {
 
     /// No groups yet.
     pub(crate) fn groups(&self) -> Result<Groups> {
-        let mut accumulators: Vec<_> = self
-            .units
-            .iter()
-            .map(|u| accumulator_of(&calls_of(&self.calls, u), self.retracts))
-            .collect::<Result<_>>()?;
-        for accumulator in &mut accumulators {
+        let part = |(unit, cell): (&Vec<usize>, &Option<Cell>)| {
+            if let Some(cell) = cell {
+                return Ok(Part::Cell(cell.clone()));
+            }
+            let mut accumulator = accumulator_of(&calls_of(&self.calls, unit), self.retracts)?;
             accumulator.reserve(self.encoder.room());
-        }
-        Ok(Groups { keys: KeyTable::new(&self.encoder), accumulators, rows: self.retracts.then(Vec::new) })
+            Ok(Part::Own(accumulator))
+        };
+        let parts = self.units.iter().zip(&self.cells).map(part).collect::<Result<_>>()?;
+        let keys = KeyTable::beside(&self.encoder, self.beside);
+        Ok(Groups { keys, key_words: self.encoder.key_words(), parts, rows_at: self.rows_at })
     }
 
     /// Who owns a partial (of `partial_schema`): whoever owns its key.
@@ -148,17 +170,18 @@ pub(crate) type Seen<'a> = &'a mut dyn FnMut(&mut Groups, &[u32]) -> Result<()>;
 /// A key table and its accumulators.
 pub(crate) struct Groups {
     pub(crate) keys: KeyTable,
+    /// Where what is beside the key begins in a record.
+    key_words: usize,
     /// One for each unit of calls.
-    accumulators: Vec<Box<dyn Accumulator>>,
-    /// Number of rows of each group, where rows may be taken back.
-    rows: Option<Vec<i64>>,
+    parts: Vec<Part>,
+    /// The word that counts a group's rows, where rows may be taken back.
+    rows_at: Option<usize>,
 }
 
 impl Groups {
     /// Forgets all groups and keeps the room, see [`KeyTable::empty`]. False when it is to be thrown away.
     pub(crate) fn empty(&mut self) -> bool {
-        self.rows.iter_mut().for_each(Vec::clear);
-        self.keys.empty() && self.accumulators.iter_mut().all(|accumulator| accumulator.empty())
+        self.keys.empty() && self.parts.iter_mut().filter_map(Part::own_mut).all(|accumulator| accumulator.empty())
     }
 
     /// Adds rows; `slots` is a buffer that holds the slot of each row afterwards (empty when there are no keys).
@@ -167,24 +190,19 @@ impl Groups {
             return Ok(());
         }
         let target = self.intern(&batch.keys, rows, slots);
-        if let Some(counts) = &mut self.rows {
-            let weight = |row: usize| batch.weights.as_ref().map_or(1, |w| w.value(row));
-            match rows {
-                RowSet::Range(range) => {
-                    range.clone().enumerate().for_each(|(i, row)| counts[target.slot(i)] += weight(row))
-                }
-                RowSet::List(list) => {
-                    list.iter().enumerate().for_each(|(i, row)| counts[target.slot(i)] += weight(*row as usize));
-                }
-            }
+        let weight = |row: usize| batch.weights.as_ref().map_or(1, |w| w.value(row));
+        match rows {
+            RowSet::Range(range) => self.count_rows(target, range.clone().map(weight)),
+            RowSet::List(list) => self.count_rows(target, list.iter().map(|row| weight(*row as usize))),
         }
-        for (accumulator, input) in self.accumulators.iter_mut().zip(&batch.inputs) {
+        let records = &mut self.keys.records;
+        for (part, input) in self.parts.iter_mut().zip(&batch.inputs) {
             match rows {
                 RowSet::Range(range) if range.start == 0 && range.end == input.rows => {
-                    accumulator.update(input, target)?;
+                    part.update(records, input, target)?;
                 }
-                RowSet::Range(range) => accumulator.update(&input.slice(range.start, range.len()), target)?,
-                RowSet::List(list) => accumulator.update(&take_input(input, list)?, target)?,
+                RowSet::Range(range) => part.update(records, &input.slice(range.start, range.len()), target)?,
+                RowSet::List(list) => part.update(records, &take_input(input, list)?, target)?,
             }
         }
         Ok(())
@@ -218,13 +236,13 @@ impl Groups {
             RowSet::List(list) => list.to_vec(),
         };
         let target = if matches!(batch.keys, EncodedKeys::None) { Target::One(0) } else { Target::Each(slots) };
-        if let (Some(counts), Some(weights)) = (&mut self.rows, &batch.rows) {
-            list.iter().enumerate().for_each(|(i, row)| counts[target.slot(i)] += weights.value(*row as usize));
+        if let Some(weights) = &batch.rows {
+            self.count_rows(target, list.iter().map(|row| weights.value(*row as usize)));
         }
         let indices = UInt32Array::from(list);
-        for (accumulator, states) in self.accumulators.iter_mut().zip(&batch.states) {
-            let part: Vec<ArrayRef> = states.iter().map(|s| take(s, &indices, None)).collect::<Result<_, _>>()?;
-            accumulator.merge(&part, target)?;
+        for (part, states) in self.parts.iter_mut().zip(&batch.states) {
+            let states: Vec<ArrayRef> = states.iter().map(|s| take(s, &indices, None)).collect::<Result<_, _>>()?;
+            part.merge(&mut self.keys.records, &states, target)?;
         }
         Ok(())
     }
@@ -238,21 +256,34 @@ impl Groups {
 
     /// Makes room for slots that the caller numbers itself.
     pub(crate) fn make_slots(&mut self, count: usize) {
-        for accumulator in &mut self.accumulators {
+        self.keys.records.grow(count);
+        for accumulator in self.parts.iter_mut().filter_map(Part::own_mut) {
             accumulator.resize(count);
         }
-        if let Some(rows) = &mut self.rows {
-            rows.resize(count, 0);
+    }
+
+    /// Adds weights to the numbers of rows of groups, where these are counted.
+    fn count_rows(&mut self, target: Target<'_>, weights: impl Iterator<Item = i64>) {
+        let Some(at) = self.rows_at else { return };
+        for (row, weight) in weights.enumerate() {
+            let count = self.keys.records.word_mut(target.slot(row) as u32, at);
+            *count = count.wrapping_add(weight as u64);
         }
+    }
+
+    /// The number of rows of a group, where rows are counted.
+    fn rows_of(&self, slot: u32) -> Option<i64> {
+        self.rows_at.map(|at| self.keys.records.get(slot, at).unwrap_or(0) as i64)
     }
 
     /// Adds partials to slots that the caller has chosen, one a row.
     pub(crate) fn merge_slots(&mut self, batch: &PreparedPartial, slots: &[u32]) -> Result<()> {
-        if let (Some(counts), Some(rows)) = (&mut self.rows, &batch.rows) {
-            slots.iter().zip(rows.values()).for_each(|(slot, n)| counts[*slot as usize] += n);
+        let target = Target::Each(slots);
+        if let Some(rows) = &batch.rows {
+            self.count_rows(target, rows.values().iter().copied());
         }
-        for (accumulator, states) in self.accumulators.iter_mut().zip(&batch.states) {
-            accumulator.merge(states, Target::Each(slots))?;
+        for (part, states) in self.parts.iter_mut().zip(&batch.states) {
+            part.merge(&mut self.keys.records, states, target)?;
         }
         Ok(())
     }
@@ -265,28 +296,23 @@ impl Groups {
 
     /// Empties a slot.
     pub(crate) fn clear(&mut self, slot: u32) {
-        for accumulator in &mut self.accumulators {
+        self.keys.records.clear_record(slot, self.key_words);
+        for accumulator in self.parts.iter_mut().filter_map(Part::own_mut) {
             accumulator.clear(slot);
-        }
-        if let Some(count) = self.rows.as_mut().and_then(|rows| rows.get_mut(slot as usize)) {
-            *count = 0;
         }
     }
 
     /// True when a group has rows. (Where none are ever taken back, it has.)
     pub(crate) fn is_alive(&self, slot: u32) -> bool {
-        self.rows.as_ref().is_none_or(|rows| rows.get(slot as usize).is_some_and(|n| *n > 0))
+        self.rows_of(slot).is_none_or(|rows| rows > 0)
     }
 
     /// Adds rows to slots that the caller has chosen, one a row.
     pub(crate) fn update_slots(&mut self, batch: &Prepared, slots: &[u32]) -> Result<()> {
-        if let Some(counts) = &mut self.rows {
-            for (row, slot) in slots.iter().enumerate() {
-                counts[*slot as usize] += batch.weights.as_ref().map_or(1, |w| w.value(row));
-            }
-        }
-        for (accumulator, input) in self.accumulators.iter_mut().zip(&batch.inputs) {
-            accumulator.update(input, Target::Each(slots))?;
+        let target = Target::Each(slots);
+        self.count_rows(target, (0..slots.len()).map(|row| batch.weights.as_ref().map_or(1, |w| w.value(row))));
+        for (part, input) in self.parts.iter_mut().zip(&batch.inputs) {
+            part.update(&mut self.keys.records, input, target)?;
         }
         Ok(())
     }
@@ -294,12 +320,12 @@ impl Groups {
     /// Adds a range of partials.
     pub(crate) fn merge(&mut self, batch: &PreparedPartial, range: Range<usize>, slots: &mut Vec<u32>) -> Result<()> {
         let target = self.intern(&batch.keys, &RowSet::Range(range.clone()), slots);
-        if let (Some(counts), Some(rows)) = (&mut self.rows, &batch.rows) {
-            range.clone().enumerate().for_each(|(i, row)| counts[target.slot(i)] += rows.value(row));
+        if let Some(rows) = &batch.rows {
+            self.count_rows(target, range.clone().map(|row| rows.value(row)));
         }
-        for (accumulator, states) in self.accumulators.iter_mut().zip(&batch.states) {
-            let part: Vec<ArrayRef> = states.iter().map(|s| s.slice(range.start, range.len())).collect();
-            accumulator.merge(&part, target)?;
+        for (part, states) in self.parts.iter_mut().zip(&batch.states) {
+            let states: Vec<ArrayRef> = states.iter().map(|s| s.slice(range.start, range.len())).collect();
+            part.merge(&mut self.keys.records, &states, target)?;
         }
         Ok(())
     }
@@ -355,10 +381,10 @@ impl Groups {
         mut given: Vec<Option<Vec<ArrayRef>>>,
     ) -> Result<Vec<ArrayRef>> {
         let mut columns: Vec<(usize, ArrayRef)> = Vec::with_capacity(spec.calls.len());
-        for (index, (accumulator, unit)) in self.accumulators.iter_mut().zip(&spec.units).enumerate() {
+        for (index, (part, unit)) in self.parts.iter_mut().zip(&spec.units).enumerate() {
             let results = match given.get_mut(index).and_then(Option::take) {
                 Some(given) => given,
-                None => accumulator.finish_all(slots)?,
+                None => part.finish_all(&self.keys.records, slots)?,
             };
             columns.extend(unit.iter().copied().zip(results));
         }
@@ -376,11 +402,11 @@ impl Groups {
     /// The partial states of some slots without their keys.
     pub(crate) fn states(&mut self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
         let mut columns = vec![];
-        for accumulator in &mut self.accumulators {
-            columns.extend(accumulator.state(slots)?);
+        for part in &mut self.parts {
+            columns.extend(part.state(&self.keys.records, slots)?);
         }
-        if let Some(rows) = &self.rows {
-            columns.push(Arc::new(slots.iter().map(|s| rows[*s as usize]).collect::<Int64Array>()));
+        if self.rows_at.is_some() {
+            columns.push(Arc::new(slots.iter().map(|s| self.rows_of(*s)).collect::<Int64Array>()));
         }
         Ok(columns)
     }
@@ -407,12 +433,10 @@ impl Groups {
         let keys = spec.key_columns(&other.keys, &slots)?;
         let keys = spec.encode(&keys)?;
         let target = self.intern(&keys, &RowSet::Range(0..slots.len()), buffer);
-        if let (Some(counts), Some(rows)) = (&mut self.rows, &other.rows) {
-            rows.iter().enumerate().for_each(|(row, n)| counts[target.slot(row)] += n);
-        }
-        for (unit, (mine, theirs)) in self.accumulators.iter_mut().zip(&mut other.accumulators).enumerate() {
+        self.count_rows(target, slots.iter().map(|slot| other.rows_of(*slot).unwrap_or(0)));
+        for (unit, (mine, theirs)) in self.parts.iter_mut().zip(&mut other.parts).enumerate() {
             if sliding.is_none_or(|sliding| !sliding.counts(unit)) {
-                mine.merge(&theirs.state(&slots)?, target)?;
+                mine.merge(&mut self.keys.records, &theirs.state(&other.keys.records, &slots)?, target)?;
             }
         }
         Ok(())
@@ -420,33 +444,37 @@ impl Groups {
 
     /// For each accumulator what counts the same over panes that come and go, where there is such a thing.
     pub(super) fn sliding(&self, keyed: bool) -> Result<Vec<Option<SlidingCounts>>> {
-        self.accumulators.iter().map(|accumulator| accumulator.sliding(keyed)).collect()
+        self.parts.iter().map(|part| part.own().map_or(Ok(None), |accumulator| accumulator.sliding(keyed))).collect()
     }
 
     /// The partial states of an accumulator.
     pub(super) fn state_of(&mut self, unit: usize, slots: &[u32]) -> Result<Vec<ArrayRef>> {
-        self.accumulators.get_mut(unit).map_or(Ok(vec![]), |accumulator| accumulator.state(slots))
+        self.parts.get_mut(unit).map_or(Ok(vec![]), |part| part.state(&self.keys.records, slots))
     }
 
     /// Moves what a slot has gathered into another slot and empties it.
     pub(crate) fn merge_slot(&mut self, into: u32, from: u32) -> Result<()> {
-        for accumulator in &mut self.accumulators {
-            let state = accumulator.state(&[from])?;
-            accumulator.merge(&state, Target::One(into))?;
-            accumulator.clear(from);
+        let records = &mut self.keys.records;
+        for part in &mut self.parts {
+            let state = part.state(records, &[from])?;
+            part.merge(records, &state, Target::One(into))?;
+            match part {
+                Part::Cell(cell) => cell.clear(records, from),
+                Part::Own(accumulator) => accumulator.clear(from),
+            }
         }
         Ok(())
     }
 
     /// About how many rows the partials hold: lists of values are as many rows as they have values.
     pub(crate) fn spread(&self) -> usize {
-        let kept = self.accumulators.iter().map(|accumulator| accumulator.kept()).max().unwrap_or(0);
+        let kept = self.parts.iter().filter_map(Part::own).map(|accumulator| accumulator.kept()).max().unwrap_or(0);
         kept.max(self.keys.len())
     }
 
     /// Estimated bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.keys.bytes() + self.accumulators.iter().map(|a| a.bytes()).sum::<usize>()
+        self.keys.bytes() + self.parts.iter().filter_map(Part::own).map(|a| a.bytes()).sum::<usize>()
     }
 }
 

@@ -8,15 +8,15 @@
 //! ```
 //!
 //! Keys are looked up in chunks. In a table that has outgrown the caches, all places of a chunk are touched before the first
-//! is needed, and then all keys that these lead to: loads that do not depend on each other are fetched from memory side by
-//! side, loads one behind the other are waited for one by one.
+//! is needed, and then all keys whose tags were found there: loads that do not depend on each other are fetched from memory
+//! side by side, loads one behind the other are waited for one by one.
 
 /// Keys looked up together.
 pub(crate) const CHUNK: usize = 32;
-/// Tables below this stay in the cache: touching them beforehand would only cost.
-const TOUCHED_PLACES_MIN: usize = 1 << 13;
+/// Tables below this stay in the cache: touching them beforehand would only cost. Few in tests, so that these see large ones.
+const TOUCHED_PLACES_MIN: usize = if cfg!(test) { 1 << 5 } else { 1 << 13 };
 /// Keys of tables below this, too.
-const TOUCHED_KEYS_MIN: usize = 1 << 16;
+const TOUCHED_KEYS_MIN: usize = if cfg!(test) { 1 << 6 } else { 1 << 16 };
 const PLACES_MIN: usize = 16;
 
 /// Where the keys of a table are.
@@ -105,30 +105,34 @@ impl SlotIndex {
         }
     }
 
-    /// The tags of a chunk of keys, whatever they will need brought into the cache.
+    /// The tags of a chunk of keys, and where each of them is to be looked for. What that needs is brought into the caches.
     #[inline(always)]
-    fn touch<S: Stored>(&self, keys: &[S::Key<'_>], store: &S) -> [u32; CHUNK] {
-        let mut tags = [0; CHUNK];
-        for (tag, key) in tags.iter_mut().zip(keys) {
+    fn look_ahead<S: Stored>(&self, keys: &[S::Key<'_>], store: &S) -> ([u32; CHUNK], [usize; CHUNK]) {
+        let (mut tags, mut starts) = ([0; CHUNK], [0; CHUNK]);
+        let mask = self.mask();
+        for ((tag, start), key) in tags.iter_mut().zip(&mut starts).zip(keys) {
             *tag = tag_of(S::hash(*key));
+            *start = *tag as usize & mask;
         }
-        if self.places.len() >= TOUCHED_PLACES_MIN {
-            let mask = self.mask();
-            let mut first = [0; CHUNK];
-            for (place, tag) in first.iter_mut().zip(&tags) {
-                *place = self.places[*tag as usize & mask];
-            }
-            let mut touched = first.iter().fold(0, |all, place| all ^ place);
-            if self.places.len() >= TOUCHED_KEYS_MIN {
-                for (place, tag) in first.iter().zip(&tags).take(keys.len()) {
-                    if *place != 0 && (*place >> 32) as u32 == *tag {
-                        touched ^= store.touch(slot_of(*place));
-                    }
-                }
-            }
-            std::hint::black_box(touched);
+        if self.places.len() < TOUCHED_PLACES_MIN {
+            return (tags, starts);
         }
-        tags
+        let count = keys.len();
+        std::hint::black_box(starts.iter().take(count).fold(0, |all, start| all ^ self.places[*start]));
+        let mut found = [0; CHUNK];
+        for ((place, start), tag) in found.iter_mut().zip(&mut starts).zip(&tags).take(count) {
+            *place = self.places[*start];
+            // No key that comes will stand before this one: there is no gap.
+            while *place != 0 && (*place >> 32) as u32 != *tag {
+                *start = (*start + 1) & mask;
+                *place = self.places[*start];
+            }
+        }
+        if self.places.len() >= TOUCHED_KEYS_MIN {
+            let touch = |place: &u64| if *place == 0 { 0 } else { store.touch(slot_of(*place)) };
+            std::hint::black_box(found.iter().take(count).fold(0, |all, place| all ^ touch(place)));
+        }
+        (tags, starts)
     }
 
     /// The slots of a chunk of keys (at most [`CHUNK`] of them), in order; `add` stores a new key and gives its slot.
@@ -141,9 +145,9 @@ impl SlotIndex {
         mut add: impl FnMut(&mut S, S::Key<'k>) -> u32,
     ) {
         self.reserve(keys.len());
-        let tags = self.touch(keys, store);
-        for (tag, key) in tags.iter().zip(keys) {
-            slots.push(self.slot_of(*tag, *key, store, &mut add));
+        let (tags, starts) = self.look_ahead(keys, store);
+        for ((tag, start), key) in tags.iter().zip(&starts).zip(keys) {
+            slots.push(self.slot_of((*tag, *start), *key, store, &mut add));
         }
     }
 
@@ -155,20 +159,20 @@ impl SlotIndex {
         add: impl FnMut(&mut S, S::Key<'k>) -> u32,
     ) -> u32 {
         self.reserve(1);
-        self.slot_of(tag_of(S::hash(key)), key, store, add)
+        let tag = tag_of(S::hash(key));
+        self.slot_of((tag, tag as usize & self.mask()), key, store, add)
     }
 
-    /// The slot of a key; there must be room for it.
+    /// The slot of a key that is to be looked for from a place on; there must be room for it.
     #[inline(always)]
     fn slot_of<'k, S: Stored>(
         &mut self,
-        tag: u32,
+        (tag, mut at): (u32, usize),
         key: S::Key<'k>,
         store: &mut S,
         mut add: impl FnMut(&mut S, S::Key<'k>) -> u32,
     ) -> u32 {
         let mask = self.mask();
-        let mut at = tag as usize & mask;
         loop {
             let place = self.places[at];
             if place == 0 {
@@ -186,15 +190,19 @@ impl SlotIndex {
 
     /// The slot of a key that is here.
     pub(crate) fn find_one<S: Stored>(&self, key: S::Key<'_>, store: &S) -> Option<u32> {
-        self.place_of(tag_of(S::hash(key)), |slot| store.same(slot, key)).map(|(_, slot)| slot)
+        let tag = tag_of(S::hash(key));
+        self.place_of((tag, tag as usize & self.mask()), |slot| store.same(slot, key)).map(|(_, slot)| slot)
     }
 
     /// The slots of a chunk of keys (at most [`CHUNK`] of them), in order; `absent` for those that are not here.
     #[inline]
     pub(crate) fn find<S: Stored>(&self, keys: &[S::Key<'_>], store: &S, absent: u32, slots: &mut Vec<u32>) {
-        let tags = self.touch(keys, store);
-        for (tag, key) in tags.iter().zip(keys) {
-            let found = self.place_of(*tag, |slot| store.same(slot, *key));
+        if self.places.is_empty() {
+            return slots.extend(keys.iter().map(|_| absent));
+        }
+        let (tags, starts) = self.look_ahead(keys, store);
+        for ((tag, start), key) in tags.iter().zip(&starts).zip(keys) {
+            let found = self.place_of((*tag, *start), |slot| store.same(slot, *key));
             slots.push(found.map_or(absent, |(_, slot)| slot));
         }
     }
@@ -211,14 +219,13 @@ impl SlotIndex {
         self.taken += 1;
     }
 
-    /// Where a key stands, and its slot.
+    /// Where a key stands that is to be looked for from a place on, and its slot.
     #[inline(always)]
-    fn place_of(&self, tag: u32, same: impl Fn(u32) -> bool) -> Option<(usize, u32)> {
+    fn place_of(&self, (tag, mut at): (u32, usize), same: impl Fn(u32) -> bool) -> Option<(usize, u32)> {
         if self.places.is_empty() {
             return None;
         }
         let mask = self.mask();
-        let mut at = tag as usize & mask;
         loop {
             let place = self.places[at];
             if place == 0 {
@@ -233,8 +240,8 @@ impl SlotIndex {
 
     /// Takes the key of a slot out; those behind it move up so that no gap parts them from their places.
     pub(crate) fn remove(&mut self, tag: u32, slot: u32) {
-        let Some((mut gap, _)) = self.place_of(tag, |found| found == slot) else { return };
         let mask = self.mask();
+        let Some((mut gap, _)) = self.place_of((tag, tag as usize & mask), |found| found == slot) else { return };
         let mut at = gap;
         loop {
             at = (at + 1) & mask;

@@ -2,7 +2,8 @@
 //!
 //! Keys are encoded once per batch ([`KeyEncoder`]) and then interned ([`KeyTable`]): a fixed-width key is its 64-bit
 //! word, a few fixed-width columns are as many words, a text key its bytes, anything else Arrow's row format. The table
-//! holds keys column-wise (a vector of words, or one arena of bytes), and a hash index of slot numbers beside them.
+//! holds keys column-wise (words, or one arena of bytes), and a hash index of slot numbers beside them. What else is kept of
+//! a key in a few words may stand beside it: [`KeyTable::records`].
 
 mod encode;
 mod recent;
@@ -18,9 +19,10 @@ use arrow::buffer::NullBuffer;
 use self::encode::Form;
 pub(crate) use self::encode::{EncodedKeys, KeyEncoder, value_type};
 use self::recent::{Recent, ShortTexts};
-use self::stores::{WideKeys, Words};
+use self::stores::{Wide, WideForm};
 use super::arena::Arena;
 use super::index::{CHUNK, SlotIndex, Stored, tag_of};
+use super::records::Records;
 
 /// Which rows of a batch are meant.
 #[derive(Clone, Debug)]
@@ -40,8 +42,10 @@ impl RowSet<'_> {
 
 enum Keys {
     None,
-    Words(Words),
-    Wide(WideKeys),
+    /// The first word of each record.
+    Words,
+    /// The first words of each record.
+    Wide(WideForm),
     Bytes(Arena),
 }
 
@@ -52,6 +56,9 @@ pub(crate) const ABSENT: u32 = u32::MAX;
 pub(crate) struct KeyTable {
     index: SlotIndex,
     keys: Keys,
+    /// For each slot what [`KeyTable::beside`] asked for, from word [`KeyEncoder::key_words`] on. Whoever uses it grows it, and
+    /// clears what stands in a slot whose key goes.
+    pub(crate) records: Records,
     null_slot: Option<u32>,
     slots: u32,
     free: Vec<u32>,
@@ -71,16 +78,24 @@ impl Drop for KeyTable {
 impl KeyTable {
     /// An empty table for keys of this encoder.
     pub(crate) fn new(encoder: &KeyEncoder) -> Self {
+        KeyTable::beside(encoder, 0)
+    }
+
+    /// As [`KeyTable::new`], with so many words more in the record of each slot.
+    pub(crate) fn beside(encoder: &KeyEncoder, words: usize) -> Self {
         let room = encoder.room();
         let (keys, room) = match encoder.form() {
             Form::None => (Keys::None, 0),
-            Form::Word => (Keys::Words(Words::default()), room),
-            Form::Wide(width) => (Keys::Wide(WideKeys::new(width)), room),
+            Form::Word => (Keys::Words, room),
+            Form::Wide(width) => (Keys::Wide(WideForm { width, nulls: vec![] }), room),
             Form::Bytes => (Keys::Bytes(Arena::default()), room),
         };
+        let mut records = Records::new(encoder.key_words() + words);
+        records.reserve(room);
         KeyTable {
             index: SlotIndex::with_capacity(room),
             keys,
+            records,
             null_slot: None,
             slots: 0,
             free: Vec::new(),
@@ -98,17 +113,14 @@ impl KeyTable {
             return false;
         }
         match &mut self.keys {
-            Keys::None => {}
-            Keys::Words(words) => words.0.clear(),
-            Keys::Wide(wide) => {
-                wide.words.clear();
-                wide.nulls.clear();
-            }
+            Keys::None | Keys::Words => {}
+            Keys::Wide(form) => form.nulls.clear(),
             Keys::Bytes(arena) => {
                 arena.empty();
                 self.recent.forget();
             }
         }
+        self.records.clear();
         self.index.clear();
         self.free.clear();
         (self.null_slot, self.slots) = (None, 0);
@@ -125,14 +137,6 @@ impl KeyTable {
         match &self.keys {
             Keys::Bytes(arena) => arena.get(slot),
             _ => &[],
-        }
-    }
-
-    /// The word of a slot; 0 for keys that are bytes.
-    pub(crate) fn word_of(&self, slot: u32) -> u64 {
-        match &self.keys {
-            Keys::Words(words) => words.0.get(slot as usize).copied().unwrap_or(0),
-            _ => 0,
         }
     }
 
@@ -158,12 +162,11 @@ impl KeyTable {
     /// Estimated bytes.
     pub(crate) fn bytes(&self) -> usize {
         let keys = match &self.keys {
-            Keys::None => 0,
-            Keys::Words(words) => words.0.bytes(),
-            Keys::Wide(wide) => wide.bytes(),
+            Keys::None | Keys::Words => 0,
+            Keys::Wide(form) => form.nulls.capacity(),
             Keys::Bytes(arena) => arena.bytes(),
         };
-        keys + self.index.bytes()
+        keys + self.records.bytes() + self.index.bytes()
     }
 
     /// Finds or makes the slot of each row's key; `slots` is filled with one slot a row.
@@ -193,13 +196,14 @@ impl KeyTable {
                 }
             }
             EncodedKeys::Wide(wide) => {
-                let KeyTable { keys: Keys::Wide(stored), index, free, slots: used, .. } = self else { return };
-                let mut add = |stored: &mut WideKeys, key| {
+                let KeyTable { keys: Keys::Wide(form), records, index, free, slots: used, .. } = self else { return };
+                let mut stored = Wide { records, form };
+                let mut add = |stored: &mut Wide<&mut Records, &mut WideForm>, key| {
                     let slot = take_slot(free, used);
                     stored.set(slot, key);
                     slot
                 };
-                chunks(rows, |row| wide.get(row), |chunk| index.intern(chunk, stored, slots, &mut add));
+                chunks(rows, |row| wide.get(row), |chunk| index.intern(chunk, &mut stored, slots, &mut add));
             }
             EncodedKeys::Text(text) => self.intern_texts(text, rows, slots),
             EncodedKeys::Coded(codes, nulls, texts) => self.intern_codes((codes, nulls.as_ref()), texts, rows, slots),
@@ -272,10 +276,10 @@ impl KeyTable {
 
     #[inline]
     fn intern_words(&mut self, chunk: &[u64], slots: &mut Vec<u32>) {
-        let KeyTable { keys: Keys::Words(words), index, free, slots: used, .. } = self else { return };
-        index.intern(chunk, words, slots, |words, word| {
+        let KeyTable { keys: Keys::Words, records, index, free, slots: used, .. } = self else { return };
+        index.intern(chunk, records, slots, |records, word| {
             let slot = take_slot(free, used);
-            words.set(slot, word);
+            records.set(slot, 0, word);
             slot
         });
     }
@@ -305,11 +309,12 @@ impl KeyTable {
         slots.reserve(rows);
         let rows = 0..rows;
         match (keys, &self.keys) {
-            (EncodedKeys::Words(words, None), Keys::Words(stored)) => {
-                chunks(rows, |row| words[row], |chunk| self.index.find(chunk, stored, ABSENT, slots));
+            (EncodedKeys::Words(words, None), Keys::Words) => {
+                chunks(rows, |row| words[row], |chunk| self.index.find(chunk, &self.records, ABSENT, slots));
             }
-            (EncodedKeys::Wide(wide), Keys::Wide(stored)) => {
-                chunks(rows, |row| wide.get(row), |chunk| self.index.find(chunk, stored, ABSENT, slots));
+            (EncodedKeys::Wide(wide), Keys::Wide(form)) => {
+                let stored = Wide { records: &self.records, form };
+                chunks(rows, |row| wide.get(row), |chunk| self.index.find(chunk, &stored, ABSENT, slots));
             }
             (EncodedKeys::Rows(encoded), Keys::Bytes(arena)) => {
                 chunks(rows, |row| encoded.row(row).data(), |chunk| self.index.find(chunk, arena, ABSENT, slots));
@@ -331,7 +336,7 @@ impl KeyTable {
             (EncodedKeys::Words(_, Some(nulls)) | EncodedKeys::Coded(_, Some(nulls), _), _) if nulls.is_null(row) => {
                 null()
             }
-            (EncodedKeys::Words(words, _), Keys::Words(stored)) => self.find_key(stored, words[row]),
+            (EncodedKeys::Words(words, _), Keys::Words) => self.find_key(&self.records, words[row]),
             (EncodedKeys::Text(text), _) if text.is_null(row) => null(),
             (EncodedKeys::Text(text), Keys::Bytes(arena)) => self.find_key(arena, text.value(row).as_bytes()),
             (EncodedKeys::Coded(codes, _, texts), Keys::Bytes(arena)) => {
@@ -352,7 +357,7 @@ impl KeyTable {
         }
         let slot = take_slot(&mut self.free, &mut self.slots);
         match &mut self.keys {
-            Keys::Words(words) => words.set(slot, 0),
+            Keys::Words => self.records.set(slot, 0, 0),
             Keys::Bytes(arena) => arena.set(slot, &[]),
             // Keys of several columns are never NULL as a whole.
             Keys::None | Keys::Wide(_) => {}
@@ -368,8 +373,8 @@ impl KeyTable {
         } else {
             let hash = match &self.keys {
                 Keys::None => return,
-                Keys::Words(words) => Words::hash(words.0[slot as usize]),
-                Keys::Wide(wide) => WideKeys::hash(wide.get(slot as usize)),
+                Keys::Words => Records::hash(self.records.word(slot, 0)),
+                Keys::Wide(form) => Wide::<&Records, &WideForm>::hash(Wide { records: &self.records, form }.get(slot)),
                 Keys::Bytes(arena) => Arena::hash(arena.get(slot)),
             };
             self.index.remove(tag_of(hash), slot);

@@ -19,24 +19,28 @@ use sloth_types::{Error, Result};
 use std::cmp::Ordering;
 
 mod columns;
+mod copies;
 mod run;
 mod snapshot;
 
 use columns::{At, Columns};
-use run::{Place, Run};
+use run::{Place, Run, Runs, View};
 
 use super::arena::Arena;
 use super::keys::{ABSENT, KeyEncoder, KeyTable, RowSet};
 
-/// Fewer partitions stay in the caches.
-const TOUCHED_MIN: usize = 1 << 14;
+/// Fewer partitions stay in the caches. Few in tests, so that these see more.
+const TOUCHED_MIN: usize = if cfg!(test) { 4 } else { 1 << 14 };
 
 /// A multiset of rows, in partitions, each in order.
 pub(crate) struct OrderedRows {
     layout: Layout,
     encoder: KeyEncoder,
+    /// Beside each key the word of its run.
     keys: KeyTable,
-    runs: Vec<Run>,
+    /// Where that is in a record.
+    run_at: usize,
+    runs: Runs,
     bytes: Arena,
     /// Length of the prefix by slot; empty when it is the same for all.
     prefixes: Vec<u32>,
@@ -126,9 +130,10 @@ impl OrderedRows {
         };
         Ok(OrderedRows {
             layout,
-            keys: KeyTable::new(&encoder),
+            keys: KeyTable::beside(&encoder, 1),
+            run_at: encoder.key_words(),
             encoder,
-            runs: vec![],
+            runs: Runs::default(),
             bytes: Arena::default(),
             prefixes: vec![],
             columns: None,
@@ -155,7 +160,7 @@ impl OrderedRows {
         let keys = self.encoder.encode(&of(&self.layout.partition))?;
         let mut partitions = vec![];
         self.keys.intern(&keys, &RowSet::Range(0..rows.num_rows()), &mut partitions);
-        self.runs.resize_with(self.keys.slots(), Run::default);
+        self.keys.records.grow(self.keys.slots());
         let prefix = match self.layout.order.is_empty() {
             true => None,
             false => Some(self.layout.prefix.convert_columns(&of(&self.layout.order))?),
@@ -163,14 +168,35 @@ impl OrderedRows {
         Ok(Located { partitions, prefix })
     }
 
+    /// The rows of a partition.
+    #[inline]
+    fn run(&self, partition: u32) -> View<'_> {
+        self.runs.view(self.keys.records.get(partition, self.run_at).unwrap_or(0))
+    }
+
+    fn change_run(&mut self, partition: u32, change: impl FnOnce(&mut Run)) {
+        if (partition as usize) < self.keys.records.len() {
+            let word = self.keys.records.word_mut(partition, self.run_at);
+            *word = self.runs.change(*word, change);
+        }
+    }
+
     /// Brings what a few rows will be compared with into the caches: loads that do not depend on each other are fetched side by
     /// side, those behind a comparison one by one.
     pub(crate) fn touch(&self, located: &Located, rows: std::ops::Range<usize>) {
-        let Some(columns) = self.columns.as_ref().filter(|_| self.runs.len() >= TOUCHED_MIN) else { return };
+        let Some(columns) = self.columns.as_ref().filter(|_| self.keys.records.len() >= TOUCHED_MIN) else { return };
         let partitions = located.partitions.get(rows).unwrap_or_default();
-        let last = |partition: &u32| self.runs.get(*partition as usize).and_then(Run::last).unwrap_or(ABSENT);
+        let last = |partition: &u32| self.run(*partition).last().unwrap_or(ABSENT);
         let lasts: Vec<u32> = partitions.iter().map(last).collect();
         std::hint::black_box(lasts.iter().fold(0, |all, slot| all ^ columns.touch(*slot)));
+    }
+
+    /// Brings what leads to the rows of a few partitions into the caches.
+    pub(crate) fn touch_runs(&self, partitions: &[u32]) {
+        if self.keys.records.len() >= TOUCHED_MIN {
+            let word = |partition: &u32| self.keys.records.get(*partition, self.run_at).unwrap_or(0);
+            std::hint::black_box(partitions.iter().fold(0, |all, partition| all ^ word(partition)));
+        }
     }
 
     /// Encodes the other columns of some rows of a batch.
@@ -229,7 +255,7 @@ impl OrderedRows {
         buffer: &mut Vec<u8>,
     ) -> (u32, Option<bool>) {
         let (partition, prefix) = (located.partitions.get(row).copied().unwrap_or(0), located.prefix(row));
-        let Some(run) = self.runs.get_mut(partition as usize) else { return (0, None) };
+        let run = self.run(partition);
         let found = if let Some(columns) = &self.columns {
             let at = At { batch: spelled.batch, row: row as u32 };
             run.find(|slot| columns.compare(&self.layout, prefix, at, slot).reverse())
@@ -250,7 +276,7 @@ impl OrderedRows {
                 match weight {
                     0 => {
                         self.weights.remove(&slot);
-                        run.remove(place);
+                        self.change_run(partition, |run| run.remove(place));
                         return (slot, Some(false));
                     }
                     1 => drop(self.weights.remove(&slot)),
@@ -284,9 +310,7 @@ impl OrderedRows {
             self.slots += 1;
             self.slots - 1
         });
-        if let Some(run) = self.runs.get_mut(partition as usize) {
-            run.insert(place, slot);
-        }
+        self.change_run(partition, |run| run.insert(place, slot));
         slot
     }
 
@@ -298,45 +322,6 @@ impl OrderedRows {
         self.prefixes[slot as usize] = prefix as u32;
     }
 
-    /// Adds a row beside its equals (layout [`Stamp::Copy`]), behind them, or takes the last of them away. Returns its
-    /// slot; `None` when there is none to take away. A slot that went stays readable until [`OrderedRows::free`].
-    pub(crate) fn change_copy(
-        &mut self,
-        (located, row): (&Located, usize),
-        (spelled, at): (&Spelled, usize),
-        comes: bool,
-        buffer: &mut Vec<u8>,
-    ) -> Option<u32> {
-        buffer.clear();
-        let prefix = located.prefix(row);
-        buffer.extend_from_slice(prefix);
-        if let Some(suffix) = &spelled.suffix {
-            buffer.extend_from_slice(suffix.row(at).data());
-        }
-        let base = buffer.len();
-        buffer.extend_from_slice(&u64::MAX.to_be_bytes());
-        let partition = located.partitions.get(row).copied().unwrap_or(0);
-        let run = self.runs.get_mut(partition as usize)?;
-        let place = match run.find(|slot| self.bytes.get(slot).cmp(buffer.as_slice())) {
-            Ok((_, place)) | Err(place) => place,
-        };
-        let last = run.before(place).and_then(|(slot, at)| {
-            let (content, copy) = self.bytes.get(slot).split_at_checked(base)?;
-            (content == &buffer[..base] && copy.len() == 8).then_some((slot, at))
-        });
-        if !comes {
-            let (slot, at) = last?;
-            run.remove(at);
-            return Some(slot);
-        }
-        let number =
-            |slot: u32| self.bytes.get(slot).get(base..).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes);
-        let copy = last.and_then(|(slot, _)| number(slot)).map_or(0, |n| n + 1);
-        buffer.truncate(base);
-        buffer.extend_from_slice(&copy.to_be_bytes());
-        Some(self.insert(partition, place, buffer, prefix.len()))
-    }
-
     /// The bytes of a row.
     pub(crate) fn row(&self, slot: u32) -> &[u8] {
         self.bytes.get(slot)
@@ -344,7 +329,7 @@ impl OrderedRows {
 
     /// How many rows of a partition stand before these bytes.
     pub(crate) fn place_of(&self, partition: u32, bytes: &[u8]) -> usize {
-        let Some(run) = self.runs.get(partition as usize) else { return 0 };
+        let run = self.run(partition);
         match run.find(|slot| self.bytes.get(slot).cmp(bytes)) {
             Ok((_, place)) | Err(place) => run.before_place(place),
         }
@@ -352,7 +337,7 @@ impl OrderedRows {
 
     /// How many rows of a partition have order columns before these, or (`equal`) not behind them.
     pub(crate) fn bound(&self, partition: u32, prefix: &[u8], equal: bool) -> usize {
-        let Some(run) = self.runs.get(partition as usize) else { return 0 };
+        let run = self.run(partition);
         let side = |slot: u32| match self.prefix(slot).cmp(prefix) {
             Ordering::Equal if equal => Ordering::Less,
             Ordering::Equal => Ordering::Greater,
@@ -377,34 +362,32 @@ impl OrderedRows {
 
     /// Takes the first rows of a partition away; they stay readable until they are freed.
     pub(crate) fn drop_first(&mut self, partition: u32, count: usize, gone: &mut Vec<u32>) {
-        if let Some(run) = self.runs.get_mut(partition as usize) {
-            run.drop_first(count, gone);
-        }
+        self.change_run(partition, |run| run.drop_first(count, gone));
     }
 
     /// The partition's rows in order, as slots.
     pub(crate) fn rows_of(&self, partition: u32) -> impl Iterator<Item = u32> + '_ {
-        let (short, long) = self.runs.get(partition as usize).map_or((&[][..], &[][..]), Run::slices);
-        short.iter().chain(long.iter().flatten()).copied()
+        self.run(partition).slots()
     }
 
     /// Number of different rows of a partition.
     pub(crate) fn len_of(&self, partition: u32) -> usize {
-        self.runs.get(partition as usize).map_or(0, Run::len)
+        self.run(partition).len()
     }
 
     /// The last row of a partition.
     pub(crate) fn last_of(&self, partition: u32) -> Option<u32> {
-        self.runs.get(partition as usize)?.last()
+        self.run(partition).last()
     }
 
     /// Keeps the first `kept` rows of a partition; the others go to `gone` and stay readable until they are freed.
     pub(crate) fn truncate(&mut self, partition: u32, kept: usize, gone: &mut Vec<u32>) {
-        let Some(run) = self.runs.get_mut(partition as usize) else { return };
         let start = gone.len();
-        run.truncate(kept, gone);
-        for slot in gone.get(start..).unwrap_or_default() {
-            self.weights.remove(slot);
+        self.change_run(partition, |run| run.truncate(kept, gone));
+        if !self.weights.is_empty() {
+            for slot in gone.get(start..).unwrap_or_default() {
+                self.weights.remove(slot);
+            }
         }
     }
 
@@ -432,9 +415,7 @@ impl OrderedRows {
     /// Forgets a partition that has no rows.
     pub(crate) fn forget(&mut self, partition: u32) {
         if self.len_of(partition) == 0 && !self.layout.partition.is_empty() {
-            if let Some(run) = self.runs.get_mut(partition as usize) {
-                *run = Run::default();
-            }
+            self.change_run(partition, |run| *run = Run::Empty);
             self.keys.remove(partition);
         }
     }
@@ -480,7 +461,7 @@ impl OrderedRows {
 
     /// Estimated bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let runs = self.runs.capacity() * size_of::<Run>();
+        let runs = self.runs.bytes();
         let columns = self.columns.as_ref().map_or(0, |columns| columns.bytes());
         let prefixes = self.prefixes.capacity() * 4;
         self.keys.bytes() + self.bytes.bytes() + columns + runs + prefixes + self.weights.capacity() * 17

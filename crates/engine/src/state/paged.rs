@@ -25,7 +25,7 @@ impl<T> Default for Paged<T> {
 
 impl<T: Copy> Paged<T> {
     /// Number of items.
-    #[inline(always)]
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

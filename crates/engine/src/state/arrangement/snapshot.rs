@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use sloth_types::Result;
 
-use super::{Arrangement, NO_ROWS};
+use super::Arrangement;
 use crate::state::keys::{EncodedKeys, RowSet};
 use crate::state::snapshot::{ROWS_MAX, column_of, numbers, split, table};
 
@@ -127,8 +127,7 @@ impl Arrangement {
     }
 
     fn oldest_first(&self) -> Vec<u32> {
-        let keys = 0..self.lists.len() as u32;
-        let mut slots: Vec<u32> = keys.flat_map(|key| self.rows_of(key)).collect();
+        let mut slots: Vec<u32> = self.keys().flat_map(|key| self.rows_of(key)).collect();
         slots.reverse();
         slots
     }
@@ -161,9 +160,9 @@ impl Arrangement {
         } else {
             self.keys.intern(&keys, &RowSet::Range(0..count), &mut key_slots);
         }
-        self.lists.grow(self.keys.slots(), NO_ROWS);
+        self.keys.records.grow(self.keys.slots());
         for (key, weight) in key_slots.iter().zip(weights.values()) {
-            self.lists[*key as usize].total += weight;
+            self.add_to_total(*key, *weight);
         }
         let (_, beside) = split(rows, width + 1)?;
         if self.bare {

@@ -11,9 +11,10 @@ use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int32Type, TimeUni
 use arrow::row::{RowConverter, Rows, SortField};
 use sloth_types::{Error, Result};
 
-use super::stores::WideKeys;
+use super::stores::{WideForm, WideKeys};
 use super::{KeyTable, Keys};
 use crate::hash::{Words, unsigned_zeros, words_of};
+use crate::state::records::Records;
 
 /// Keys of one batch.
 pub(crate) enum EncodedKeys {
@@ -120,6 +121,15 @@ impl KeyEncoder {
         if self.converter.is_some() { Form::Bytes } else { form_of(&self.types) }
     }
 
+    /// Words of a table's records that are the key.
+    pub(crate) fn key_words(&self) -> usize {
+        match self.form() {
+            Form::Word => 1,
+            Form::Wide(width) => width,
+            Form::None | Form::Bytes => 0,
+        }
+    }
+
     /// Number of key columns.
     pub(crate) fn width(&self) -> usize {
         self.types.len()
@@ -171,13 +181,13 @@ impl KeyEncoder {
     pub(crate) fn decode(&self, table: &KeyTable, slots: &[u32]) -> Result<Vec<ArrayRef>> {
         match &table.keys {
             Keys::None => Ok(vec![]),
-            Keys::Words(words) => {
+            Keys::Words => {
                 let data_type = self.types.first().cloned().unwrap_or(DataType::Int64);
                 let valid = table.null_slot.map(|null| slots.iter().map(|s| *s != null).collect::<NullBuffer>());
-                let values = slots.iter().map(|s| words.0.get(*s as usize).copied().unwrap_or(0));
+                let values = slots.iter().map(|s| table.records.get(*s, 0).unwrap_or(0));
                 Ok(vec![words_to_array(values, &data_type, valid)?])
             }
-            Keys::Wide(wide) => wide_columns(wide, &self.types, slots),
+            Keys::Wide(form) => wide_columns((&table.records, form), &self.types, slots),
             Keys::Bytes(bytes) => match &self.converter {
                 None => {
                     let mut builder = StringBuilder::with_capacity(slots.len(), slots.len() * 8);
@@ -244,14 +254,14 @@ fn wide_keys(columns: &[ArrayRef], width: usize) -> Result<WideKeys> {
 }
 
 /// The columns of some keys of several words.
-fn wide_columns(wide: &WideKeys, types: &[DataType], slots: &[u32]) -> Result<Vec<ArrayRef>> {
+fn wide_columns((records, form): (&Records, &WideForm), types: &[DataType], slots: &[u32]) -> Result<Vec<ArrayRef>> {
     let mut start = 0;
     let mut columns = Vec::with_capacity(types.len());
     for (nth, data_type) in types.iter().enumerate() {
-        let valid = (!wide.nulls.is_empty())
-            .then(|| slots.iter().map(|slot| wide.nulls_of(*slot as usize) & (1 << nth) == 0).collect::<NullBuffer>())
+        let valid = (!form.nulls.is_empty())
+            .then(|| slots.iter().map(|slot| form.nulls_of(*slot) & (1 << nth) == 0).collect::<NullBuffer>())
             .filter(|valid| valid.null_count() > 0);
-        let word = |slot: &u32, at: usize| wide.words.get(*slot as usize * wide.width + at).copied().unwrap_or(0);
+        let word = |slot: &u32, at: usize| records.get(*slot, at).unwrap_or(0);
         columns.push(match data_type {
             DataType::Decimal128(..) => {
                 let value = |slot| (i128::from(word(slot, start + 1) as i64) << 64) | i128::from(word(slot, start));

@@ -1,15 +1,14 @@
-//! Where a key table keeps its keys: words, several words a key, or byte strings.
+//! Where a key table keeps its keys: in records, several words a key, or byte strings.
+
+use std::ops::Deref;
 
 use crate::hash::{hash_bytes, hash_word, hash_words, same_bytes};
 use crate::state::arena::Arena;
 use crate::state::index::Stored;
-use crate::state::paged::Paged;
+use crate::state::records::Records;
 
-/// Words by slot.
-#[derive(Default)]
-pub(super) struct Words(pub(super) Paged<u64>);
-
-impl Stored for Words {
+/// Keys that are one word stand first in the record of their slot.
+impl Stored for Records {
     type Key<'k> = u64;
 
     #[inline(always)]
@@ -19,22 +18,16 @@ impl Stored for Words {
 
     #[inline(always)]
     fn same(&self, slot: u32, key: u64) -> bool {
-        self.0[slot as usize] == key
+        self.word(slot, 0) == key
     }
 
     #[inline(always)]
     fn touch(&self, slot: u32) -> u64 {
-        self.0[slot as usize]
+        self.word(slot, 0)
     }
 }
 
-impl Words {
-    pub(super) fn set(&mut self, slot: u32, word: u64) {
-        self.0.set(slot as usize, word, 0);
-    }
-}
-
-/// Keys of several words each, one behind the other.
+/// Keys of several words each, one behind the other: those of a batch.
 #[derive(Default)]
 pub(crate) struct WideKeys {
     /// Words of a key.
@@ -47,58 +40,64 @@ pub(crate) struct WideKeys {
 /// A key of several words.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct WideKey<'k> {
-    words: &'k [u64],
-    nulls: u8,
+    pub(super) words: &'k [u64],
+    pub(super) nulls: u8,
 }
 
 impl WideKeys {
-    /// No keys.
-    pub(super) fn new(width: usize) -> Self {
-        WideKeys { width, words: vec![], nulls: vec![] }
-    }
-
-    #[inline(always)]
-    fn words_of(&self, place: usize) -> &[u64] {
-        &self.words[place * self.width..(place + 1) * self.width]
-    }
-
-    /// Which columns of a key are NULL.
-    #[inline(always)]
-    pub(super) fn nulls_of(&self, place: usize) -> u8 {
-        self.nulls.get(place).copied().unwrap_or(0)
-    }
-
     /// A key by its place.
     #[inline(always)]
     pub(super) fn get(&self, place: usize) -> WideKey<'_> {
-        WideKey { words: self.words_of(place), nulls: self.nulls_of(place) }
-    }
-
-    pub(super) fn set(&mut self, slot: u32, key: WideKey<'_>) {
-        let (slot, start) = (slot as usize, slot as usize * self.width);
-        if start == self.words.len() {
-            self.words.extend_from_slice(key.words);
-        } else {
-            let end = start + self.width;
-            if self.words.len() < end {
-                self.words.resize(end, 0);
-            }
-            self.words[start..end].copy_from_slice(key.words);
-        }
-        if key.nulls != 0 && self.nulls.len() <= slot {
-            self.nulls.resize(slot + 1, 0);
-        }
-        if let Some(nulls) = self.nulls.get_mut(slot) {
-            *nulls = key.nulls;
-        }
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.words.capacity() * 8 + self.nulls.capacity()
+        let words = &self.words[place * self.width..(place + 1) * self.width];
+        WideKey { words, nulls: self.nulls.get(place).copied().unwrap_or(0) }
     }
 }
 
-impl Stored for WideKeys {
+/// What a table of keys of several words keeps beside its records, in which the words stand first.
+#[derive(Default)]
+pub(super) struct WideForm {
+    /// Words of a key.
+    pub(super) width: usize,
+    /// By slot which columns are NULL, as bits; as far as there was a NULL.
+    pub(super) nulls: Vec<u8>,
+}
+
+/// The keys of such a table.
+pub(super) struct Wide<R, F> {
+    pub(super) records: R,
+    pub(super) form: F,
+}
+
+impl WideForm {
+    /// Which columns of a key are NULL.
+    #[inline(always)]
+    pub(super) fn nulls_of(&self, slot: u32) -> u8 {
+        self.nulls.get(slot as usize).copied().unwrap_or(0)
+    }
+}
+
+impl Wide<&mut Records, &mut WideForm> {
+    pub(super) fn set(&mut self, slot: u32, key: WideKey<'_>) {
+        self.records.set_words(slot, key.words);
+        let nulls = &mut self.form.nulls;
+        if key.nulls != 0 && nulls.len() <= slot as usize {
+            nulls.resize(slot as usize + 1, 0);
+        }
+        if let Some(nulls) = nulls.get_mut(slot as usize) {
+            *nulls = key.nulls;
+        }
+    }
+}
+
+impl<R: Deref<Target = Records>, F: Deref<Target = WideForm>> Wide<R, F> {
+    /// The key of a slot.
+    #[inline(always)]
+    pub(super) fn get(&self, slot: u32) -> WideKey<'_> {
+        WideKey { words: self.records.words(slot, self.form.width), nulls: self.form.nulls_of(slot) }
+    }
+}
+
+impl<R: Deref<Target = Records>, F: Deref<Target = WideForm>> Stored for Wide<R, F> {
     type Key<'k> = WideKey<'k>;
 
     #[inline(always)]
@@ -108,14 +107,14 @@ impl Stored for WideKeys {
 
     #[inline(always)]
     fn same(&self, slot: u32, key: WideKey<'_>) -> bool {
-        let stored = self.words_of(slot as usize);
-        let differs = stored.iter().zip(key.words).fold(0, |all, (a, b)| all | (a ^ b));
-        differs == 0 && self.nulls_of(slot as usize) == key.nulls
+        let stored = self.get(slot);
+        let differs = stored.words.iter().zip(key.words).fold(0, |all, (a, b)| all | (a ^ b));
+        differs == 0 && stored.nulls == key.nulls
     }
 
     #[inline(always)]
     fn touch(&self, slot: u32) -> u64 {
-        self.words[slot as usize * self.width]
+        self.records.word(slot, 0)
     }
 }
 

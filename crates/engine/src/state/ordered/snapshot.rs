@@ -20,7 +20,7 @@ pub(crate) struct Restored<'r> {
 impl OrderedRows {
     /// The number of every partition, of some that are empty too.
     pub(crate) fn partitions(&self) -> Range<u32> {
-        0..self.runs.len() as u32
+        0..self.keys.records.len() as u32
     }
 
     /// The rows of some partitions, each in order, with weights and stamps; behind them what `beside` gives for their
@@ -100,10 +100,10 @@ impl OrderedRows {
     /// Inserts a row; mostly behind all of its partition, as rows are saved in order.
     fn put(&mut self, partition: u32, bytes: &[u8], prefix: usize) -> u32 {
         let last = self.last_of(partition);
-        let place = match self.runs.get(partition as usize) {
-            None => (0, 0),
-            Some(run) if last.is_none_or(|last| self.bytes.get(last) < bytes) => run.end(),
-            Some(run) => match run.find(|slot| self.bytes.get(slot).cmp(bytes)) {
+        let run = self.run(partition);
+        let place = match last.is_none_or(|last| self.bytes.get(last) < bytes) {
+            true => run.end(),
+            false => match run.find(|slot| self.bytes.get(slot).cmp(bytes)) {
                 Ok((_, place)) | Err(place) => place,
             },
         };
@@ -113,7 +113,7 @@ impl OrderedRows {
     /// As [`OrderedRows::put`], for a row that stays columns.
     fn put_columns(&mut self, partition: u32, prefix: &[u8], at: At) -> u32 {
         let (layout, last) = (&self.layout, self.last_of(partition));
-        let (Some(columns), Some(run)) = (&self.columns, self.runs.get(partition as usize)) else { return 0 };
+        let (Some(columns), run) = (&self.columns, self.run(partition)) else { return 0 };
         let place = match last {
             Some(last) if columns.compare(layout, prefix, at, last).is_lt() => {
                 match run.find(|slot| columns.compare(layout, prefix, at, slot).reverse()) {
@@ -140,7 +140,7 @@ impl OrderedRows {
         let mut partitions = vec![];
         self.keys.intern(&encoded, &RowSet::Range(0..rows), &mut partitions);
         partitions.resize(rows, 0);
-        self.runs.resize_with(self.keys.slots(), super::Run::default);
+        self.keys.records.grow(self.keys.slots());
         Ok(partitions)
     }
 }
