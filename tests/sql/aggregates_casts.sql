@@ -28,3 +28,6 @@ SELECT a, SUM(n) OVER (PARTITION BY k) AS x, SUM(CAST(n AS BIGINT)) OVER (PARTIT
 --| +I[a, 5, 5]
 --| +I[b, 13, 13]
 --| +I[c, 13, 13]
+
+SELECT PERCENTILE(x, 0.5) AS half, PERCENTILE(x, 0.25) AS quarter, PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY x) AS same FROM (VALUES (1.5), (2.5), (4.0)) AS t(x);
+--| +I[2.5, 2.0, 2.0]

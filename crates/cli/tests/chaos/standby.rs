@@ -33,6 +33,16 @@ fn wait_for(script: &Path, name: &str, what: &str, times: usize) {
     }
 }
 
+/// A process that runs the job: it has, however long that took, written down what it has read before another one begins.
+fn in_charge(place: &Place, script: &Path, name: &str) -> Child {
+    let running = stand_by(script, &place.state(), name);
+    while std::fs::read_dir(place.state().join("log")).map_or(0, Iterator::count) == 0 {
+        pause(20);
+    }
+    pause(300);
+    running
+}
+
 #[test]
 fn processes_that_take_over_from_each_other_write_every_row_once() {
     let place = Place::new("standby");
@@ -67,10 +77,10 @@ fn processes_that_take_over_from_each_other_write_every_row_once() {
 fn a_process_that_hangs_is_replaced_and_stands_by_when_it_wakes() {
     let place = Place::new("hang");
     let script = place.script("job", &format!("SET 'heartbeat.timeout' = '1 s'; {JOB}"));
-    let mut one = stand_by(&script, &place.state(), "one");
-    pause(700);
+    let mut one = in_charge(&place, &script, "one");
     let mut other = stand_by(&script, &place.state(), "other");
-    pause(1000);
+    wait_for(&script, "other", "standing by: following job", 1);
+    pause(300);
     signal(&one, "STOP");
     wait_for(&script, "other", "nothing has been heard of it", 1);
     pause(300);
@@ -88,8 +98,7 @@ fn a_process_that_hangs_is_replaced_and_stands_by_when_it_wakes() {
 fn a_stop_of_the_one_in_charge_hands_the_job_over_and_a_stop_of_the_other_ends_nothing() {
     let place = Place::new("handover");
     let script = place.script("job", JOB);
-    let mut one = stand_by(&script, &place.state(), "one");
-    pause(700);
+    let mut one = in_charge(&place, &script, "one");
     let mut idle = stand_by(&script, &place.state(), "idle");
     wait_for(&script, "idle", "standing by: following job", 1);
     pause(300);
@@ -108,8 +117,7 @@ fn a_stop_of_the_one_in_charge_hands_the_job_over_and_a_stop_of_the_other_ends_n
 fn a_job_that_is_asked_to_stop_is_not_taken_over() {
     let place = Place::new("asked");
     let script = place.script("job", JOB);
-    let mut one = stand_by(&script, &place.state(), "one");
-    pause(700);
+    let mut one = in_charge(&place, &script, "one");
     let mut other = stand_by(&script, &place.state(), "other");
     wait_for(&script, "other", "standing by: following job", 1);
     let asked =

@@ -3,6 +3,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, PrimitiveArray};
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimeUnit, TimestampMillisecondType};
 use arrow::error::ArrowError;
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, Volatility};
 use sloth_types::clock::epoch_now_ms;
@@ -15,12 +16,15 @@ use super::zone::{Zone, session_zone};
 
 /// Timestamps and dates as local milliseconds; instants are moved to the session's zone.
 pub(super) fn local_times(args: &ScalarFunctionArgs, index: usize) -> Result<(Int64Array, Zone)> {
-    let values = column(args, index)?;
+    local_times_of(&column(args, index)?, &args.config_options)
+}
+
+pub(super) fn local_times_of(values: &ArrayRef, config: &ConfigOptions) -> Result<(Int64Array, Zone)> {
     let zone = match values.data_type() {
-        DataType::Timestamp(_, Some(_)) => session_zone(&args.config_options),
+        DataType::Timestamp(_, Some(_)) => session_zone(config),
         _ => Zone::Utc,
     };
-    let millis = epoch_millis(&values)?;
+    let millis = epoch_millis(values)?;
     let local = match zone {
         Zone::Utc => millis,
         zone => millis.unary(|ms| zone.to_local_ms(ms)),
@@ -78,6 +82,10 @@ pub(super) fn from_local(local: Int64Array, zone: Zone, to: &DataType) -> Result
             let days: PrimitiveArray<Date32Type> = local.unary(|ms| ms.div_euclid(DAY_MS) as i32);
             Ok(array(days))
         }
+        DataType::Time32(TimeUnit::Millisecond) => {
+            let times: PrimitiveArray<Int32Type> = local.unary(|ms| ms.rem_euclid(DAY_MS) as i32);
+            Ok(ColumnarValue::Array(arrow::compute::cast(&times, to)?))
+        }
         other => exec_err!("{other} is no time"),
     }
 }
@@ -121,12 +129,25 @@ impl<'a> Patterns<'a> {
 }
 
 fn date_format(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
-    let (times, zone) = local_times(args, 0)?;
-    format_times(&times, zone, Patterns::new(args, 1, "yyyy-MM-dd HH:mm:ss")?, args.number_rows)
+    let values = column(args, 0)?;
+    let (times, zone) = local_times_of(&values, &args.config_options)?;
+    let nanos = match values.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, _) => Some(nanos_of_second(&values)?),
+        _ => None,
+    };
+    let patterns = Patterns::new(args, 1, "yyyy-MM-dd HH:mm:ss")?;
+    format_times(&times, nanos.as_ref(), zone, patterns, args.number_rows)
 }
 
 /// Formats local times. Streams are nearly in order, so a row often shows the same as the one before.
-fn format_times(times: &Int64Array, zone: Zone, mut patterns: Patterns<'_>, rows: usize) -> Result<ColumnarValue> {
+/// `nanos`: those since the last whole second, where milliseconds do not say all.
+fn format_times(
+    times: &Int64Array,
+    nanos: Option<&Int64Array>,
+    zone: Zone,
+    mut patterns: Patterns<'_>,
+    rows: usize,
+) -> Result<ColumnarValue> {
     let constant = patterns.text.constant().is_some();
     let mut last: Option<(i64, String)> = None;
     strings(rows, |row, out| {
@@ -136,7 +157,8 @@ fn format_times(times: &Int64Array, zone: Zone, mut patterns: Patterns<'_>, rows
         }
         let local = times.value(row);
         let span = local.div_euclid(pattern.granularity_ms());
-        if let (true, Some((known, text))) = (constant, &last)
+        let fine = nanos.filter(|_| pattern.granularity_ms() == 1).map(|nanos| nanos.value(row));
+        if let (true, None, Some((known, text))) = (constant, fine, &last)
             && *known == span
         {
             out.push_str(text);
@@ -144,7 +166,11 @@ fn format_times(times: &Int64Array, zone: Zone, mut patterns: Patterns<'_>, rows
         }
         // The texts of the rows before stand in front of it.
         let start = out.len();
-        pattern.write(local, zone.offset_ms(zone.to_utc_ms(local)), out);
+        let offset = zone.offset_ms(zone.to_utc_ms(local));
+        match fine {
+            Some(nanos) => pattern.write_fine(local, nanos, offset, out),
+            None => pattern.write(local, offset, out),
+        }
         last = Some((span, out.get(start..).unwrap_or_default().to_owned()));
         Ok(true)
     })
@@ -204,7 +230,7 @@ fn from_unixtime(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     let seconds = Long::of(args, 0)?;
     let local: Int64Array =
         numbers(args.number_rows, |row| Some(zone.to_local_ms(seconds.get(row)?.saturating_mul(1_000))));
-    format_times(&local, zone, Patterns::new(args, 1, "yyyy-MM-dd HH:mm:ss")?, args.number_rows)
+    format_times(&local, None, zone, Patterns::new(args, 1, "yyyy-MM-dd HH:mm:ss")?, args.number_rows)
 }
 
 fn unix_timestamp(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -264,8 +290,24 @@ fn round_to(args: &ScalarFunctionArgs, round: fn(Unit, i64) -> i64) -> Result<Co
     from_local(times.unary(|ms| round(unit, ms)), zone, args.return_field.data_type())
 }
 
+/// Nanoseconds since the last whole second.
+fn nanos_of_second(values: &ArrayRef) -> Result<Int64Array> {
+    let scale = match values.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, _) => 1_000,
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => 1,
+        _ => return Ok(epoch_millis(values)?.unary(|ms| ms.rem_euclid(1_000) * 1_000_000)),
+    };
+    let raw = arrow::compute::cast(values, &DataType::Int64)?;
+    Ok(raw.as_primitive::<Int64Type>().unary(|v| v.rem_euclid(1_000_000_000 / scale) * scale))
+}
+
 fn extract(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     let name = Text::of(args, 0)?.get(0).unwrap_or_default();
+    match name {
+        "MICROSECOND" => return Ok(array(nanos_of_second(&column(args, 1)?)?.unary::<_, Int64Type>(|n| n / 1_000))),
+        "NANOSECOND" => return Ok(array(nanos_of_second(&column(args, 1)?)?)),
+        _ => {}
+    }
     let part = part(name).ok_or_else(|| DataFusionError::Execution(format!("'{name}' cannot be extracted")))?;
     let times = if name == "EPOCH" { epoch_millis(&column(args, 1)?)? } else { local_times(args, 1)?.0 };
     Ok(array(times.unary::<_, Int64Type>(part)))
@@ -314,6 +356,14 @@ fn with_unit(types: &[DataType]) -> DataType {
 /// Adding hours to a date gives a timestamp.
 fn to_timestamp_type(t: &DataType) -> DataType {
     if *t == DataType::Date32 { timestamp3() } else { t.clone() }
+}
+
+/// Times of day have units, too.
+fn to_unit(types: &[DataType]) -> Option<Vec<DataType>> {
+    match types {
+        [time @ DataType::Time32(TimeUnit::Millisecond), unit] => Some(vec![time.clone(), unit.clone()]),
+        _ => coerce("ts", types),
+    }
 }
 
 pub(super) static FUNCTIONS: &[Function] = &[
@@ -403,7 +453,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         &["$floor_to"],
         "FLOOR(time TO unit)",
         "The start of the unit that holds the time.",
-        |types| coerce("ts", types),
+        to_unit,
         |types| types.first().cloned().unwrap_or(DataType::Null),
         |args| round_to(args, Unit::floor),
     ),
@@ -411,7 +461,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         &["$ceil_to"],
         "CEIL(time TO unit)",
         "The next start of a unit.",
-        |types| coerce("ts", types),
+        to_unit,
         |types| types.first().cloned().unwrap_or(DataType::Null),
         |args| round_to(args, Unit::ceil),
     ),

@@ -1,100 +1,19 @@
 //! The SQL/JSON functions: a path picks values out of a JSON text.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use arrow::datatypes::DataType;
-use datafusion::common::{Result, exec_err};
+use arrow::array::{ListBuilder, StringBuilder};
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::args::{Text, booleans, coerce, has, strings};
+use super::args::{Text, array, booleans, coerce, has, strings};
 use super::define::Function;
-
-/// One step of a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
-    Key(String),
-    Index(usize),
-    All,
-}
-
-/// A compiled path such as `$.a['b'][0]` or `$.items[*].price`.
-#[derive(Clone, Debug)]
-struct Path {
-    steps: Vec<Step>,
-    strict: bool,
-}
-
-impl Path {
-    fn compile(text: &str) -> Option<Path> {
-        let text = text.trim();
-        let (strict, text) = match (text.strip_prefix("strict "), text.strip_prefix("lax ")) {
-            (Some(rest), _) => (true, rest.trim()),
-            (_, Some(rest)) => (false, rest.trim()),
-            _ => (false, text),
-        };
-        let mut rest = text.strip_prefix('$')?;
-        let mut steps = Vec::new();
-        while !rest.is_empty() {
-            if let Some(tail) = rest.strip_prefix('.') {
-                if let Some(tail) = tail.strip_prefix('*') {
-                    steps.push(Step::All);
-                    rest = tail;
-                    continue;
-                }
-                let end = tail.find(['.', '[']).unwrap_or(tail.len());
-                let (key, after) = tail.split_at(end);
-                if key.is_empty() {
-                    return None;
-                }
-                steps.push(Step::Key(key.trim_matches('"').to_owned()));
-                rest = after;
-            } else {
-                let (inner, after) = rest.strip_prefix('[')?.split_once(']')?;
-                let inner = inner.trim();
-                steps.push(match inner.strip_prefix(['\'', '"']) {
-                    Some(key) => Step::Key(key.strip_suffix(['\'', '"'])?.to_owned()),
-                    None if inner == "*" => Step::All,
-                    None => Step::Index(inner.parse().ok()?),
-                });
-                rest = after;
-            }
-        }
-        Some(Path { steps, strict })
-    }
-
-    /// The values that the path picks; `None` when a strict path meets something that is not there.
-    fn pick<'v>(&self, root: &'v Value) -> Option<Vec<&'v Value>> {
-        let mut current = vec![root];
-        for step in &self.steps {
-            let mut next = Vec::new();
-            for value in current {
-                let before = next.len();
-                take(step, value, self.strict, &mut next);
-                if self.strict && next.len() == before {
-                    return None;
-                }
-            }
-            current = next;
-        }
-        Some(current)
-    }
-}
-
-fn take<'v>(step: &Step, value: &'v Value, strict: bool, out: &mut Vec<&'v Value>) {
-    match (step, value) {
-        (Step::Key(key), Value::Object(map)) => out.extend(map.get(key)),
-        // A lax path looks into arrays, and takes a single value for an array of one.
-        (Step::Key(_), Value::Array(items)) if !strict => {
-            items.iter().filter(|i| i.is_object()).for_each(|item| take(step, item, strict, out));
-        }
-        (Step::Index(index), Value::Array(items)) => out.extend(items.get(*index)),
-        (Step::Index(0), _) if !strict => out.push(value),
-        (Step::All, Value::Array(items)) => out.extend(items),
-        (Step::All, Value::Object(map)) => out.extend(map.values()),
-        _ => {}
-    }
-}
+use super::json_path::{Path, push_dense};
 
 /// JSON texts and a path, compiled once when it does not change.
 struct Queries<'a> {
@@ -104,13 +23,15 @@ struct Queries<'a> {
 }
 
 /// What a query found.
-enum Found {
+enum Found<'a> {
     /// The JSON or the path was NULL.
     Null,
     /// The JSON or the path is broken, or a strict path met nothing.
     Error,
-    /// Some values, perhaps none.
-    Values(Vec<Value>),
+    /// The path leads nowhere.
+    Nothing,
+    /// JSON as it is written.
+    Json(Cow<'a, str>),
 }
 
 impl<'a> Queries<'a> {
@@ -118,18 +39,28 @@ impl<'a> Queries<'a> {
         Ok(Queries { json: Text::of(args, 0)?, path: Text::of(args, 1)?, last: None })
     }
 
-    fn at(&mut self, row: usize) -> Found {
+    /// True when the last path is one to one place.
+    fn leads_to_one(&self) -> bool {
+        matches!(&self.last, Some((_, Some(path))) if path.is_single())
+    }
+
+    fn at(&mut self, row: usize) -> Found<'a> {
         let (Some(json), Some(path)) = (self.json.get(row), self.path.get(row)) else { return Found::Null };
         if self.last.as_ref().is_none_or(|(known, _)| *known != path) {
             self.last = Some((path, Path::compile(path)));
         }
         let Some((_, Some(path))) = &self.last else { return Found::Error };
-        let Ok(root) = serde_json::from_str::<Value>(json) else { return Found::Error };
-        match path.pick(&root) {
-            Some(values) => Found::Values(values.into_iter().cloned().collect()),
-            None => Found::Error,
+        match path.find(json) {
+            Ok(Some(found)) => Found::Json(found),
+            Ok(None) if !path.is_strict() => Found::Nothing,
+            _ => Found::Error,
         }
     }
+}
+
+/// The text that a JSON string stands for.
+fn unquoted(json: &str) -> Result<String> {
+    serde_json::from_str(json).map_err(|e| DataFusionError::External(Box::new(e)))
 }
 
 /// Arguments: json, path [, on empty, default, on error, default].
@@ -141,19 +72,19 @@ fn json_value(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
         let failed = match queries.at(row) {
             Found::Null => return Ok(false),
             Found::Error => 1,
-            Found::Values(values) => match values.as_slice() {
-                [] => 0,
-                [Value::Null] => return Ok(false),
-                [Value::String(text)] => {
-                    out.push_str(text);
-                    return Ok(true);
-                }
-                [value @ (Value::Bool(_) | Value::Number(_))] => {
-                    out.push_str(&value.to_string());
+            Found::Nothing => 0,
+            Found::Json(json) => match json.as_bytes().first() {
+                Some(b'n') => return Ok(false),
+                Some(b'"') => {
+                    out.push_str(&unquoted(&json)?);
                     return Ok(true);
                 }
                 // A path must pick one scalar.
-                _ => 1,
+                Some(b'{' | b'[') | None => 1,
+                Some(_) => {
+                    out.push_str(&json);
+                    return Ok(true);
+                }
             },
         };
         match (behaviours[failed], failed) {
@@ -181,17 +112,18 @@ fn json_query(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
         let failed = match queries.at(row) {
             Found::Null => return Ok(false),
             Found::Error => 1,
-            Found::Values(values) if values.is_empty() => 0,
-            Found::Values(mut values) => {
-                let single = values.len() == 1 && values.first().is_some_and(|v| v.is_array() || v.is_object());
+            Found::Nothing => 0,
+            Found::Json(json) => {
+                let whole = json.starts_with(['{', '[']);
                 let wrap = match wrapper {
                     "UNCONDITIONAL" => true,
-                    "CONDITIONAL" => !single,
+                    "CONDITIONAL" => !whole,
                     _ => false,
                 };
-                if wrap || single {
-                    let value = if wrap { Value::Array(values) } else { values.swap_remove(0) };
-                    out.push_str(&value.to_string());
+                if wrap || whole {
+                    out.push_str(if wrap { "[" } else { "" });
+                    push_dense(&json, out);
+                    out.push_str(if wrap { "]" } else { "" });
                     return Ok(true);
                 }
                 1
@@ -215,7 +147,8 @@ fn json_exists(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     let found = booleans(args.number_rows, |row| match queries.at(row) {
         Found::Null => None,
         // As in Flink, a null is nothing.
-        Found::Values(values) => Some(values.iter().any(|v| !v.is_null())),
+        Found::Json(json) => Some(json != "null" && (json != "[]" || queries.leads_to_one())),
+        Found::Nothing => Some(false),
         Found::Error => match on_error {
             "TRUE" => Some(true),
             "UNKNOWN" => None,
@@ -245,6 +178,27 @@ fn is_json(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
             })
         }))
     }))
+}
+
+/// The items of a JSON array: texts as they are, everything else as JSON.
+fn json_items(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let json = Text::of(args, 0)?;
+    let mut items = ListBuilder::new(StringBuilder::new());
+    for row in 0..args.number_rows {
+        let Some(Ok(values)) = json.get(row).map(serde_json::from_str::<Vec<&RawValue>>) else {
+            items.append_null();
+            continue;
+        };
+        for value in values {
+            match value.get() {
+                "null" => items.values().append_null(),
+                text if text.starts_with('"') => items.values().append_value(unquoted(text)?),
+                json => items.values().append_value(json),
+            }
+        }
+        items.append(true);
+    }
+    Ok(array(items.finish()))
 }
 
 fn json_quote(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -307,6 +261,14 @@ pub(super) static FUNCTIONS: &[Function] = &[
         is_json,
     ),
     Function::pure(
+        &["$json_items"],
+        "JSON_QUERY(json, '$.path' RETURNING ARRAY<STRING>)",
+        "The items of a JSON array.",
+        |types| coerce("s", types),
+        |_| DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))),
+        json_items,
+    ),
+    Function::pure(
         &["json_quote"],
         "JSON_QUOTE(text)",
         "The text as a JSON string.",
@@ -315,24 +277,3 @@ pub(super) static FUNCTIONS: &[Function] = &[
         json_quote,
     ),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pick(path: &str, json: &str) -> Option<String> {
-        let root: Value = serde_json::from_str(json).unwrap();
-        Path::compile(path)?.pick(&root).map(|v| v.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
-    }
-
-    #[test]
-    fn paths_pick_as_the_standard_says() {
-        let json = r#"{"a": {"b c": [1, {"d": 2}]}, "e": [{"d": 3}, {"d": 4}]}"#;
-        assert_eq!(pick("$.a['b c'][1].d", json).as_deref(), Some("2"));
-        assert_eq!(pick("lax $.e[*].d", json).as_deref(), Some("3 4"));
-        assert_eq!(pick("$.e.d", json).as_deref(), Some("3 4"));
-        assert_eq!(pick("$.x", json).as_deref(), Some(""));
-        assert_eq!(pick("strict $.x", json), None);
-        assert!(Path::compile("a.b").is_none());
-    }
-}

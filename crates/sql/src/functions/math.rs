@@ -382,6 +382,19 @@ pub(super) static FUNCTIONS: &[Function] = &[
         }
     ),
     math_function!(
+        &["power", "pow"],
+        "POWER(number, exponent)",
+        "A power; of 0 with a negative exponent infinity.",
+        Immutable,
+        |types| super::args::coerce("nn", types),
+        |_| DataType::Float64,
+        |args| {
+            let (bases, exponents) = (column(args, 0)?, column(args, 1)?);
+            let (bases, exponents) = (bases.as_primitive::<Float64Type>(), exponents.as_primitive::<Float64Type>());
+            Ok(array(arrow::compute::binary::<_, _, _, Float64Type>(bases, exponents, f64::powf)?))
+        }
+    ),
+    math_function!(
         &["rand"],
         "RAND([seed])",
         "A random DOUBLE in [0, 1). Not the same in a replay at another parallelism.",

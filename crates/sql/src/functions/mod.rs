@@ -14,6 +14,7 @@ pub(crate) mod fields;
 mod intervals;
 mod json;
 mod json_build;
+mod json_path;
 mod length;
 pub(crate) mod like;
 mod maps;
@@ -27,6 +28,7 @@ mod single;
 #[cfg(test)]
 mod tests;
 mod text;
+mod text_casts;
 mod time_casts;
 mod top_k;
 pub(crate) mod zone;
@@ -89,6 +91,9 @@ pub(crate) fn register(context: &SessionContext) {
     for kind in [top_k::Kind::TopK, top_k::Kind::HeavyHitters] {
         context.register_udaf(AggregateUDF::from(top_k::Frequent::new(kind)));
     }
+    // Flink's name of it.
+    let percentile = datafusion::functions_aggregate::percentile_cont::percentile_cont_udaf();
+    context.register_udaf(percentile.as_ref().clone().with_aliases(["percentile"]));
     ranking::register(context);
 }
 
@@ -109,6 +114,7 @@ fn all_functions() -> impl Iterator<Item = &'static define::Function> {
         regex::FUNCTIONS,
         single::FUNCTIONS,
         text::FUNCTIONS,
+        text_casts::FUNCTIONS,
         time_casts::FUNCTIONS,
     ]
     .into_iter()
@@ -143,6 +149,11 @@ const AGGREGATES: &[(&str, &str, &str)] = &[
         "The members of a JSON object, its keys in alphabetical order; a key that occurs twice is an error.",
     ),
     ("listagg", "LISTAGG(text [, separator])", "The texts one after the other, divided by ',' or the separator."),
+    (
+        "percentile",
+        "PERCENTILE(number, share)",
+        "The number below which a share (0 to 1) of all lies, between two of them if need be; PERCENTILE_CONT is the same.",
+    ),
     ("variance", "VARIANCE(number)", "The sample variance; VAR_SAMP is the same."),
 ];
 

@@ -98,10 +98,21 @@ impl Pattern {
 
     /// Writes local time `ms`; `offset_ms` is its distance from UTC.
     pub(crate) fn write(&self, ms: i64, offset_ms: i64, out: &mut String) {
+        self.write_fine(ms, ms.rem_euclid(1_000) * 1_000_000, offset_ms, out);
+    }
+
+    /// The same of a time with more digits: `nanos` are those since the last whole second.
+    pub(crate) fn write_fine(&self, ms: i64, nanos: i64, offset_ms: i64, out: &mut String) {
         let at = Civil::of(ms);
         for item in &self.items {
             match item {
                 Item::Literal(text) => out.push_str(text),
+                Item::Field('S', count) => {
+                    let from = out.len();
+                    let _ = write!(out, "{nanos:09}");
+                    out.extend(std::iter::repeat_n('0', count.saturating_sub(9)));
+                    out.truncate(from + count);
+                }
                 Item::Field(letter, count) => write_field(&at, offset_ms, *letter, *count, out),
             }
         }
@@ -159,12 +170,6 @@ fn write_field(at: &Civil, offset_ms: i64, letter: char, count: usize, out: &mut
         'k' => pad((hour + 23) % 24 + 1, count, out),
         'm' => pad(at.time_ms / 60_000 % 60, count, out),
         's' => pad(at.time_ms / 1_000 % 60, count, out),
-        'S' => {
-            let millis = format!("{:03}", at.time_ms % 1_000);
-            for i in 0..count {
-                out.push(millis.chars().nth(i).unwrap_or('0'));
-            }
-        }
         'Q' => pad((at.month + 2) / 3, count, out),
         'w' => pad(at.iso_week().1, count, out),
         _ => {

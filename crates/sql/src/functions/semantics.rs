@@ -12,17 +12,18 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::{FunctionRewrite, NamePreserver};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Cast, Expr, ExprSchemable, GroupingSet, LogicalPlan, Operator, ScalarUDF, lit,
+    Aggregate, BinaryExpr, Cast, Expr, ExprSchemable, GroupingSet, LogicalPlan, Operator, ScalarUDF, TryCast, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::prelude::SessionContext;
 
-use super::comparisons;
+use super::{comparisons, text_casts};
 
 /// The rule. It holds the functions that it writes.
 #[derive(Debug)]
 pub(crate) struct FlinkSemantics {
-    time_text: Arc<ScalarUDF>,
+    text: Arc<ScalarUDF>,
+    whole_part: Arc<ScalarUDF>,
     to_local: Arc<ScalarUDF>,
     to_instant: Arc<ScalarUDF>,
 }
@@ -31,7 +32,8 @@ impl FlinkSemantics {
     /// The rule over the functions of a session.
     pub(crate) fn new(context: &SessionContext) -> Result<Self> {
         Ok(FlinkSemantics {
-            time_text: context.udf("$time_text")?,
+            text: context.udf("$text")?,
+            whole_part: context.udf("$whole_part")?,
             to_local: context.udf("$to_local")?,
             to_instant: context.udf("$to_instant")?,
         })
@@ -46,6 +48,15 @@ impl FlinkSemantics {
                 Ok(match self.cast(cast, &from, &to) {
                     Some(new) => Transformed::yes(new),
                     None => Transformed::no(expr),
+                })
+            }
+            Expr::TryCast(cast) if cast.field.data_type().is_signed_integer() && !self.is_whole_part(&cast.expr) => {
+                Ok(match cast.expr.get_type(schema)? {
+                    DataType::Utf8 => {
+                        let whole = Box::new(call(&self.whole_part, vec![cast.expr.as_ref().clone()]));
+                        Transformed::yes(Expr::TryCast(TryCast::new(whole, cast.field.data_type().clone())))
+                    }
+                    _ => Transformed::no(expr),
                 })
             }
             // The smallest whole number has no opposite: as in every other operation, it wraps.
@@ -63,11 +74,17 @@ impl FlinkSemantics {
         })
     }
 
+    /// The rule may see what it has written.
+    fn is_whole_part(&self, value: &Expr) -> bool {
+        matches!(value, Expr::ScalarFunction(f) if f.func == self.whole_part)
+    }
+
     fn cast(&self, cast: &Cast, from: &DataType, to: &DataType) -> Option<Expr> {
         let value = cast.expr.as_ref();
         match (from, to) {
-            (DataType::Timestamp(..) | DataType::Date32 | DataType::Time32(_), DataType::Utf8) => {
-                Some(call(&self.time_text, vec![value.clone()]))
+            (from, DataType::Utf8) if text_casts::writes(from) => Some(call(&self.text, vec![value.clone()])),
+            (DataType::Utf8, to) if to.is_signed_integer() && !self.is_whole_part(value) => {
+                Some(recast(call(&self.whole_part, vec![value.clone()]), to))
             }
             (DataType::Boolean, DataType::Utf8) => Some(Expr::Case(datafusion::logical_expr::Case {
                 expr: None,

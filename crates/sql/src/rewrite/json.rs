@@ -1,7 +1,8 @@
 //! The SQL/JSON functions' own grammar: `RETURNING type`, `… ON EMPTY`, `… ON ERROR`, `WITH WRAPPER` become arguments.
 //!
 //! `JSON_VALUE(j, p RETURNING INT DEFAULT 0 ON EMPTY NULL ON ERROR)` is rewritten to
-//! `CAST($json_value(j, p, 'DEFAULT', 0, 'NULL', NULL) AS INT)`.
+//! `CAST($json_value(j, p, 'DEFAULT', 0, 'NULL', NULL) AS INT)`; what JSON_QUERY returns otherwise than as text is
+//! `CAST($json_items(…) AS ARRAY<STRING>)`.
 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
@@ -42,9 +43,15 @@ pub(super) fn rewrite_call(
     let (arguments, rest) = inner.split_at(start);
     let clauses = parse_clauses(pass, rest)?;
     let span = head.span;
+    let items = name == "JSON_QUERY"
+        && clauses.returning.and_then(|of| of.first()).is_some_and(|first| is_word(first, "ARRAY"));
     if clauses.returning.is_some() {
         pass.push(Token::make_keyword("CAST"), span);
         pass.push(Token::LParen, span);
+        if items {
+            pass.push_word("$json_items", span);
+            pass.push(Token::LParen, span);
+        }
     }
     pass.push_word(&format!("${}", name.to_ascii_lowercase()), span);
     pass.push(Token::LParen, span);
@@ -74,6 +81,9 @@ pub(super) fn rewrite_call(
     if let Some(returning) = clauses.returning {
         let (type_text, type_span) = pass.type_text(returning, head)?;
         pass.push(Token::RParen, span);
+        if items {
+            pass.push(Token::RParen, span);
+        }
         pass.push(Token::make_keyword("AS"), span);
         let word = Word { value: type_text, quote_style: Some('`'), keyword: Keyword::NoKeyword };
         pass.push(Token::Word(word), type_span);

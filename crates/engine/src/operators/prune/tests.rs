@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field};
-use sloth_plan::{Emission, OrderColumn, Ties};
+use sloth_plan::{Emission, OrderColumn, RankFunction, Ties};
 use sloth_types::rng::Rng;
 
 use super::*;

@@ -1,0 +1,25 @@
+-- Values as text, as in Flink: DOUBLE as Java writes it, ROW, ARRAY and MAP with what is in them.
+SELECT CAST(CAST(5 AS DOUBLE) AS STRING) AS a, CAST(CAST(1.0E10 AS DOUBLE) AS STRING) AS b, CAST(CAST(0.00099 AS DOUBLE) AS STRING) AS c, CAST(CAST(9999999.5 AS DOUBLE) AS STRING) AS d, CAST(CAST(3.4028235E38 AS FLOAT) AS STRING) AS e, CAST(CAST('-Infinity' AS DOUBLE) AS STRING) AS f;
+--| +I[5.0, 1.0E10, 9.9E-4, 9999999.5, 3.4028235E38, -Infinity]
+
+SELECT CAST(ROW(1, CAST(NULL AS STRING), TRUE, DATE '2024-01-01') AS STRING) AS a, CAST(ARRAY[ROW(1, 'x'), ROW(2, 'y')] AS STRING) AS b, CAST(MAP['a', CAST(1.5 AS DOUBLE)] AS STRING) AS c, CAST(ARRAY[ARRAY[1], ARRAY[2, CAST(NULL AS INT)]] AS STRING) AS d, CAST(CAST(NULL AS ARRAY<INT>) AS STRING) AS e;
+--| +I[(1, NULL, TRUE, 2024-01-01), [(1, x), (2, y)], {a=1.5}, [[1], [2, NULL]], null]
+
+-- Concatenation casts, too.
+SELECT 'x' || CAST(12345678.9 AS DOUBLE) AS a, CONCAT('t=', CAST(TIME '10:11:12.5' AS STRING)) AS b;
+--| +I[x1.23456789E7, t=10:11:12.5]
+
+-- A whole number in a text may have a fraction, which is dropped.
+SELECT CAST('4.7' AS INT) AS a, CAST('-4.7' AS BIGINT) AS b, CAST('.5' AS INT) AS c, TRY_CAST('4.x' AS INT) AS d, TRY_CAST('99999999999' AS INT) AS e;
+--| +I[4, -4, 0, null, null]
+
+SELECT CAST('4.x' AS INT);
+--| error: Cast error: Cannot cast string '4.x' to value of INT type
+--|  --> casts_to_text.sql:1:1
+--|   |
+--| 1 | SELECT CAST('4.x' AS INT);
+--|   | ^^^^^^
+
+-- Digits below a millisecond.
+SELECT DATE_FORMAT(TIMESTAMP '2024-11-11 13:05:09.123456', 'HH:mm:ss.SSSSSS') AS a, EXTRACT(MICROSECOND FROM TIMESTAMP '2024-01-01 00:00:05.123456') AS b, EXTRACT(NANOSECOND FROM TIMESTAMP '2024-01-01 00:00:05.123456') AS c, FLOOR(TIME '12:44:31' TO MINUTE) AS d, CEIL(TIME '12:44:31' TO HOUR) AS e, POWER(0, -1) AS f;
+--| +I[13:05:09.123456, 123456, 123456000, 12:44, 13:00, Infinity]
