@@ -47,10 +47,7 @@ SELECT id FROM t FETCH FIRST 3 ROWS WITH TIES;
 --|   = help: Add ORDER BY: it says which rows are ties.
 
 SELECT id FROM t ORDER BY v OFFSET 1 ROWS FETCH NEXT 3 ROWS WITH TIES;
---| error: OFFSET with FETCH … WITH TIES
---|  --> rank_ties.sql:1:1
---|   |
---| 1 | SELECT id FROM t ORDER BY v OFFSET 1 ROWS FETCH NEXT 3 ROWS WITH TIES;
---|   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
---|   |
---|   = help: Write RANK() OVER (ORDER BY …) AS r in a subquery, and WHERE r BETWEEN … AND … around it.
+--| +I[1]
+--| +I[3]
+--| +I[4]
+--| +I[7]
