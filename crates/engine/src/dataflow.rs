@@ -2,6 +2,7 @@
 
 mod deferred;
 mod gate;
+mod keeper;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -10,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sloth_types::journal::OperatorState;
 use sloth_types::{Error, Result};
 use timely::communication::Pull;
 use timely::dataflow::channels::Message as Envelope;
@@ -24,7 +24,6 @@ use timely::dataflow::{Scope, Stream};
 
 use crate::context::JobContext;
 use crate::coordinator::{Coordinator, Step};
-use crate::durable::{Durable, Restored};
 use crate::epoch::{EpochInfo, EpochTable};
 use crate::failure::Failure;
 use crate::hash::hash_bytes;
@@ -32,10 +31,10 @@ use crate::io::reader::{Polled, Read, SourceReader};
 use crate::message::{Batch, Builder, Message};
 use crate::operators::Operator;
 use crate::pact;
-use crate::state::snapshot::{leave_to_first, share_of};
 
 pub(crate) use self::deferred::deferred;
 pub(crate) use self::gate::{Gate, SharedState};
+use self::keeper::Keeper;
 
 /// A stream of messages.
 pub(crate) type Edge<'s> = Stream<'s, u64, Message>;
@@ -332,9 +331,7 @@ where
                     }
                     sloth_types::clock::set_epoch_now_ms(info.now_ms);
                     operator.on_epoch_end(&info, &mut out)?;
-                    if info.checkpoint {
-                        keeper.save(&mut operator)?;
-                    }
+                    keeper.keep(&mut operator, &info)?;
                     if !out.is_empty() {
                         let mut session = output.session_with_builder(&*capability);
                         for batch in out.drain(..) {
@@ -356,93 +353,6 @@ where
 /// apart.
 pub fn operator_id(node: u64, name: &str) -> u64 {
     hash_bytes(format!("{node:016x} {name}").as_bytes())
-}
-
-/// Gives an operator's state to checkpoints and takes it from them.
-struct Keeper {
-    durable: Option<Arc<Durable>>,
-    restored: Arc<Restored>,
-    operator: u64,
-    name: String,
-    worker: (usize, usize),
-    /// None before the first checkpoint.
-    kept: Option<Kept>,
-}
-
-/// What checkpoints keep of an operator.
-#[derive(Clone, Copy, Default)]
-struct Kept {
-    /// Bytes of the last whole state, and of the changes kept since.
-    whole: usize,
-    changes: usize,
-    /// How often changes have been kept.
-    times: usize,
-}
-
-/// The whole state is kept again after so many changes at the latest: a restore reads them all.
-const CHANGES_MAX: usize = 64;
-
-impl Kept {
-    /// True when changes cost a restore little: it reads at most twice the state.
-    fn takes_changes(self, operator: &impl Operator) -> bool {
-        let little = match operator.kept_rows() {
-            Some((kept, rows)) => kept <= 2 * rows,
-            None => self.changes <= self.whole,
-        };
-        little && self.times < CHANGES_MAX
-    }
-}
-
-impl Keeper {
-    fn new(floor: &Floor<'_>, name: &str) -> Self {
-        let Floor { context, worker, node, .. } = floor;
-        let operator = operator_id(node.get(), name);
-        let (durable, restored) = (context.durable.clone(), Arc::clone(&context.restored));
-        Keeper { durable, restored, operator, name: name.to_owned(), worker: *worker, kept: None }
-    }
-
-    fn restore(&self, operator: &mut impl Operator) -> Result<()> {
-        let written = self.restored.written(self.operator);
-        if written.is_empty() {
-            return Ok(());
-        }
-        // What another release or program has written may be of another form than operators expect of themselves.
-        let restore = || operator.restore(share_of(&written, self.worker)?);
-        let restored = std::panic::catch_unwind(std::panic::AssertUnwindSafe(restore));
-        restored.unwrap_or_else(|_| {
-            let (operator, name) = (self.operator, &self.name);
-            Err(Error::data(format!("the checkpoint's state of operator {operator:016x} is not what a {name} writes"))
-                .hint("`sloth checkpoint inspect` shows its files; `sloth checkpoint rm` goes back to an older checkpoint."))
-        })
-    }
-
-    /// Gives what has changed since the last checkpoint; all of it when the operator cannot tell, and when the changes
-    /// are many.
-    fn save(&mut self, operator: &mut impl Operator) -> Result<()> {
-        let Some(durable) = &self.durable else { return Ok(()) };
-        let changes = match self.kept {
-            Some(kept) if kept.takes_changes(operator) => operator.save_changes()?,
-            _ => None,
-        };
-        let continues = changes.is_some();
-        let mut sections = match changes {
-            Some(sections) => sections,
-            None => operator.save()?,
-        };
-        let bytes = sections.iter().flat_map(|s| &s.rows).map(|b| b.get_array_memory_size()).sum::<usize>();
-        self.kept = match self.kept {
-            Some(Kept { whole, changes, times }) if continues => {
-                Some(Kept { whole, changes: changes + bytes, times: times + 1 })
-            }
-            _ => Some(Kept { whole: bytes, ..Kept::default() }),
-        };
-        leave_to_first(&mut sections, self.worker.0);
-        if !sections.is_empty() {
-            let (name, worker) = (self.name.clone(), self.worker.0);
-            durable.add(OperatorState { operator: self.operator, name, worker, continues, sections });
-        }
-        Ok(())
-    }
 }
 
 /// What an operator has told before, where others have come that have not seen it.

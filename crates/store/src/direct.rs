@@ -47,7 +47,7 @@ impl Block {
 }
 
 /// Writes the pieces of a large file, which has been created; false when that is not done here and nothing is written: the
-/// file is small, or its file system has no such writes.
+/// file is small.
 ///
 /// # Errors
 /// When the disk refuses.
@@ -55,27 +55,66 @@ pub(crate) fn write(path: &Path, file: &File, pieces: &[Bytes]) -> Result<bool> 
     if pieces.iter().map(Bytes::len).sum::<usize>() < LARGE_BYTES {
         return Ok(false);
     }
-    let (Some(direct), Some(mut block)) = (open(path)?, Block::new()) else { return Ok(false) };
-    let mut at = 0;
-    for piece in pieces {
-        let mut rest: &[u8] = piece;
-        while !rest.is_empty() {
-            let taken = block.take(rest);
-            rest = rest.get(taken..).unwrap_or_default();
-            if block.filled < BLOCK {
-                continue;
-            }
-            match direct.write_all_at(block.bytes(0..BLOCK), at) {
-                // It has been opened so, and cannot be written so.
-                Err(error) if error.kind() == ErrorKind::InvalidInput && at == 0 => return Ok(false),
-                written => written?,
-            }
-            (at, block.filled) = (at + BLOCK as u64, 0);
-        }
-    }
-    // The rest is no whole number of the disk's blocks.
-    file.write_all_at(block.bytes(0..block.filled), at)?;
+    let Some(mut out) = Blocks::new(path, 0)? else { return Ok(false) };
+    pieces.iter().try_for_each(|piece| out.write(file, piece))?;
+    out.finish(file)?;
     Ok(true)
+}
+
+/// What is written of a file, block by block, past the cache where its file system allows it.
+pub(crate) struct Blocks {
+    direct: Option<File>,
+    block: Block,
+    at: u64,
+}
+
+impl Blocks {
+    /// Of a file that has been created; its first bytes, whole disk blocks (see [`aligned`]), are left out.
+    pub(crate) fn new(path: &Path, at: u64) -> Result<Option<Blocks>> {
+        let direct = open(path)?;
+        Ok(Block::new().map(|block| Blocks { direct, block, at }))
+    }
+
+    /// Writes bytes behind those before.
+    pub(crate) fn write(&mut self, file: &File, bytes: &[u8]) -> Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let taken = self.block.take(rest);
+            rest = rest.get(taken..).unwrap_or_default();
+            if self.block.filled == BLOCK {
+                self.flush(file)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, file: &File) -> Result<()> {
+        let bytes = self.block.bytes(0..self.block.filled);
+        let past = match &self.direct {
+            Some(direct) => direct.write_all_at(bytes, self.at),
+            None => file.write_all_at(bytes, self.at),
+        };
+        match past {
+            // It has been opened so, and cannot be written so.
+            Err(error) if error.kind() == ErrorKind::InvalidInput && self.direct.take().is_some() => {
+                file.write_all_at(bytes, self.at)?;
+            }
+            written => written?,
+        }
+        (self.at, self.block.filled) = (self.at + self.block.filled as u64, 0);
+        Ok(())
+    }
+
+    /// Writes the rest, which is no whole number of the disk's blocks.
+    pub(crate) fn finish(mut self, file: &File) -> Result<()> {
+        self.direct = None;
+        self.flush(file)
+    }
+}
+
+/// The next number of bytes that are whole blocks of any disk.
+pub(crate) fn aligned(bytes: usize) -> usize {
+    bytes.next_multiple_of(ALIGN)
 }
 
 /// Opens a file for writes past the cache; `None` where there are none.

@@ -8,6 +8,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{BufWriter, ErrorKind, Result, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -41,18 +42,22 @@ impl Directory {
         let parent = path.parent().unwrap_or(&self.0);
         make_directories(parent)?;
         let (staged, file) = stage(&path)?;
-        let written = write(&staged, &file, pieces).and_then(|()| file.sync_all());
-        let linked = written.and_then(|()| fs::hard_link(&staged, &path));
-        // What is left here has no meaning; the next run removes it.
-        let _ = fs::remove_file(&staged);
-        match linked {
-            Ok(()) => {}
-            Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => return Ok(false),
-            Err(error) => return Err(error),
-        }
-        match sync(parent) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            synced => synced.map(|()| path.exists()),
+        let written = write(&staged, &file, pieces);
+        settle(&path, &staged, written.and_then(|()| file.sync_all()))
+    }
+
+    /// Begins a file that is written bit by bit, and its first bytes at the end: `head` of them.
+    pub(crate) fn grow(&self, name: &str, head: usize) -> Result<Growing> {
+        let path = self.0.join(name);
+        make_directories(path.parent().unwrap_or(&self.0))?;
+        let (staged, file) = stage(&path)?;
+        let head = direct::aligned(head);
+        match direct::Blocks::new(&staged, head as u64) {
+            Ok(Some(blocks)) => Ok(Growing { path, staged, file, blocks: Some(blocks), head }),
+            other => {
+                let _ = fs::remove_file(&staged);
+                other.and(Err(ErrorKind::OutOfMemory.into()))
+            }
         }
     }
 
@@ -105,6 +110,57 @@ impl Directory {
                 }
             }
         }
+    }
+}
+
+/// A file that is being written. It is gone when it is not finished.
+pub(crate) struct Growing {
+    path: PathBuf,
+    staged: PathBuf,
+    file: File,
+    blocks: Option<direct::Blocks>,
+    head: usize,
+}
+
+impl Growing {
+    /// How many bytes its head has.
+    pub(crate) fn head(&self) -> usize {
+        self.head
+    }
+
+    /// Writes more behind the head.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.blocks.as_mut().map_or(Ok(()), |blocks| blocks.write(&self.file, bytes))
+    }
+
+    /// Writes the head and gives the file its name; false as in [`Directory::create`].
+    pub(crate) fn finish(mut self, head: &[u8]) -> Result<bool> {
+        let rest = self.blocks.take().map_or(Ok(()), |blocks| blocks.finish(&self.file));
+        let written = rest.and_then(|()| self.file.write_all_at(head, 0)).and_then(|()| self.file.sync_all());
+        settle(&self.path, &self.staged, written)
+    }
+}
+
+impl Drop for Growing {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.staged);
+    }
+}
+
+/// Gives a staged file that has been written its name, for good; false when there is one of this name, or when somebody
+/// else has removed it at once.
+fn settle(path: &Path, staged: &Path, written: Result<()>) -> Result<bool> {
+    let linked = written.and_then(|()| fs::hard_link(staged, path));
+    // What is left here has no meaning; the next run removes it.
+    let _ = fs::remove_file(staged);
+    match linked {
+        Ok(()) => {}
+        Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    match path.parent().map_or(Ok(()), sync) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        synced => synced.map(|()| path.exists()),
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use object_store::path::Path;
 use sloth_types::clock::Mono;
-use sloth_types::journal::{Asked, Checkpoint, Recovered, Stop};
+use sloth_types::journal::{Asked, Checkpoint, OperatorState, Recovered, Stop};
 use sloth_types::source::Waker;
 use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result};
 
@@ -387,6 +387,12 @@ impl JobStore for Follower {
 
     fn inherited(&self) -> Epoch {
         self.shared.keeper.get().map_or_else(|| self.durable(), |keeper| keeper.inherited())
+    }
+
+    fn give_ahead(&self, since: Epoch, changes: OperatorState) {
+        if let Some(keeper) = self.shared.keeper.get() {
+            keeper.give_ahead(since, changes);
+        }
     }
 
     fn upload(&self, checkpoint: Checkpoint) {

@@ -42,6 +42,11 @@ fn head_of(kind: Kind, len: usize, crc32: u32) -> String {
     format!("sloth {} {VERSION} len={len} crc32={crc32:08x}\n", kind.name())
 }
 
+/// The first line of an object, of the same length whatever it says: it may be written last.
+pub(crate) fn head_of_long(kind: Kind, len: usize, crc32: u32) -> String {
+    format!("sloth {} {VERSION} len={len:020} crc32={crc32:08x}\n", kind.name())
+}
+
 /// An object whose payload is in pieces, as pieces.
 pub(crate) fn wrap_pieces(kind: Kind, mut payload: Vec<Bytes>) -> Vec<Bytes> {
     let mut sum = crc32fast::Hasher::new();

@@ -7,19 +7,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bytes::Bytes;
 use object_store::path::Path;
 use sloth_types::clock::Mono;
-use sloth_types::journal::{Asked, Checkpoint, Recovered};
+use sloth_types::journal::{Asked, Checkpoint, OperatorState, Recovered};
 use sloth_types::source::Waker;
 use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result};
 
+use crate::ahead::{self, Ahead, Backlog};
 use crate::manifest::{Manifest, StateFile};
 use crate::objects::Objects;
 use crate::plans::{self, Plan};
 use crate::recover::Claim;
 use crate::request::{self, Heard};
-use crate::{frame, layout, log, savepoint, state};
+use crate::{layout, log, savepoint};
 
 /// How often a run without work shows that it lives, and looks whether another one has taken over.
 const BEAT_EVERY: Duration = Duration::from_millis(500);
@@ -60,6 +60,7 @@ struct Shared {
     inherited: u64,
     published: AtomicU64,
     heard: Heard,
+    backlog: Backlog,
     failure: Mutex<Option<Error>>,
     waker: Mutex<Waker>,
     /// The segment that claimed the job for this run, and since when it has it.
@@ -71,8 +72,18 @@ struct Shared {
 const CLAIMS_STAND: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 10 });
 
 enum Work {
+    Ahead(Epoch, OperatorState),
     Upload(Checkpoint),
     Publish(Epoch),
+}
+
+/// What the thread of checkpoints has made.
+#[derive(Default)]
+struct Made {
+    ahead: Ahead,
+    uploaded: Option<Manifest>,
+    /// The newest manifest: what changes continue.
+    newest: Option<Manifest>,
 }
 
 impl Keeper {
@@ -101,6 +112,7 @@ impl Keeper {
             inherited: durable,
             published: AtomicU64::new(published),
             heard: Heard::default(),
+            backlog: Backlog::default(),
             failure: Mutex::default(),
             waker: Mutex::new(Waker::noop()),
             claim: segment.saturating_sub(1),
@@ -159,6 +171,12 @@ impl JobStore for Keeper {
 
     fn inherited(&self) -> Epoch {
         Epoch(self.shared.inherited)
+    }
+
+    fn give_ahead(&self, since: Epoch, changes: OperatorState) {
+        let bytes = ahead::weight_of(&changes);
+        self.send(Work::Ahead(since, changes));
+        self.shared.backlog.add(bytes);
     }
 
     fn upload(&self, checkpoint: Checkpoint) {
@@ -274,9 +292,8 @@ impl Shared {
     }
 
     fn keep_checkpoints(&self, work: &Receiver<Work>, retained: usize) {
-        let mut uploaded: Option<Manifest> = None;
-        // The newest manifest: what changes continue.
-        let mut newest: Option<Manifest> = None;
+        let mut made = Made::default();
+        let _end = self.backlog.ends();
         let mut listened = Mono::now();
         if let Err(error) = request::forget_answers(&self.objects) {
             tracing::warn!("old answers could not be removed: {error}");
@@ -290,7 +307,7 @@ impl Shared {
             let done = match work {
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => break,
-                Ok(work) => self.work(work, &mut uploaded, &mut newest, retained),
+                Ok(work) => self.work(work, &mut made, retained),
             };
             if let Err(error) = done {
                 self.fail(error.context("a checkpoint"));
@@ -302,24 +319,27 @@ impl Shared {
         }
     }
 
-    fn work(
-        &self,
-        work: Work,
-        uploaded: &mut Option<Manifest>,
-        newest: &mut Option<Manifest>,
-        retained: usize,
-    ) -> Result<()> {
+    fn work(&self, work: Work, made: &mut Made, retained: usize) -> Result<()> {
         match work {
-            Work::Upload(checkpoint) => *uploaded = Some(self.upload(&checkpoint, newest.as_ref())?),
+            Work::Ahead(since, changes) => {
+                let bytes = ahead::weight_of(&changes);
+                let taken = made.ahead.take_in(&self.objects, self.generation, since, changes);
+                self.backlog.remove(bytes);
+                taken
+            }
+            Work::Upload(checkpoint) => {
+                made.uploaded = Some(self.upload(checkpoint, made)?);
+                Ok(())
+            }
             Work::Publish(epoch) => {
-                let Some(manifest) = uploaded.take().filter(|m| m.epoch == epoch.0) else {
+                let Some(manifest) = made.uploaded.take().filter(|m| m.epoch == epoch.0) else {
                     return Err(Error::internal(format!("checkpoint {epoch} is published without an upload")));
                 };
-                self.publish(&manifest, retained)?;
-                *newest = Some(manifest);
+                self.publish(&manifest, &made.ahead, retained)?;
+                made.newest = Some(manifest);
+                Ok(())
             }
         }
-        Ok(())
     }
 
     /// Hears what is asked for. That it cannot be heard is no reason to end.
@@ -331,36 +351,28 @@ impl Shared {
         }
     }
 
-    fn upload(&self, checkpoint: &Checkpoint, before: Option<&Manifest>) -> Result<Manifest> {
+    fn upload(&self, checkpoint: Checkpoint, made: &mut Made) -> Result<Manifest> {
         let mut files: Vec<StateFile> = vec![];
-        for (number, part) in checkpoint.state.iter().enumerate() {
+        let Checkpoint { cut, state, .. } = checkpoint;
+        for (number, part) in state.into_iter().enumerate() {
+            let (written, part) = made.ahead.finish(&self.objects, cut.epoch, part)?;
             let operator = format!("{:016x}", part.operator);
-            let known = before.iter().flat_map(|m| &m.state).filter(|f| part.continues && f.worker == part.worker);
-            files.extend(known.filter(|f| f.operator == operator).cloned());
-            if part.continues && part.sections.iter().all(|s| s.rows.is_empty()) {
-                continue;
+            let before = made.newest.iter().flat_map(|m| &m.state);
+            let known = before.filter(|f| part.continues && f.worker == part.worker && f.operator == operator);
+            files.extend(known.cloned());
+            let rows = part.sections.iter().any(|s| !s.rows.is_empty());
+            let superfluous = !rows && (part.continues || !written.is_empty());
+            files.extend(written);
+            if !superfluous {
+                let path = layout::state(self.generation, cut.epoch.0, number);
+                files.push(ahead::create(&self.objects, &path, &part)?);
             }
-            let path = layout::state(self.generation, checkpoint.cut.epoch.0, number);
-            let object = state::encode(part)?;
-            let bytes = object.iter().map(Bytes::len).sum();
-            let crc32 = object.first().map(frame::sum_of).unwrap_or_default();
-            if !self.objects.create_from(&path, object)? {
-                return Err(fenced());
-            }
-            files.push(StateFile {
-                path: path.to_string(),
-                operator,
-                name: part.name.clone(),
-                worker: part.worker,
-                rows: part.sections.iter().flat_map(|s| &s.rows).map(|b| b.num_rows()).sum(),
-                bytes,
-                crc32,
-            });
         }
-        Ok(Manifest::new(&checkpoint.cut, (self.generation, self.plan.number), files))
+        made.ahead.check(cut.epoch)?;
+        Ok(Manifest::new(&cut, (self.generation, self.plan.number), files))
     }
 
-    fn publish(&self, manifest: &Manifest, retained: usize) -> Result<()> {
+    fn publish(&self, manifest: &Manifest, ahead: &Ahead, retained: usize) -> Result<()> {
         // The log is fenced, and a manifest has an epoch that was logged: an older run cannot come here with a new one.
         if !self.objects.create(&layout::manifest(manifest.epoch), manifest.encode()?)? {
             return Err(fenced());
@@ -372,14 +384,14 @@ impl Shared {
         self.published.store(manifest.epoch, Ordering::SeqCst);
         self.wake();
         // What is superfluous costs room and nothing else: the job does not end over it.
-        if let Err(error) = self.clean(retained) {
+        if let Err(error) = self.clean(ahead, retained) {
             tracing::warn!("old checkpoints could not be removed: {error}");
         }
         Ok(())
     }
 
     /// Removes old checkpoints, state files that no manifest names, and the log before the oldest checkpoint.
-    fn clean(&self, retained: usize) -> Result<()> {
+    fn clean(&self, ahead: &Ahead, retained: usize) -> Result<()> {
         let manifests = self.objects.list(layout::CHECKPOINTS)?;
         let (old, kept) = manifests.split_at(manifests.len().saturating_sub(retained));
         for (path, _) in old {
@@ -400,7 +412,7 @@ impl Shared {
         for (path, _) in self.objects.list(layout::STATE)? {
             // What a newer run has uploaded and not published yet is not ours to judge.
             let newer = layout::place_of(&path).is_none_or(|(generation, _)| generation > self.generation);
-            if !newer && !named.contains(&path) {
+            if !newer && !named.contains(&path) && !ahead.has(&path) {
                 self.objects.remove(&path)?;
             }
         }

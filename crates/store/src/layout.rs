@@ -44,6 +44,11 @@ pub(crate) fn state(generation: u64, epoch: u64, number: usize) -> Path {
     Path::from(format!("{STATE}/{generation:010}/{epoch:020}/{number:05}.state"))
 }
 
+/// A state file of a checkpoint behind this epoch, whose own is not known yet.
+pub(crate) fn state_ahead(generation: u64, since: u64, number: u64) -> Path {
+    Path::from(format!("{STATE}/{generation:010}/{since:020}/a{number:05}.state"))
+}
+
 /// The plan with this number.
 pub(crate) fn plan(number: u64) -> Path {
     Path::from(format!("{PLANS}/{number:010}.json"))
@@ -75,10 +80,13 @@ pub(crate) fn is_ours(path: &Path) -> bool {
     top.is_some_and(|top| [LOG, CHECKPOINTS, STATE, SAVEPOINTS, PLANS].contains(&top.as_ref()))
 }
 
-/// The generation and the epoch in the name of a state file.
+/// The generation in the name of a state file, and the epoch of the first checkpoint that may name it.
 pub(crate) fn place_of(path: &Path) -> Option<(u64, u64)> {
     let mut parts = path.parts().skip(1);
-    Some((parts.next()?.as_ref().parse().ok()?, parts.next()?.as_ref().parse().ok()?))
+    let (generation, epoch) = (parts.next()?.as_ref().parse().ok()?, parts.next()?.as_ref().parse::<u64>().ok()?);
+    // What was written ahead belongs to a later checkpoint than the one in its name.
+    let ahead = path.filename().is_some_and(|name| name.starts_with('a'));
+    Some((generation, epoch.saturating_add(u64::from(ahead))))
 }
 
 /// The number in an object's name.

@@ -4,7 +4,7 @@
 //!  job.json                                  who the job is
 //!  plans/<n>.json                            what it computes: the plans that it has had
 //!  log/00000000000000000007                  a segment of the epoch log; created once, never changed
-//!  state/<generation>/<epoch>/<n>.state      the state of one operator on one worker
+//!  state/<generation>/<epoch>/<n>.state      the state of one operator on one worker; a<n>: written ahead
 //!  checkpoints/<epoch>.json                  a manifest: a checkpoint exists if and only if its manifest does
 //!  savepoints/<name>.json                    a manifest with a name, kept until somebody removes it
 //!  requests/…, answers/…                     what a running job is asked for from outside
@@ -14,6 +14,7 @@
 //! writing the next segment of the log. From then on an older run that wakes up finds the name of its next segment taken:
 //! it can log no more epochs, hence commit no more. The formats are drawn in `docs/format.md`.
 
+mod ahead;
 mod direct;
 mod directory;
 mod follow;

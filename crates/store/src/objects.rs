@@ -29,7 +29,11 @@ pub struct Objects {
     /// Where objects are in S3, what gives a client with more patience.
     patient: Option<Arc<AmazonS3Builder>>,
     prefix: Path,
+    written_ahead: usize,
 }
+
+/// So much of an operator's table is written before the checkpoint that it belongs to.
+const AHEAD_BYTES: usize = 4 << 20;
 
 /// Objects larger than this are read in parts of so many bytes, and written with time in proportion.
 const LARGE_BYTES: u64 = 8 << 20;
@@ -109,7 +113,19 @@ impl Objects {
             tries: 1,
             patient: None,
             prefix: Path::default(),
+            written_ahead: AHEAD_BYTES,
         })
+    }
+
+    /// Of a table so many bytes are written before the checkpoint that they belong to.
+    #[must_use]
+    pub fn writing_ahead(self, bytes: usize) -> Objects {
+        Objects { written_ahead: bytes, ..self }
+    }
+
+    /// See [`Objects::writing_ahead`].
+    pub(crate) fn written_ahead(&self) -> usize {
+        self.written_ahead
     }
 
     /// Creates an object; false when there is one of this name already, or when somebody else has removed it at once.

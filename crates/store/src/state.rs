@@ -12,7 +12,10 @@ use sloth_types::{Error, Result};
 
 use crate::frame::{self, Kind};
 
+mod long;
 mod sound;
+
+pub(crate) use long::Long;
 
 /// What stands before the tables.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,6 +36,27 @@ struct Table {
     key: Option<Vec<usize>>,
     rows: usize,
     bytes: usize,
+}
+
+impl Head {
+    fn new(state: &OperatorState, sections: Vec<Table>) -> Head {
+        let (name, worker, continues) = (state.name.clone(), state.worker, state.continues);
+        Head { operator: format!("{:016x}", state.operator), name, worker, continues, sections }
+    }
+
+    fn line(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self).map_err(|e| Error::internal(format!("state cannot be written: {e}")))
+    }
+}
+
+impl Table {
+    fn new(section: &Section, rows: usize, bytes: usize) -> Table {
+        let key = match &section.owner {
+            Owner::Key(columns) => Some(columns.clone()),
+            Owner::Everyone => None,
+        };
+        Table { name: section.name.clone(), key, rows, bytes }
+    }
 }
 
 /// A buffer, as an owner of bytes.
@@ -61,25 +85,11 @@ pub fn encode(state: &OperatorState) -> Result<Vec<Bytes>> {
             }
             body.extend(encoder.finish()?);
         }
-        tables.push(Table {
-            name: section.name.clone(),
-            key: match &section.owner {
-                Owner::Key(columns) => Some(columns.clone()),
-                Owner::Everyone => None,
-            },
-            rows: section.rows.iter().map(|b| b.num_rows()).sum(),
-            bytes: body.iter().map(Buffer::len).sum(),
-        });
+        let rows = section.rows.iter().map(|b| b.num_rows()).sum();
+        tables.push(Table::new(section, rows, body.iter().map(Buffer::len).sum()));
         pieces.extend(body.into_iter().map(|buffer| Bytes::from_owner(Piece(buffer))));
     }
-    let head = Head {
-        operator: format!("{:016x}", state.operator),
-        name: state.name.clone(),
-        worker: state.worker,
-        continues: state.continues,
-        sections: tables,
-    };
-    let mut line = serde_json::to_vec(&head).map_err(|e| Error::internal(format!("state cannot be written: {e}")))?;
+    let mut line = Head::new(state, tables).line()?;
     line.push(b'\n');
     pieces.insert(0, line.into());
     Ok(frame::wrap_pieces(Kind::State, pieces))

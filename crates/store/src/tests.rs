@@ -14,6 +14,7 @@ use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result, Watermark};
 use crate::recover::recover_before;
 use crate::{Keeper, Objects, Plan, claim, inspect};
 
+mod ahead;
 mod bodies;
 mod damage;
 

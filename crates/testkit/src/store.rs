@@ -11,6 +11,8 @@ pub struct MemoryStore(Arc<Mutex<Kept>>);
 
 #[derive(Default)]
 struct Kept {
+    /// What was given ahead, each with the epoch behind which its checkpoint is.
+    ahead: Vec<(Epoch, OperatorState)>,
     checkpoints: Vec<Checkpoint>,
     published: Epoch,
     waker: Option<Waker>,
@@ -31,6 +33,15 @@ impl MemoryStore {
         let waker = self.lock().waker.clone();
         waker.iter().for_each(Waker::wake);
     }
+}
+
+/// A part of a checkpoint with what was given of it ahead.
+fn with_ahead(part: &OperatorState, ahead: &[(Epoch, OperatorState)]) -> OperatorState {
+    let mut ahead = ahead.iter().map(|(_, changes)| changes).filter(|changes| changes.is_beside(part)).cloned();
+    let Some(mut all) = ahead.next() else { return part.clone() };
+    ahead.for_each(|changes| all.go_on_with(changes));
+    all.go_on_with(part.clone());
+    all
 }
 
 fn through_bytes(state: &OperatorState) -> Result<OperatorState> {
@@ -57,9 +68,16 @@ impl JobStore for MemoryStore {
         Epoch(u64::MAX)
     }
 
+    fn give_ahead(&self, since: Epoch, changes: OperatorState) {
+        self.lock().ahead.push((since, changes));
+    }
+
     fn upload(&self, checkpoint: Checkpoint) {
-        let state: Result<Vec<_>> = checkpoint.state.iter().map(through_bytes).collect();
         let mut kept = self.lock();
+        let (ahead, later) = std::mem::take(&mut kept.ahead).into_iter().partition(|(s, _)| *s < checkpoint.cut.epoch);
+        kept.ahead = later;
+        let state = checkpoint.state.iter().map(|part| through_bytes(&with_ahead(part, &ahead)));
+        let state: Result<Vec<_>> = state.collect();
         match state {
             Ok(state) => {
                 let mut checkpoint = Checkpoint { state, ..checkpoint };

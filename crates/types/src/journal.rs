@@ -75,6 +75,27 @@ pub struct OperatorState {
     pub sections: Vec<Section>,
 }
 
+impl OperatorState {
+    /// Puts what comes next of the same operator and worker behind this. What continues nothing stands in its place.
+    pub fn go_on_with(&mut self, next: OperatorState) {
+        if !next.continues {
+            *self = next;
+            return;
+        }
+        for section in next.sections {
+            match self.sections.iter_mut().find(|s| s.name == section.name) {
+                Some(known) => known.rows.extend(section.rows),
+                None => self.sections.push(section),
+            }
+        }
+    }
+
+    /// True when the other one is of the same operator and worker.
+    pub fn is_beside(&self, other: &OperatorState) -> bool {
+        (self.operator, self.worker) == (other.operator, other.worker)
+    }
+}
+
 /// Where a split stood at a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SplitCut {
@@ -181,7 +202,8 @@ pub enum Stop {
     Drained,
 }
 
-/// Where a running job keeps its epoch log and its checkpoints. Nothing here blocks; what is asked for happens on a
+/// Where a running job keeps its epoch log and its checkpoints. Nothing but
+/// [`JobStore::give_ahead`] blocks; what is asked for happens on a
 /// thread of the store, in the order of the calls.
 pub trait JobStore: Send + Sync {
     /// Tells who is to be called when [`JobStore::durable`], [`JobStore::published`] or [`JobStore::failure`] change.
@@ -216,6 +238,11 @@ pub trait JobStore: Send + Sync {
     fn inherited(&self) -> Epoch {
         self.durable()
     }
+
+    /// Takes changes of an operator's state ahead of the checkpoint that they belong to, the first one behind epoch `since`:
+    /// what [`JobStore::upload`] gives then of this operator and worker goes on with them. This may wait for a while when
+    /// more is given than can be written.
+    fn give_ahead(&self, since: Epoch, changes: OperatorState);
 
     /// Uploads a checkpoint. It counts only after [`JobStore::publish`].
     fn upload(&self, checkpoint: Checkpoint);

@@ -74,6 +74,14 @@ impl Operator for ArrangeOperator {
         self.shared.borrow_mut().save_changes()
     }
 
+    fn begin_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        self.save().map(Some)
+    }
+
+    fn save_ahead(&mut self) -> Result<Vec<Section>> {
+        self.shared.borrow_mut().save_ahead()
+    }
+
     fn kept_rows(&self) -> Option<(usize, usize)> {
         Some(self.shared.borrow().kept_rows())
     }

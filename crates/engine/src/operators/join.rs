@@ -461,9 +461,7 @@ impl Operator for JoinOperator {
             self.measure();
         }
         if self.appends {
-            for batch in out {
-                batch.diffs = None;
-            }
+            out.iter_mut().for_each(|batch| batch.diffs = None);
         } else if deltas.iter().all(|delta| !delta.is_empty()) {
             // What one side's change has made the other's may have taken back.
             *out = self.netted.run(&std::mem::take(out))?.into_iter().collect();
@@ -477,6 +475,14 @@ impl Operator for JoinOperator {
 
     fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
         self.save_side_changes()
+    }
+
+    fn begin_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        self.save_sides().map(Some)
+    }
+
+    fn save_ahead(&mut self) -> Result<Vec<Section>> {
+        self.save_sides_ahead()
     }
 
     fn kept_rows(&self) -> Option<(usize, usize)> {

@@ -19,14 +19,21 @@ use crate::state::arrangement::{Arrangement, Written};
 use crate::state::keys::{ABSENT, KeyEncoder};
 use crate::state::snapshot::{Section, batches_of, table};
 
+/// What has changed in the table since a checkpoint.
+const CHANGES: &str = "table changes";
+
 /// Rows of the table whose keys this worker owns.
 pub(crate) struct LookupJoinOperator {
     pairing: Pairing,
     encoder: KeyEncoder,
+    /// Of the table's rows.
+    schema: SchemaRef,
     table: Arrangement,
     changes: Vec<Batch>,
     consolidator: Consolidator,
     waiting: Vec<RecordBatch>,
+    /// So many of those that wait are in the last checkpoint.
+    kept: usize,
     /// Left rows wait until the table has been read to its end by this time.
     hold: Option<TimeDomain>,
     gauge: StateGauge,
@@ -48,13 +55,22 @@ impl LookupJoinOperator {
         Ok(LookupJoinOperator {
             pairing,
             encoder: KeyEncoder::new(types)?,
+            schema: Arc::clone(&right),
             table: Arrangement::new(&right, &join.right_keys, retracts)?,
             changes: vec![],
             consolidator: Consolidator::new(&right)?,
             waiting: vec![],
+            kept: 0,
             hold,
             gauge: StateGauge::new(context),
         })
+    }
+
+    /// Rows that wait and are in no checkpoint yet.
+    fn new_waiting(&mut self) -> Result<Vec<RecordBatch>> {
+        let new = self.waiting.iter().skip(self.kept).map(|rows| table(rows.columns().to_vec())).collect();
+        self.kept = self.waiting.len();
+        new
     }
 
     fn look_up(&mut self, left: &RecordBatch, out: &mut Vec<Batch>) -> Result<()> {
@@ -95,14 +111,41 @@ impl Operator for LookupJoinOperator {
 
     fn save(&mut self) -> Result<Vec<Section>> {
         let [left, right] = owners(&self.pairing.join, self.pairing.widths());
-        let waiting = self.waiting.iter().map(|rows| table(rows.columns().to_vec())).collect::<Result<_>>()?;
+        self.kept = 0;
+        self.table.begin_changes();
         let stored = self.table.save(Written::Anyhow, |_| Ok(vec![]))?;
-        Ok(vec![Section::new("waiting", left, waiting), Section::new("table", right, stored)])
+        Ok(vec![Section::new("waiting", left, self.new_waiting()?), Section::new("table", right, stored)])
+    }
+
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        // Rows wait together, and are let go together.
+        if !self.table.knows_changes() || self.waiting.len() < self.kept {
+            return Ok(None);
+        }
+        let [left, right] = owners(&self.pairing.join, self.pairing.widths());
+        let changes = self.table.take_changes()?;
+        Ok(Some(vec![Section::new("waiting", left, self.new_waiting()?), Section::new(CHANGES, right, changes)]))
+    }
+
+    fn begin_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        self.save().map(Some)
+    }
+
+    fn save_ahead(&mut self) -> Result<Vec<Section>> {
+        let [_, right] = owners(&self.pairing.join, self.pairing.widths());
+        Ok(vec![Section::new(CHANGES, right, self.table.take_changes_ahead()?)])
+    }
+
+    fn kept_rows(&self) -> Option<(usize, usize)> {
+        Some((self.table.kept_rows(), self.table.len()))
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         for rows in batches_of(&mut state, "table") {
             self.table.restore(&rows)?;
+        }
+        for rows in batches_of(&mut state, CHANGES) {
+            self.table.restore_changes(&self.schema, &rows)?;
         }
         self.waiting = batches_of(&mut state, "waiting");
         self.gauge.set(self.table.len(), self.table.bytes());

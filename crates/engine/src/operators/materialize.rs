@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
+use arrow::compute::{take, take_record_batch};
 use arrow::datatypes::SchemaRef;
 use sloth_types::Result;
 
@@ -18,8 +18,9 @@ use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
 use crate::state::arrangement::{Arrangement, Written};
+use crate::state::changed::{Changed, standing};
 use crate::state::keys::{ABSENT, EncodedKeys, KeyEncoder, KeyTable, RowSet};
-use crate::state::snapshot::{Owner, ROWS_MAX, Section, batches_of};
+use crate::state::snapshot::{Owner, ROWS_MAX, Section};
 
 /// The keys that this worker owns, with all their rows, the newest first.
 pub(crate) struct MaterializeOperator {
@@ -32,6 +33,8 @@ pub(crate) struct MaterializeOperator {
     by_content: bool,
     key: Vec<usize>,
     waiting: Vec<Batch>,
+    /// Keys since the last checkpoint.
+    changed: Changed,
     gauge: StateGauge,
 }
 
@@ -57,8 +60,28 @@ impl MaterializeOperator {
             by_content,
             key: key.to_vec(),
             waiting: vec![],
+            changed: Changed::default(),
             gauge: StateGauge::new(context),
         })
+    }
+
+    /// Notes which of an epoch's keys a checkpoint must tell anew, and which of them are gone; `before` are their slots
+    /// before the epoch, `rows` one row of each.
+    fn note(&mut self, delta: &RecordBatch, keys: &EncodedKeys, before: &[u32], rows: &[u32]) -> Result<()> {
+        if !self.changed.begun() {
+            return Ok(());
+        }
+        let after = self.rows.find(keys, delta.num_rows());
+        let slot = |slots: &[u32], row: u32| slots.get(row as usize).copied().unwrap_or(ABSENT);
+        let (there, missing): (Vec<u32>, Vec<u32>) = rows.iter().partition(|row| slot(&after, **row) != ABSENT);
+        let gone: Vec<u32> = missing.into_iter().filter(|row| slot(before, *row) != ABSENT).collect();
+        let slots: Vec<u32> = gone.iter().map(|row| slot(before, *row)).collect();
+        self.changed.note_gone(&slots, || {
+            let gone = UInt32Array::from(gone);
+            self.key.iter().map(|column| Ok(take(delta.column(*column), &gone, None)?)).collect()
+        })?;
+        self.changed.note(&there.iter().map(|row| slot(&after, *row)).collect::<Vec<_>>());
+        Ok(())
     }
 
     /// The net changes of an epoch, each row once, in the order in which rows came for the last time; and which came.
@@ -129,6 +152,7 @@ impl Operator for MaterializeOperator {
         let keys = self.rows.encode(&delta.rows)?;
         let firsts = first_of_each(&self.encoder, &keys, count);
         let (before, old) = self.standing(&keys, &firsts, count)?;
+        let found = if self.changed.begun() { self.rows.find(&keys, count) } else { vec![] };
         let mut slots = vec![];
         self.rows.apply(&delta.rows, delta.diffs.as_ref(), &keys, &mut slots)?;
         for (slot, came) in slots.iter().zip(came) {
@@ -137,19 +161,29 @@ impl Operator for MaterializeOperator {
             }
         }
         let (after, new) = self.standing(&keys, &firsts, count)?;
+        self.note(&delta.rows, &keys, &found, &firsts)?;
         out.extend(replaced(&self.schema, (&before, &old), (&after, &new))?);
         self.gauge.set(self.rows.len(), self.rows.bytes());
         Ok(())
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
+        self.changed.begin();
         // The rows of a key are on one worker: their age is told by their order, whoever else has written.
         let rows = self.rows.save(Written::OldestFirst, |_| Ok(vec![]))?;
         Ok(vec![Section::new("rows", Owner::Key(self.key.clone()), rows)])
     }
 
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        let Some(keys) = self.changed.take(self.rows.len() / 2) else { return Ok(None) };
+        let mut slots: Vec<u32> = keys.iter().flat_map(|key| self.rows.rows_of(*key)).collect();
+        slots.reverse();
+        let rows = self.rows.save_some(&slots, |_| Ok(vec![]))?;
+        self.changed.sections("rows", &self.key, rows).map(Some)
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        for rows in batches_of(&mut state, "rows") {
+        for rows in standing(&mut state, "rows", &self.key)? {
             self.rows.restore(&rows)?;
         }
         self.gauge.set(self.rows.len(), self.rows.bytes());

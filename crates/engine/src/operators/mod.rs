@@ -67,6 +67,24 @@ pub(crate) trait Operator {
         Ok(None)
     }
 
+    /// Asked of an operator without state, before the first epoch: begins to note what changes, as [`Operator::save`] does,
+    /// and gives the same. `None` when it does not give changes ahead: then its first checkpoint has its whole state.
+    ///
+    /// # Errors
+    /// As [`Operator::save`].
+    fn begin_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        Ok(None)
+    }
+
+    /// A first part of what [`Operator::save_changes`] would give, which gives the rest then: asked at the end of each epoch
+    /// without a checkpoint, so that nothing piles up until there is one.
+    ///
+    /// # Errors
+    /// As [`Operator::save`].
+    fn save_ahead(&mut self) -> Result<Vec<Section>> {
+        Ok(vec![])
+    }
+
     /// Rows in all that a checkpoint keeps with the next changes, and rows that there are: when the first are far more, it
     /// is better to keep the whole state again. `None` when the operator does not count them.
     fn kept_rows(&self) -> Option<(usize, usize)> {

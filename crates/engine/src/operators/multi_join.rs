@@ -244,6 +244,15 @@ impl MultiJoinOperator {
         Owner::Key(self.join.keys.get(input).cloned().unwrap_or_default())
     }
 
+    fn saved_changes(&mut self, take: impl Fn(&mut Arrangement) -> Result<Vec<RecordBatch>>) -> Result<Vec<Section>> {
+        let mut saved = vec![];
+        for input in 0..self.inputs.len() {
+            let [_, name] = sections(input);
+            saved.push(Section::new(&name, self.owner(input), take(&mut self.inputs[input].rows)?));
+        }
+        Ok(saved)
+    }
+
     fn restore_changes(&mut self, input: usize, rows: &RecordBatch) -> Result<()> {
         let input = &mut self.inputs[input];
         let width = input.schema.fields().len();
@@ -303,12 +312,15 @@ impl Operator for MultiJoinOperator {
         if self.inputs.iter().any(|input| !input.rows.knows_changes()) {
             return Ok(None);
         }
-        let mut saved = vec![];
-        for input in 0..self.inputs.len() {
-            let [_, name] = sections(input);
-            saved.push(Section::new(&name, self.owner(input), self.inputs[input].rows.take_changes()?));
-        }
-        Ok(Some(saved))
+        self.saved_changes(Arrangement::take_changes).map(Some)
+    }
+
+    fn begin_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        self.save().map(Some)
+    }
+
+    fn save_ahead(&mut self) -> Result<Vec<Section>> {
+        self.saved_changes(Arrangement::take_changes_ahead)
     }
 
     fn kept_rows(&self) -> Option<(usize, usize)> {

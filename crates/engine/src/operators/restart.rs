@@ -35,6 +35,8 @@ pub(crate) struct Restarting<O> {
     given: [Vec<Batch>; 2],
     /// What the workers have written for checkpoints.
     written: Checkpoint,
+    /// What each worker has given ahead of the next one; `None` when it has not been asked to begin.
+    ahead: Vec<Option<OperatorState>>,
     rng: Rng,
     restarts: usize,
     /// All that has been given out, where the operator is to know it.
@@ -47,7 +49,11 @@ impl<O: Operator> Restarting<O> {
         let mut rng = Rng::new(seed ^ 0x5eed);
         let restarts = rng.below(4) as usize;
         let count = WORKERS[restarts];
-        let workers = (0..count).map(|worker| make((worker, count))).collect();
+        let mut workers: Vec<O> = (0..count).map(|worker| make((worker, count))).collect();
+        let mut begin = |operator: &mut O| rng.chance(0.5).then(|| operator.begin_changes().unwrap()).flatten();
+        let begun: Vec<_> = workers.iter_mut().map(&mut begin).collect();
+        let state = |(worker, sections)| OperatorState { worker, ..part(sections, false) };
+        let ahead = begun.into_iter().enumerate().map(|(worker, sections)| Some(state((worker, sections?)))).collect();
         let whole = make((0, 1));
         Restarting {
             make: Box::new(make),
@@ -56,6 +62,7 @@ impl<O: Operator> Restarting<O> {
             whole,
             given: [vec![], vec![]],
             written: Checkpoint::default(),
+            ahead,
             rng,
             restarts,
             told: None,
@@ -91,17 +98,31 @@ impl<O: Operator> Restarting<O> {
     fn checkpoint(&mut self) -> Result<()> {
         let mut state = vec![];
         for (worker, operator) in self.workers.iter_mut().enumerate() {
-            let known = self.written.state.iter().any(|s| s.worker == worker);
+            let ahead = self.ahead.get_mut(worker).and_then(Option::take);
+            let known = ahead.is_some() || self.written.state.iter().any(|s| s.worker == worker);
             let changes = if known && self.rng.chance(0.7) { operator.save_changes()? } else { None };
             let continues = changes.is_some();
-            let mut sections = changes.map_or_else(|| operator.save(), Ok)?;
-            leave_to_first(&mut sections, worker);
-            let sections = sections.into_iter().map(through_ipc).collect();
-            state.push(OperatorState { operator: 0, name: String::new(), worker, continues, sections });
+            let next = part(changes.map_or_else(|| operator.save(), Ok)?, continues);
+            let mut all = ahead.unwrap_or_else(|| part(vec![], true));
+            all.go_on_with(next);
+            leave_to_first(&mut all.sections, worker);
+            let sections = all.sections.into_iter().map(through_ipc).collect();
+            state.push(OperatorState { worker, sections, ..all });
         }
+        self.ahead = state.iter().map(|s| Some(OperatorState { worker: s.worker, ..part(vec![], true) })).collect();
         let mut written = Checkpoint { state, ..Checkpoint::default() };
         written.complete_with(&self.written);
         self.written = written;
+        Ok(())
+    }
+
+    /// Some workers give what has changed ahead of the next checkpoint.
+    fn give_ahead(&mut self) -> Result<()> {
+        for (operator, ahead) in self.workers.iter_mut().zip(&mut self.ahead) {
+            if let Some(ahead) = ahead.as_mut().filter(|_| self.rng.chance(0.7)) {
+                ahead.go_on_with(part(operator.save_ahead()?, true));
+            }
+        }
         Ok(())
     }
 
@@ -109,6 +130,7 @@ impl<O: Operator> Restarting<O> {
         self.checkpoint()?;
         let written = Restored::new(Some(std::mem::take(&mut self.written))).written(0);
         self.restarts += 1;
+        self.ahead.clear();
         let count = WORKERS[self.restarts % WORKERS.len()];
         self.workers.clear();
         for worker in 0..count {
@@ -124,6 +146,11 @@ impl<O: Operator> Restarting<O> {
         assert_eq!(contents(&parts), contents(&whole), "epoch {:?} after {} restarts", epoch.epoch, self.restarts);
         parts
     }
+}
+
+/// What the first worker gives.
+fn part(sections: Vec<Section>, continues: bool) -> OperatorState {
+    OperatorState { operator: 0, name: String::new(), worker: 0, continues, sections }
 }
 
 /// Rows as bytes with their net weights.
@@ -209,6 +236,7 @@ impl<O: Operator> Operator for Restarting<O> {
         match self.rng.below(10) {
             0..3 => self.restart()?,
             3..6 => self.checkpoint()?,
+            6..9 => self.give_ahead()?,
             _ => {}
         }
         Ok(())

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::Int64Array;
+use arrow::array::{ArrayRef, Int64Array};
 use arrow::datatypes::SchemaRef;
 use sloth_plan::SetOperation;
 use sloth_types::Result;
@@ -21,7 +21,8 @@ use crate::context::{JobContext, StateGauge};
 use crate::epoch::EpochInfo;
 use crate::message::Batch;
 use crate::state::ages::Ages;
-use crate::state::snapshot::{Owner, ROWS_MAX, Section, batches_of, column_of};
+use crate::state::changed::{Changed, standing};
+use crate::state::snapshot::{Owner, ROWS_MAX, Section, column_of};
 use crate::state::tally::Tally;
 
 /// The rows whose hash this worker owns.
@@ -33,6 +34,8 @@ pub(crate) struct SetOperator {
     /// Slots that the epoch has touched, with their counts before it.
     touched: Vec<(u32, [i64; 2])>,
     marks: Vec<bool>,
+    /// Rows whose counts have changed since the last checkpoint.
+    changed: Changed,
     /// No row of the output is ever taken back.
     appends: bool,
     schema: SchemaRef,
@@ -50,17 +53,35 @@ impl SetOperator {
         let ages = ttl_ms.map(Ages::new);
         let tally = Tally::new(&schema)?;
         let gauge = StateGauge::new(context);
-        Ok(SetOperator { operation, tally, ages, touched: vec![], marks: vec![], appends, schema, gauge })
+        let (touched, marks, changed) = (vec![], vec![], Changed::default());
+        Ok(SetOperator { operation, tally, ages, touched, marks, changed, appends, schema, gauge })
     }
 }
 
 impl SetOperator {
     /// Forgets the rows that have not changed for long enough. What was told of them stays.
-    fn forget(&mut self, now_ms: i64) {
-        for slot in self.ages.iter_mut().flat_map(|ages| ages.expired(now_ms)) {
-            self.tally.set(slot, [0, 0]);
-            self.tally.remove(slot);
-        }
+    fn forget(&mut self, now_ms: i64) -> Result<()> {
+        let Some(ages) = &mut self.ages else { return Ok(()) };
+        let expired = ages.expired(now_ms);
+        expired.iter().for_each(|slot| self.tally.set(*slot, [0, 0]));
+        self.remove(&expired)
+    }
+
+    /// Forgets rows that are in neither input.
+    fn remove(&mut self, slots: &[u32]) -> Result<()> {
+        self.changed.note_gone(slots, || self.tally.gather(slots))?;
+        slots.iter().for_each(|slot| self.tally.remove(*slot));
+        Ok(())
+    }
+
+    /// When the rows of some slots were last changed.
+    fn stamps(&self, slots: &[u32]) -> Vec<ArrayRef> {
+        self.ages.iter().map(|ages| column_of(slots.iter().map(|slot| ages.stamp(*slot)))).collect()
+    }
+
+    /// The columns that say which row it is.
+    fn row(&self) -> Vec<usize> {
+        (0..self.schema.fields().len()).collect()
     }
 
     /// The counts of a row that the epoch has touched. Retractions of what is forgotten do not count.
@@ -90,7 +111,7 @@ fn times(operation: SetOperation, [left, right]: [i64; 2]) -> i64 {
 
 impl Operator for SetOperator {
     fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
-        self.forget(epoch.now_ms);
+        self.forget(epoch.now_ms)?;
         let (touched, marks) = (&mut self.touched, &mut self.marks);
         self.tally.add(&batch.rows, batch.diffs.as_ref(), usize::from(batch.port), |slot, before| {
             if marks.len() <= slot as usize {
@@ -103,12 +124,14 @@ impl Operator for SetOperator {
     }
 
     fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
-        self.forget(epoch.now_ms);
+        self.forget(epoch.now_ms)?;
         if self.touched.is_empty() {
             return Ok(());
         }
         let (mut slots, mut diffs, mut empty) = (vec![], vec![], vec![]);
-        for (slot, before) in std::mem::take(&mut self.touched) {
+        let touched = std::mem::take(&mut self.touched);
+        self.changed.note(&touched.iter().map(|(slot, _)| *slot).collect::<Vec<_>>());
+        for (slot, before) in touched {
             self.marks[slot as usize] = false;
             let counts = self.settled(slot, epoch.now_ms);
             let diff = times(self.operation, counts) - times(self.operation, before);
@@ -129,22 +152,25 @@ impl Operator for SetOperator {
             let rows = fit(&self.schema, self.tally.gather(&slots)?)?;
             out.push(Batch::changes(rows, (!self.appends).then(|| Int64Array::from(diffs))));
         }
-        empty.into_iter().for_each(|slot| self.tally.remove(slot));
+        self.remove(&empty)?;
         self.gauge.set(self.tally.len(), self.tally.bytes());
         Ok(())
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
-        let whole = Owner::Key((0..self.schema.fields().len()).collect());
-        let stamps = |slots: &[u32]| {
-            let stamps = |ages: &Ages| column_of(slots.iter().map(|slot| ages.stamp(*slot)));
-            self.ages.iter().map(stamps).collect()
-        };
-        Ok(vec![Section::new("rows", whole, self.tally.save(stamps)?)])
+        self.changed.begin();
+        let rows = self.tally.save(&self.tally.live(), |slots| self.stamps(slots))?;
+        Ok(vec![Section::new("rows", Owner::Key(self.row()), rows)])
+    }
+
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        let Some(slots) = self.changed.take(self.tally.len() / 2) else { return Ok(None) };
+        let rows = self.tally.save(&slots, |slots| self.stamps(slots))?;
+        self.changed.sections("rows", &self.row(), rows).map(Some)
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        for rows in batches_of(&mut state, "rows") {
+        for rows in standing(&mut state, "rows", &self.row())? {
             let (slots, beside) = self.tally.restore(&rows)?;
             if let (Some(ages), Some(stamps)) = (&mut self.ages, beside.first()) {
                 let stamps = super::stages::weights(stamps);

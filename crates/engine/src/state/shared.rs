@@ -119,6 +119,12 @@ impl SharedRows {
         Ok(Some(vec![Section::new(CHANGES, Owner::Key(self.keys.clone()), rows.take_changes()?)]))
     }
 
+    /// What has changed so far since the last checkpoint, ahead of the next one.
+    pub(crate) fn save_ahead(&mut self) -> Result<Vec<Section>> {
+        let changes = self.rows.borrow_mut().take_changes_ahead()?;
+        Ok(vec![Section::new(CHANGES, Owner::Key(self.keys.clone()), changes)])
+    }
+
     /// Rows that checkpoints keep, and rows that there are.
     pub(crate) fn kept_rows(&self) -> (usize, usize) {
         let rows = self.rows.borrow();

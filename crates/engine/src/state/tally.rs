@@ -76,15 +76,15 @@ impl Tally {
         self.rows.remove(slot);
     }
 
-    /// All rows with their counts, for a checkpoint; `beside` gives what else is known of some slots.
-    pub(crate) fn save(&self, beside: impl Fn(&[u32]) -> Vec<ArrayRef>) -> Result<Vec<RecordBatch>> {
+    /// The rows of some slots with their counts, for a checkpoint; `beside` gives what else is known of slots.
+    pub(crate) fn save(&self, slots: &[u32], beside: impl Fn(&[u32]) -> Vec<ArrayRef>) -> Result<Vec<RecordBatch>> {
         let batch = |slots: &[u32]| {
             let mut columns = self.gather(slots)?;
             columns.extend([0, 1].map(|input| column_of(slots.iter().map(|slot| self.counts(*slot)[input]))));
             columns.extend(beside(slots));
             table(columns)
         };
-        self.rows.live().chunks(ROWS_MAX).map(batch).collect()
+        slots.chunks(ROWS_MAX).map(batch).collect()
     }
 
     /// Takes up rows that [`Tally::save`] gave. Returns their slots, and what was given beside them.

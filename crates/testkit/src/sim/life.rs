@@ -116,6 +116,7 @@ fn run(plan: &JobPlan, tables: &Tables, life: &Life, standby: bool) -> Result<Jo
     let store: Arc<dyn ObjectStore> =
         Arc::new(SimStore { life: life.clone(), objects: Arc::clone(&life.world.objects) });
     let objects = Objects::new(store)?;
+    let objects = if dice.chance(0.5) { objects.writing_ahead(0) } else { objects };
     let (store, recovered) = take(&objects, standby, dice.between(1, 3) as usize)?;
     let mut connectors = sloth_connectors::registry();
     connectors.register(Arc::new(tables.clone()));

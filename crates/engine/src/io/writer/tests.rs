@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::channel;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
-use sloth_types::journal::Checkpoint;
+use sloth_types::journal::{Checkpoint, OperatorState};
 use sloth_types::{EpochEntry, JobStore, Waker};
 
 use super::*;
@@ -33,6 +33,7 @@ impl JobStore for Store {
     fn durable(&self) -> Epoch {
         Epoch(1000)
     }
+    fn give_ahead(&self, _: Epoch, _: OperatorState) {}
     fn upload(&self, _: Checkpoint) {}
     fn publish(&self, _: Epoch) {}
     fn published(&self) -> Epoch {

@@ -8,7 +8,7 @@ use sloth_types::Result;
 
 use super::{Alone, JoinOperator, Side};
 use crate::message::Batch;
-use crate::state::arrangement::Written;
+use crate::state::arrangement::{Arrangement, Written};
 use crate::state::snapshot::{
     Owner, Section, batches_of, column_of, foreign_state, number, numbers, table, take_newest_number,
 };
@@ -79,11 +79,30 @@ impl JoinOperator {
     }
 
     /// Changes of rows are enough where nothing is kept beside the rows.
-    pub(super) fn save_side_changes(&mut self) -> Result<Option<Vec<Section>>> {
+    fn knows_side_changes(&self) -> bool {
         let knows = |which: usize| self.sides[which].arrangement.read().knows_changes();
-        if self.own_sides().any(|which| self.counts_partners(which) || !knows(which)) || !self.knows_held() {
+        self.own_sides().all(|which| !self.counts_partners(which) && knows(which))
+    }
+
+    pub(super) fn save_side_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        if !self.knows_side_changes() || !self.knows_held() {
             return Ok(None);
         }
+        let mut sections = self.side_changes(Arrangement::take_changes)?;
+        self.save_held_changes(&mut sections)?;
+        sections.extend(self.save_clock()?);
+        Ok(Some(sections))
+    }
+
+    /// What has changed so far since the last checkpoint, ahead of the next one.
+    pub(super) fn save_sides_ahead(&mut self) -> Result<Vec<Section>> {
+        match self.knows_side_changes() {
+            true => self.side_changes(Arrangement::take_changes_ahead),
+            false => Ok(vec![]),
+        }
+    }
+
+    fn side_changes(&mut self, take: impl Fn(&mut Arrangement) -> Result<Vec<RecordBatch>>) -> Result<Vec<Section>> {
         let owners = owners(&self.join, [0, 1].map(|which| self.sides[which].schema.fields().len()));
         let mut sections = vec![];
         for (which, owner) in owners.into_iter().enumerate() {
@@ -91,7 +110,7 @@ impl JoinOperator {
             if side.arrangement.is_elsewhere() {
                 continue;
             }
-            let mut changes = side.arrangement.write().take_changes()?;
+            let mut changes = take(&mut side.arrangement.write())?;
             let clocks = std::mem::take(&mut side.clocks);
             if side.ages.is_some() && self.windows.is_none() {
                 // What is forgotten is no change of the rows: the clock tells it.
@@ -102,9 +121,7 @@ impl JoinOperator {
             }
             sections.push(Section::new(CHANGES[which], owner, changes));
         }
-        self.save_held_changes(&mut sections)?;
-        sections.extend(self.save_clock()?);
-        Ok(Some(sections))
+        Ok(sections)
     }
 
     /// Until when rows have been forgotten, where they are.

@@ -80,3 +80,21 @@ fn the_last_row_of_each_key_stands() {
         }
     }
 }
+
+#[test]
+fn a_checkpoint_has_what_has_changed_since_the_last_one() {
+    let written =
+        |sections: Vec<Section>| sections.iter().flat_map(|s| &s.rows).map(RecordBatch::num_rows).sum::<usize>();
+    let mut operator = MaterializeOperator::new(schema(), &[0], false, JobContext::alone()).unwrap();
+    let epoch = |operator: &mut MaterializeOperator, changes: &[(i64, i64, i64)], number: u64| {
+        let (info, mut out) = (EpochInfo::alone(number), vec![]);
+        operator.on_batch(&info, batch(changes, 0), &mut out).unwrap();
+        operator.on_epoch_end(&info, &mut out).unwrap();
+    };
+    epoch(&mut operator, &(0..1000).map(|key| (key, 1, 1)).collect::<Vec<_>>(), 0);
+    assert_eq!(written(operator.save().unwrap()), 1000);
+    // A key has two rows now, one comes, one goes.
+    epoch(&mut operator, &[(3, 2, 1), (1000, 1, 1), (4, 1, -1)], 1);
+    assert_eq!(written(operator.save_changes().unwrap().unwrap()), 4);
+    assert_eq!(written(operator.save_changes().unwrap().unwrap()), 0);
+}

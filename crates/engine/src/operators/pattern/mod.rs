@@ -24,6 +24,7 @@ use super::window_assign::millis;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
+use crate::state::changed::Changed;
 use crate::state::keys::{KeyEncoder, KeyTable, RowSet};
 use crate::state::rows::Rows;
 use crate::state::snapshot::Section;
@@ -50,6 +51,8 @@ pub(crate) struct MatchOperator {
     order: RowConverter,
     /// Rows before an attempt that `PREV` may ask for.
     lookback: u64,
+    /// Partitions since the last checkpoint.
+    changed: Changed,
     context: Arc<JobContext>,
     gauge: StateGauge,
 }
@@ -122,6 +125,7 @@ impl MatchOperator {
             deadlines: BTreeSet::new(),
             order: RowConverter::new(order)?,
             lookback,
+            changed: Changed::default(),
             gauge: StateGauge::new(Arc::clone(&context)),
             context,
         })
@@ -151,6 +155,7 @@ impl MatchOperator {
         let mut partitions = vec![];
         self.keys.intern(&encoded, &RowSet::List(&kept), &mut partitions);
         partitions.resize(kept.len(), 0);
+        self.changed.note(&partitions);
         self.partitions.resize_with(self.keys.slots().max(1), Partition::default);
         let slots: Vec<u32> = kept.iter().map(|_| self.rows.allot()).collect();
         self.rows.store(batch.rows.columns(), &kept, &slots)?;
@@ -331,6 +336,7 @@ impl Operator for MatchOperator {
         }
         // Later rows come behind the watermark.
         touched.extend(self.deadlines.iter().take_while(|(d, _)| *d <= watermark.0.saturating_add(1)).map(|(_, p)| *p));
+        self.changed.note(&touched.iter().copied().collect::<Vec<_>>());
         let mut found = Found::default();
         for partition in touched {
             self.run(partition, watermark, &mut found)?;
@@ -341,7 +347,12 @@ impl Operator for MatchOperator {
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
-        Ok([self.save_rows()?, self.save_partitions()?].concat())
+        self.changed.begin();
+        self.save_whole()
+    }
+
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        self.save_changed()
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {

@@ -7,16 +7,55 @@ use sloth_types::Result;
 
 use super::program::Attempt;
 use super::{Kept, MatchOperator, Partition};
+use crate::state::changed::standing;
 use crate::state::keys::RowSet;
 use crate::state::snapshot::{Owner, ROWS_MAX, Section, batches_of, column_of, numbers, split, table};
 
 /// Columns of a partition behind its key.
 const FACTS: usize = 7;
 
+/// The tables of the state: rows of partitions, rows that the watermark has not passed, where partitions stand, and the
+/// threads and the mapped rows of their attempts.
+const TABLES: [&str; 5] = ["rows", "waiting", "partitions", "threads", "mapped"];
+
 impl MatchOperator {
-    /// Rows in the order of their partitions, and rows that the watermark has not passed; each with its time.
-    pub(super) fn save_rows(&self) -> Result<Vec<Section>> {
-        let owner = || Owner::Key(self.node.partition.clone());
+    /// All of the state.
+    pub(super) fn save_whole(&self) -> Result<Vec<Section>> {
+        let live: Vec<u32> =
+            self.keys.live().into_iter().filter(|key| (*key as usize) < self.partitions.len()).collect();
+        let tables = TABLES.into_iter().zip(self.tables(&live, |_| true)?);
+        Ok(tables.map(|(name, rows)| Section::new(name, Owner::Key(self.key_of(name)), rows)).collect())
+    }
+
+    /// All of the state of the partitions that have changed. (A partition alone is written whole.)
+    pub(super) fn save_changed(&mut self) -> Result<Option<Vec<Section>>> {
+        if self.node.partition.is_empty() {
+            return Ok(None);
+        }
+        let Some(keys) = self.changed.take(self.keys.live().len() / 2) else { return Ok(None) };
+        let mut marks = vec![false; self.partitions.len()];
+        keys.iter().for_each(|key| marks[*key as usize] = true);
+        let tables = self.tables(&keys, |key| marks[key as usize])?;
+        let keys =
+            keys.chunks(ROWS_MAX).map(|keys| self.encoder.decode(&self.keys, keys)).collect::<Result<Vec<_>>>()?;
+        let mut sections = vec![];
+        for (name, rows) in TABLES.into_iter().zip(tables) {
+            sections.push(self.changed.rows(name, &self.key_of(name), rows)?);
+            sections.push(self.changed.anew(name, &keys)?);
+        }
+        Ok(Some(sections))
+    }
+
+    /// The key's columns in a table.
+    fn key_of(&self, table: &str) -> Vec<usize> {
+        match table {
+            "rows" | "waiting" => self.node.partition.clone(),
+            _ => (0..self.node.partition.len()).collect(),
+        }
+    }
+
+    /// The [`TABLES`] of some partitions. Rows stand in the order of their partitions, each with its time.
+    fn tables(&self, keys: &[u32], of_them: impl Fn(u32) -> bool) -> Result<[Vec<RecordBatch>; 5]> {
         let batches = |rows: Vec<(u32, i64)>| -> Result<Vec<RecordBatch>> {
             let batch = |rows: &[(u32, i64)]| {
                 let slots: Vec<u32> = rows.iter().map(|row| row.0).collect();
@@ -26,36 +65,24 @@ impl MatchOperator {
             };
             rows.chunks(ROWS_MAX).map(batch).collect()
         };
-        let kept = self.partitions.iter().flat_map(|p| p.rows.iter().map(|row| (row.slot, row.time))).collect();
-        let waiting =
-            self.waiting.iter().flat_map(|(time, rows)| rows.iter().map(|(slot, _)| (*slot, *time))).collect();
-        Ok(vec![Section::new("rows", owner(), batches(kept)?), Section::new("waiting", owner(), batches(waiting)?)])
-    }
-
-    /// Where each partition stands, and the threads and the mapped rows of its attempt.
-    pub(super) fn save_partitions(&self) -> Result<Vec<Section>> {
-        let live: Vec<u32> =
-            self.keys.live().into_iter().filter(|key| (*key as usize) < self.partitions.len()).collect();
         let of = |key: &u32| &self.partitions[*key as usize];
+        let kept = keys.iter().flat_map(|key| of(key).rows.iter().map(|row| (row.slot, row.time))).collect();
+        let waiting = self.waiting.iter().flat_map(|(time, rows)| rows.iter().map(move |row| (row, *time)));
+        let waiting = waiting.filter(|((_, key), _)| of_them(*key)).map(|((slot, _), time)| (*slot, time)).collect();
         let mut partitions = vec![];
-        for keys in live.chunks(ROWS_MAX) {
+        for keys in keys.chunks(ROWS_MAX) {
             let mut columns = self.encoder.decode(&self.keys, keys)?;
             columns.extend(facts(&keys.iter().map(of).collect::<Vec<_>>()));
             partitions.push(table(columns)?);
         }
         let (mut threads, mut mapped) = (vec![], vec![]);
-        for key in &live {
+        for key in keys {
             let Some(attempt) = &of(key).attempt else { continue };
             let (of_attempt, history, _) = attempt.facts();
             threads.extend(of_attempt.into_iter().map(|thread| (*key, thread)));
             mapped.extend(history.into_iter().map(|row| (*key, row)));
         }
-        let owner = || Owner::Key((0..self.node.partition.len()).collect());
-        Ok(vec![
-            Section::new("partitions", owner(), partitions),
-            Section::new("threads", owner(), self.by_key(&threads)?),
-            Section::new("mapped", owner(), self.by_key(&mapped)?),
-        ])
+        Ok([batches(kept)?, batches(waiting)?, partitions, self.by_key(&threads)?, self.by_key(&mapped)?])
     }
 
     fn by_key<const N: usize>(&self, rows: &[(u32, [i64; N])]) -> Result<Vec<RecordBatch>> {
@@ -80,7 +107,7 @@ impl MatchOperator {
 
     pub(super) fn restore_partitions(&mut self, state: &mut [Section]) -> Result<()> {
         let width = self.node.partition.len();
-        for rows in batches_of(state, "partitions") {
+        for rows in self.stands(state, "partitions")? {
             let columns: Vec<&Int64Array> = (width..width + FACTS).map(|c| numbers(&rows, c)).collect::<Result<_>>()?;
             let number = |fact: usize, row: usize| columns[fact].value(row);
             let maybe = |fact: usize, row: usize| columns[fact].is_valid(row).then(|| number(fact, row));
@@ -97,8 +124,16 @@ impl MatchOperator {
                 self.deadlines.extend(partition.deadline.map(|deadline| (deadline, *key)));
             }
         }
-        self.restore_by_key(batches_of(state, "threads"), Attempt::add_thread)?;
-        self.restore_by_key(batches_of(state, "mapped"), Attempt::add_mapped)
+        self.restore_by_key(self.stands(state, "threads")?, Attempt::add_thread)?;
+        self.restore_by_key(self.stands(state, "mapped")?, Attempt::add_mapped)
+    }
+
+    /// What stands of a table.
+    fn stands(&self, state: &mut [Section], name: &str) -> Result<Vec<RecordBatch>> {
+        match self.node.partition.is_empty() {
+            true => Ok(batches_of(state, name)),
+            false => standing(state, name, &self.key_of(name)),
+        }
     }
 
     fn restore_by_key<const N: usize>(
@@ -121,7 +156,7 @@ impl MatchOperator {
 
     pub(super) fn restore_rows(&mut self, state: &mut [Section]) -> Result<()> {
         for (name, released) in [("rows", true), ("waiting", false)] {
-            for rows in batches_of(state, name) {
+            for rows in self.stands(state, name)? {
                 let times = numbers(&rows, self.width)?;
                 let keys: Vec<ArrayRef> = self.node.partition.iter().map(|k| Arc::clone(rows.column(*k))).collect();
                 let partitions = self.partitions_of(&keys, rows.num_rows())?;

@@ -164,3 +164,26 @@ fn what_was_told_of_forgotten_rows_stays() {
         }
     }
 }
+
+/// Rows in all sections.
+fn written(sections: &[Section]) -> usize {
+    sections.iter().flat_map(|s| &s.rows).map(RecordBatch::num_rows).sum()
+}
+
+#[test]
+fn a_checkpoint_has_what_has_changed_since_the_last_one() {
+    let mut operator = SetOperator::new((SetOperation::Except, None), schema(), false, JobContext::alone()).unwrap();
+    let rows = |numbers: std::ops::Range<i64>, diff: i64| -> Vec<(Row, i64)> {
+        numbers.map(|n| ((Some(n), format!("row {n}")), diff)).collect()
+    };
+    let epoch = |operator: &mut SetOperator, changes: &[(Row, i64)], number: u64| {
+        let (info, mut out) = (EpochInfo::alone(number), vec![]);
+        operator.on_batch(&info, batch(changes, 0), &mut out).unwrap();
+        operator.on_epoch_end(&info, &mut out).unwrap();
+    };
+    epoch(&mut operator, &rows(0..1000, 1), 0);
+    assert_eq!(written(&operator.save().unwrap()), 1000);
+    epoch(&mut operator, &[rows(1000..1007, 1), rows(0..3, -1)].concat(), 1);
+    assert_eq!(written(&operator.save_changes().unwrap().unwrap()), 10);
+    assert_eq!(written(&operator.save_changes().unwrap().unwrap()), 0);
+}

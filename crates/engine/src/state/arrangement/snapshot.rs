@@ -23,9 +23,31 @@ pub(crate) enum Written {
 #[derive(Default)]
 pub(crate) struct Changes {
     batches: Vec<(RecordBatch, Option<Int64Array>)>,
+    /// Rows since the last checkpoint, those that were given ahead among them.
     rows: usize,
     /// Rows in all that has been given since the changes began, those that were there then among them.
     given: usize,
+    /// Weights of rows that come, as many as any batch has had.
+    ones: Option<Int64Array>,
+}
+
+impl Changes {
+    /// The batches, each with its weights.
+    fn take(&mut self) -> Result<Vec<RecordBatch>> {
+        let mut taken = Vec::with_capacity(self.batches.len());
+        for (rows, diffs) in std::mem::take(&mut self.batches) {
+            let weights = diffs.unwrap_or_else(|| self.ones(rows.num_rows()));
+            let mut columns = rows.columns().to_vec();
+            columns.push(Arc::new(weights));
+            taken.push(table(columns)?);
+        }
+        Ok(taken)
+    }
+
+    fn ones(&mut self, count: usize) -> Int64Array {
+        let ones = self.ones.take().filter(|ones| ones.len() >= count);
+        self.ones.insert(ones.unwrap_or_else(|| Int64Array::from(vec![1; count]))).slice(0, count)
+    }
 }
 
 /// So many changed rows are always kept.
@@ -68,14 +90,15 @@ impl Arrangement {
     pub(crate) fn take_changes(&mut self) -> Result<Vec<RecordBatch>> {
         let mut changes = self.changes.take().unwrap_or_default();
         let given = changes.given + std::mem::take(&mut changes.rows);
-        self.changes = Some(Changes { given, ..Changes::default() });
-        let batch = |(rows, diffs): (RecordBatch, Option<Int64Array>)| {
-            let diffs = diffs.unwrap_or_else(|| Int64Array::from(vec![1; rows.num_rows()]));
-            let mut columns = rows.columns().to_vec();
-            columns.push(Arc::new(diffs));
-            table(columns)
-        };
-        changes.batches.into_iter().map(batch).collect()
+        let batches = changes.take()?;
+        self.changes = Some(Changes { given, ..changes });
+        Ok(batches)
+    }
+
+    /// A first part of what [`Arrangement::take_changes`] would give: that gives the rest then. Their memory is free as soon
+    /// as they are written.
+    pub(crate) fn take_changes_ahead(&mut self) -> Result<Vec<RecordBatch>> {
+        self.changes.as_mut().map_or(Ok(vec![]), Changes::take)
     }
 
     /// Takes up rows of `schema` that [`Arrangement::take_changes`] gave. Returns their slots, of rows that are gone, too.
