@@ -159,13 +159,13 @@ impl Operator for SetOperator {
 
     fn save(&mut self) -> Result<Vec<Section>> {
         self.changed.begin();
-        let rows = self.tally.save(&self.tally.live(), |slots| self.stamps(slots))?;
+        let rows = self.tally.save(|slots| self.stamps(slots))?;
         Ok(vec![Section::new("rows", Owner::Key(self.row()), rows)])
     }
 
     fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
         let Some(slots) = self.changed.take(self.tally.len() / 2) else { return Ok(None) };
-        let rows = self.tally.save(&slots, |slots| self.stamps(slots))?;
+        let rows = self.tally.save_some(&slots, |slots| self.stamps(slots))?;
         self.changed.sections("rows", &self.row(), rows).map(Some)
     }
 

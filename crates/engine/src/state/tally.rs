@@ -76,8 +76,17 @@ impl Tally {
         self.rows.remove(slot);
     }
 
-    /// The rows of some slots with their counts, for a checkpoint; `beside` gives what else is known of slots.
-    pub(crate) fn save(&self, slots: &[u32], beside: impl Fn(&[u32]) -> Vec<ArrayRef>) -> Result<Vec<RecordBatch>> {
+    /// All rows with their counts, for a checkpoint; `beside` gives what else is known of some slots.
+    pub(crate) fn save(&self, beside: impl Fn(&[u32]) -> Vec<ArrayRef>) -> Result<Vec<RecordBatch>> {
+        self.save_some(&self.rows.live(), beside)
+    }
+
+    /// As [`Tally::save`], for some slots.
+    pub(crate) fn save_some(
+        &self,
+        slots: &[u32],
+        beside: impl Fn(&[u32]) -> Vec<ArrayRef>,
+    ) -> Result<Vec<RecordBatch>> {
         let batch = |slots: &[u32]| {
             let mut columns = self.gather(slots)?;
             columns.extend([0, 1].map(|input| column_of(slots.iter().map(|slot| self.counts(*slot)[input]))));
