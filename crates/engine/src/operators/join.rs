@@ -472,19 +472,15 @@ impl Operator for JoinOperator {
     fn save(&mut self) -> Result<Vec<Section>> {
         self.save_sides()
     }
-
     fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
         self.save_side_changes()
     }
-
     fn begin_changes(&mut self) -> Result<Option<Vec<Section>>> {
         self.save_sides().map(Some)
     }
-
     fn save_ahead(&mut self) -> Result<Vec<Section>> {
         self.save_sides_ahead()
     }
-
     fn kept_rows(&self) -> Option<(usize, usize)> {
         let own = || self.sides.iter().map(|side| &side.arrangement).filter(|held| !held.is_elsewhere());
         Some((own().map(|held| held.read().kept_rows()).sum(), own().map(|held| held.read().len()).sum()))
