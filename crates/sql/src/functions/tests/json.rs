@@ -9,7 +9,7 @@ fn json_value_has_defaults_and_types() {
     check(&[
         (r#"JSON_VALUE('{"a": true}', '$.a')"#, "true"),
         (r#"JSON_VALUE('{"a": {"b": "x"}}', '$.a.b')"#, "x"),
-        (r#"JSON_VALUE('{"a.b": [0.998, 0.996]}', '$.["a.b"][0]' RETURNING DOUBLE)"#, "NULL"),
+        (r#"JSON_VALUE('{"a.b": [0.998, 0.996]}', '$.["a.b"][0]' RETURNING DOUBLE)"#, "0.998"),
         (r#"JSON_VALUE('{"a": [0.998, 0.996]}', '$.a[1]' RETURNING DOUBLE)"#, "0.996"),
         (r#"JSON_VALUE('{"a": 7}', '$.a' RETURNING INT) + 1"#, "8"),
         (r#"JSON_VALUE('{"a": 1}', '$.b')"#, "NULL"),
@@ -30,7 +30,8 @@ fn json_query_wraps() {
         (r#"JSON_QUERY('{"a": 1}', '$.a')"#, "NULL"),
         (r#"JSON_QUERY('{"a": 1}', '$.a' WITH WRAPPER)"#, "[1]"),
         (r#"JSON_QUERY('[{"c": 1}]', '$[0]' WITH CONDITIONAL ARRAY WRAPPER)"#, r#"{"c":1}"#),
-        (r#"JSON_QUERY('{"a": [{"c": 1}, {"c": 2}]}', '$.a[*].c' WITH WRAPPER)"#, "[1,2]"),
+        (r#"JSON_QUERY('{"a": [{"c": 1}, {"c": 2}]}', '$.a[*].c')"#, "[1,2]"),
+        (r#"JSON_QUERY('{"a": [{"c": 1}, {"c": 2}]}', '$.a[*].c' WITH WRAPPER)"#, "[[1,2]]"),
         (r#"JSON_QUERY('{}', '$.x' EMPTY ARRAY ON EMPTY)"#, "[]"),
         (r#"JSON_QUERY('broken', '$.x' EMPTY OBJECT ON ERROR)"#, "{}"),
     ]);

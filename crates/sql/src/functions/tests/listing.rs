@@ -19,7 +19,8 @@ table are Sloth's own and behave as in Flink, also where DataFusion has one of t
 - `a / b` of decimals has Flink's precision and scale. Whole numbers divide to whole numbers.
 - Literals such as `1.5` are DECIMAL, such as `1.5e0` DOUBLE.
 - `CONCAT`, `GREATEST` and `LEAST` are NULL when an argument is NULL. `LOG(x)` is the natural logarithm.
-- `CAST(time AS STRING)` gives `2024-01-31 10:20:30.000`, of booleans `TRUE` and `FALSE`.
+- `CAST(time AS STRING)` gives `2024-01-31 10:20:30.000`, of booleans `TRUE` and `FALSE`, of DOUBLE what Java writes (`1.0E10`), of a
+  ROW `(1, a)`, of a MAP `{a=1}`, of an ARRAY `[1, NULL]`. `CAST('4.7' AS INT)` is 4.
 - NULL is the smallest value in `ORDER BY`.
 - `NOW()`, `PROCTIME()`, `CURRENT_DATE` and the like read the clock of the epoch, so that a replay sees the same.
 
@@ -38,6 +39,8 @@ table are Sloth's own and behave as in Flink, also where DataFusion has one of t
   `TYPEOF` shows Sloth's type.
 - Regular expressions that are broken give NULL, as in Flink; patterns of `LIKE` and `SIMILAR TO` that are broken are errors.
 - `JSON_OBJECT` takes DATE and TIME too. A multiset, the result of `COLLECT`, is a `MAP<value, INT>`.
+- Casts of numbers that do not fit are errors (NULL with `TRY_CAST`); Flink's wrap around.
+- `JSON_EXISTS` is false when a filter or a slice finds nothing. JSON paths have no functions (`$.a.length()`).
 - `CURRENT_WATERMARK`, `PRINTF`, `PARSE_JSON` and Java functions are not there.
 
 ";
