@@ -27,7 +27,7 @@ mod linear;
 impl Lowering<'_> {
     pub(super) fn recursive(&mut self, query: &RecursiveQuery) -> Result<Relation> {
         let (nodes, inputs, way) = match self.linear(query)? {
-            Some((nodes, inputs, linear)) => (nodes, inputs, Way::Follow(linear)),
+            Some((inputs, linear)) => (inputs.iter().map(|input| input.node).collect(), inputs, Way::Follow(linear)),
             None => self.anew(query)?,
         };
         let fields: Vec<Field> =

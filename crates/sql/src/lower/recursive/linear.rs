@@ -11,7 +11,7 @@ use datafusion::logical_expr::{Aggregate, Distinct, Expr, Join, LogicalPlan, Rec
 use datafusion::physical_expr::expressions::Column as ColumnExpr;
 use datafusion::physical_plan::PhysicalExpr;
 use sloth_plan::recursive::{Chain, Hop, Linear, Met};
-use sloth_plan::{JoinKind, NodeId, Stage};
+use sloth_plan::{JoinKind, Stage};
 use sloth_types::Result;
 
 use super::super::join::Conditions;
@@ -38,7 +38,7 @@ struct Parts<'q> {
 
 impl Lowering<'_> {
     /// The inputs of a recursion that can be followed, and how; `None` for any other.
-    pub(super) fn linear(&mut self, query: &RecursiveQuery) -> Result<Option<(Vec<NodeId>, Vec<Relation>, Linear)>> {
+    pub(super) fn linear(&mut self, query: &RecursiveQuery) -> Result<Option<(Vec<Relation>, Linear)>> {
         if !follows(query, &query.recursive_term) || reads(query, &query.static_term) > 0 {
             return Ok(None);
         }
@@ -56,7 +56,7 @@ impl Lowering<'_> {
             rounds_max: self.plan.settings.recursion_rounds_max,
             text: format!("distinct {} {}", query.is_distinct, query.recursive_term.display_indent()),
         };
-        Ok(Some((relations.iter().map(|r| r.node).collect(), relations, linear)))
+        Ok(Some((relations, linear)))
     }
 
     fn ways(&mut self, plan: &LogicalPlan, parts: &mut Parts) -> Result<Vec<Way>> {
