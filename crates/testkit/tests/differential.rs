@@ -87,7 +87,7 @@ const SEED: u64 = 11_110_000;
 #[test]
 fn changing_answers_equal_batch_answers_after_every_epoch() {
     let number = |name: &str| std::env::var(name).ok().map(|v| v.parse::<u64>().expect("a number"));
-    let scripts = number("CASES").unwrap_or(100);
+    let scripts = number("CASES").unwrap_or(300);
     let first = number("SEED").unwrap_or(SEED);
     println!("SEED={first} CASES={scripts}");
     let (next, tally) = (AtomicU64::new(0), Mutex::new(Tally::default()));

@@ -18,7 +18,7 @@ use sloth_testkit::shrink::asked;
 use sloth_testkit::sim::{Flaw, live};
 use sloth_types::rng::Rng;
 
-const CASES: u64 = 1_000;
+const CASES: u64 = 3_000;
 const SEED: u64 = 4_000_000;
 /// Most of a world is waiting.
 const THREADS: usize = 8;

@@ -160,9 +160,10 @@ impl Writer<'_> {
             Rel::Group { from, keys, sets, calls, having } => self.group(from, keys, sets, calls, having.as_ref()),
             Rel::Join { kind, left, right, on, residual } => {
                 let ((left, mut names), (right, more)) = (self.from(left), self.from(right));
-                let pair = |(l, r, nulls): &(usize, usize, bool)| {
-                    let equal = if *nulls { "IS NOT DISTINCT FROM" } else { "=" };
-                    format!("{} {equal} {}", names[*l], more[*r])
+                // The twin's parser takes an AND behind DISTINCT FROM for a part of its right side.
+                let pair = |(l, r, nulls): &(usize, usize, bool)| match nulls {
+                    true => format!("({} IS NOT DISTINCT FROM {})", names[*l], more[*r]),
+                    false => format!("{} = {}", names[*l], more[*r]),
                 };
                 let mut conditions: Vec<String> = on.iter().map(pair).collect();
                 names.extend(more);
