@@ -54,10 +54,10 @@ impl Changes {
 const CHANGES_MIN: usize = 1 << 14;
 
 impl Arrangement {
-    /// Notes changes that are being applied. When they are more than all rows, they are forgotten: writing everything costs
-    /// no more then, and memory is bounded. Rows that only come are never so many.
+    /// Notes changes that are about to be applied. When they are more than all rows, they are forgotten: writing everything
+    /// costs no more then, and memory is bounded. Rows that only come are never so many.
     pub(crate) fn note(&mut self, rows: &RecordBatch, diffs: Option<&Int64Array>) {
-        let most = CHANGES_MIN.max(self.len());
+        let most = CHANGES_MIN.max(self.len() + rows.num_rows());
         let Some(changes) = &mut self.changes else { return };
         changes.rows += rows.num_rows();
         changes.batches.push((rows.clone(), diffs.cloned()));

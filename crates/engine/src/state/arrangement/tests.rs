@@ -87,4 +87,11 @@ fn what_checkpoints_keep_is_counted() {
     assert_eq!((arrangement.kept_rows(), arrangement.len()), (950, 50));
     arrangement.begin_changes();
     assert_eq!(arrangement.kept_rows(), 50);
+    // However many come at once to however few.
+    change(&mut arrangement, 1000..51_000, 1);
+    assert!(arrangement.knows_changes());
+    for diff in [-1, 1] {
+        change(&mut arrangement, 1000..51_000, diff);
+    }
+    assert!(!arrangement.knows_changes());
 }
