@@ -35,8 +35,10 @@ fn wait_for(script: &Path, name: &str, what: &str, times: usize) {
 
 /// A process that runs the job: it has, however long that took, written down what it has read before another one begins.
 fn in_charge(place: &Place, script: &Path, name: &str) -> Child {
-    let running = stand_by(script, &place.state(), name);
+    let (begun, running) = (Mono::now(), stand_by(script, &place.state(), name));
     while std::fs::read_dir(place.state().join("log")).map_or(0, Iterator::count) == 0 {
+        let said = || std::fs::read_to_string(log_of(script, name)).unwrap_or_default();
+        assert!(begun.elapsed() < Duration::from_secs(60), "{name} has written no log: {}", said());
         pause(20);
     }
     pause(300);
