@@ -15,7 +15,7 @@ use sloth_types::{Error, Result, Rows};
 
 use super::blocks::InputFile;
 use super::text_block::Batch;
-use crate::format::adapt_batch;
+use crate::format::{Unfit, adapt_batch};
 
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 32 << 10;
@@ -73,7 +73,7 @@ impl ParquetBlock {
             None => match self.reader.next() {
                 Some(batch) => {
                     let file_batch = batch.map_err(|e| Error::data(format!("file '{}': {e}", self.path)))?;
-                    adapt_batch(&file_batch, &self.schema)
+                    adapt_batch(&file_batch, &self.schema, Unfit::Null)
                         .map_err(|e| e.context(format_args!("file '{}'", self.path)))?
                 }
                 None => {

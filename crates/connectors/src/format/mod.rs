@@ -11,7 +11,7 @@ mod shred;
 mod speed;
 mod value;
 
-pub(crate) use adapt::adapt_batch;
+pub(crate) use adapt::{Unfit, adapt_batch};
 pub(crate) use json::write_text as write_json_text;
 
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use arrow::ipc::reader::StreamReader;
 use serde::de::IgnoredAny;
 
 use super::frame::Kind;
+use crate::format::{Unfit, adapt_batch};
 
 /// Media type of Arrow IPC streams.
 pub(super) const ARROW: &str = "application/vnd.apache.arrow.stream";
@@ -53,7 +54,10 @@ fn arrow_stream(body: Vec<u8>, schema: &SchemaRef) -> Result<Records, Fault> {
     fits(reader.schema().fields(), schema.fields())?;
     let mut count = 0;
     for batch in reader {
-        count += batch.map_err(|e| format!("the Arrow stream is damaged: {e}"))?.num_rows();
+        let batch = batch.map_err(|e| format!("the Arrow stream is damaged: {e}"))?;
+        // What is accepted must be readable for good: a job would end over it again and again.
+        adapt_batch(&batch, schema, Unfit::Error).map_err(|e| e.message().to_owned())?;
+        count += batch.num_rows();
     }
     let count = u32::try_from(count).map_err(|_| "more than 4 billion rows in one request".to_owned())?;
     Ok(Records { kind: Kind::Arrow, count, bytes: body })

@@ -16,7 +16,7 @@ use sloth_types::{BadRecord, Error, Offset, ReadLimit, ReadOutcome, Readiness, R
 use super::Ingest;
 use super::frame::{self, Kind};
 use super::journal::{Place, broken};
-use crate::format::{Decoder, adapt_batch};
+use crate::format::{Decoder, Unfit, adapt_batch};
 
 const READ_BYTES: u64 = 1 << 20;
 /// Who reads what another process writes looks again after so long.
@@ -214,7 +214,7 @@ fn batches(body: &[u8], schema: &SchemaRef, mut skip: usize) -> Result<VecDeque<
     let damaged = |e: arrow::error::ArrowError| Error::data(format!("an Arrow stream in the journal is damaged: {e}"));
     let mut out = VecDeque::new();
     for batch in StreamReader::try_new(Cursor::new(body), None).map_err(damaged)? {
-        let batch = adapt_batch(&batch.map_err(damaged)?, schema)?;
+        let batch = adapt_batch(&batch.map_err(damaged)?, schema, Unfit::Null)?;
         let skipped = batch.num_rows().min(skip);
         skip -= skipped;
         if batch.num_rows() > skipped {

@@ -172,8 +172,11 @@ async fn accept(route: &Route, headers: &HeaderMap, body: Body) -> std::result::
         return Err(refuse(StatusCode::UNAUTHORIZED, "send the table's token: 'Authorization: Bearer …'"));
     }
     let key = text(headers, "idempotency-key").to_owned();
-    if key.len() > KEY_BYTES_MAX {
-        return Err(refuse(StatusCode::BAD_REQUEST, format!("an Idempotency-Key has at most {KEY_BYTES_MAX} bytes")));
+    let lost =
+        key.is_empty() && headers.get("idempotency-key").is_some_and(|key| !key.as_bytes().trim_ascii().is_empty());
+    if lost || key.len() > KEY_BYTES_MAX {
+        let why = format!("an Idempotency-Key has at most {KEY_BYTES_MAX} bytes, of ASCII");
+        return Err(refuse(StatusCode::BAD_REQUEST, why));
     }
     if route.journal.backlog() >= route.backlog_max || route.queued.load(Ordering::Relaxed) >= QUEUE_BYTES_MAX {
         let why = format!("table '{}' has too many rows waiting to be read; try again", route.table);
@@ -185,12 +188,14 @@ async fn accept(route: &Route, headers: &HeaderMap, body: Body) -> std::result::
     };
     let packed = to_bytes(body, route.body_max).await.map_err(|_| large())?;
     let bad = |why: String| refuse(StatusCode::BAD_REQUEST, why);
-    let unpacked = body::unpack(packed.to_vec(), text(headers, "content-encoding"), route.body_max);
+    // Their names are the same in capital letters.
+    let named = |name: &str| text(headers, name).to_ascii_lowercase();
+    let unpacked = body::unpack(packed.to_vec(), &named("content-encoding"), route.body_max);
     let unpacked = unpacked.map_err(bad)?.ok_or_else(large)?;
     if unpacked.is_empty() {
         return Ok(axum::Json(json!({ "accepted": 0 })).into_response());
     }
-    let records = body::records(unpacked, text(headers, "content-type"), &route.format, &route.schema).map_err(bad)?;
+    let records = body::records(unpacked, &named("content-type"), &route.format, &route.schema).map_err(bad)?;
     if records.count == 0 {
         return Ok(axum::Json(json!({ "accepted": 0 })).into_response());
     }

@@ -90,7 +90,7 @@ fn rows_come_in_every_form_and_are_read_from_any_record() {
     assert_eq!(post(&url, &arrow, &stream), (200, r#"{"accepted":96,"first":4}"#.into()));
     let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
     gzip.write_all(b"{\"id\":100}").unwrap();
-    assert_eq!(post(&url, &[("content-encoding", "gzip")], &gzip.finish().unwrap()).0, 200);
+    assert_eq!(post(&url, &[("content-encoding", "GZip")], &gzip.finish().unwrap()).0, 200);
     let expected: Vec<i64> = (0..101).collect();
     assert_eq!(read(&mut *reader, rows(7)).0, expected);
     assert_eq!(reader.offset(), Offset(101));
@@ -137,6 +137,30 @@ fn what_cannot_be_taken_is_refused_whole() {
     let (ids, bad) = read(&mut *reader, rows(64));
     assert_eq!((ids, bad.len(), bad[0].place.as_str()), (vec![-1, 5], 1, "record 1"));
     assert_eq!(post(&url, &[token], b"{\"id\":6}").0, 200);
+}
+
+#[test]
+fn what_could_not_be_read_later_is_not_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let fields = vec![Field::new("id", DataType::Int64, false), nullable("name", DataType::Utf8)];
+    let source = source_of(directory.path(), fields, &[]);
+    let mut reader = open(&source, None).unwrap();
+    let url = url(&source);
+    let null = Arc::new(Int64Array::from(vec![Some(1), None])) as arrow::array::ArrayRef;
+    let text = Arc::new(StringArray::from(vec!["1", "one"])) as _;
+    let good = Arc::new(StringArray::from(vec!["1", "2"])) as _;
+    for (ids, expected) in [(null, "non-nullable"), (text, "'one'"), (good, "accepted\":2")] {
+        let batch = RecordBatch::try_from_iter_with_nullable([("id", ids, true)]).unwrap();
+        let mut stream = StreamWriter::try_new(vec![], batch.schema_ref()).unwrap();
+        stream.write(&batch).unwrap();
+        let media = "Application/vnd.apache.Arrow.stream";
+        let (status, answer) = post(&url, &[("content-type", media)], &stream.into_inner().unwrap());
+        assert!(answer.contains(expected) && (status == 200) == answer.contains("accepted"), "{status} {answer}");
+    }
+    assert_eq!(read(&mut *reader, rows(9)).0, [1, 2]);
+    // A key that cannot be told from others is no reason to take rows twice.
+    let (status, why) = post(&url, &[("idempotency-key", "ключ")], b"{\"id\":1}");
+    assert!(status == 400 && why.contains("ASCII"), "{status} {why}");
 }
 
 #[test]
