@@ -44,6 +44,13 @@ impl Durability {
         self.making.is_none() && (ended || self.last.elapsed() >= self.interval || self.store.asked().checkpoint)
     }
 
+    /// How long until there is to be a checkpoint of the epochs before `next`, also when nothing more comes; `None` when
+    /// the last one has them, or one is being made.
+    pub(crate) fn due_in(&self, next: Epoch) -> Option<Duration> {
+        let new = self.making.is_none() && self.store.published() < next;
+        new.then(|| self.interval.saturating_sub(self.last.elapsed()))
+    }
+
     /// What somebody outside has asked for.
     pub(crate) fn asked(&self) -> Asked {
         self.store.asked()

@@ -49,7 +49,8 @@ struct Facts {
     asked: bool,
     /// Time since the last epoch was opened.
     since_last: Duration,
-    /// Time until something becomes due by the clock (a paced split, an idle time-out, a processing-time window).
+    /// Time until something becomes due by the clock (a paced split, an idle time-out, a processing-time window, a
+    /// checkpoint of what has come).
     due_in: Option<Duration>,
 }
 
@@ -230,6 +231,8 @@ impl Coordinator {
         let due = |facts: &mut Facts, time: Duration| {
             facts.due_in = Some(facts.due_in.map_or(time, |d| d.min(time)));
         };
+        let checkpoint = self.durable.as_ref().and_then(|d| d.due_in(Epoch(self.progress.opened)));
+        checkpoint.into_iter().for_each(|time| due(&mut facts, time));
         for (source, idle) in self.board.sources.iter().zip(&self.idle_timeouts) {
             facts.ended &= !source.discovering.load(Ordering::SeqCst);
             for split in source.splits() {
