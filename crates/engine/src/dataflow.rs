@@ -3,6 +3,7 @@
 mod deferred;
 mod gate;
 mod keeper;
+pub(crate) mod later;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -90,7 +91,7 @@ pub(crate) fn tick_source<'s>(floor: &Floor<'s>, coordinator: Option<Coordinator
                     }
                     Step::Wait(time) => {
                         if let Some(time) = time {
-                            again.activate_after(time.max(Duration::from_micros(100)));
+                            later::call_after(&again, time.max(Duration::from_micros(100)));
                         }
                         return;
                     }
@@ -148,7 +149,7 @@ pub(crate) fn read_source<'s>(floor: &Floor<'s>, ticks: Edge<'s>, mut reader: So
             give(&mut bad_output, bad_capability, read.bad);
             match polled {
                 Polled::More => again.activate(),
-                Polled::Blocked => again.activate_after(Duration::from_millis(1)),
+                Polled::Blocked => later::call_after(&again, Duration::from_millis(1)),
                 Polled::Done => {
                     open.pop_front();
                     begun = false;

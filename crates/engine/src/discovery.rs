@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sloth_plan::{SourceNode, SourceOrigin};
 use sloth_types::clock::Mono;
 use sloth_types::journal::{OpenedSplit, Recovered};
 use sloth_types::source::OpenSplit;
+use sloth_types::threads::{self, JoinHandle};
 use sloth_types::{Clock, ConnectorRegistry, EpochEntry, Error, JobStore, Offset, Result, Source, SplitId, Watermark};
 
 use crate::context::JobContext;
@@ -109,18 +109,8 @@ fn all_at_once(
         );
         more
     };
-    let opened = std::thread::scope(|scope| {
-        let timed = &timed;
-        let mut all = entries.iter_mut();
-        let first = all.next();
-        let others: Vec<_> = all.map(|entry| scope.spawn(move || timed(entry))).collect();
-        let panicked = |_| Error::internal("opening a source has panicked");
-        let mut opened: Vec<_> = first.map(timed).into_iter().collect();
-        for other in others {
-            opened.push(other.join().map_err(panicked)?);
-        }
-        Ok::<_, Error>(opened)
-    })?;
+    let opened = threads::side_by_side(entries.iter_mut().collect(), timed);
+    let opened = opened.map_err(|_| Error::internal("opening a source has panicked"))?;
     Ok(entries.into_iter().zip(opened).collect())
 }
 
@@ -207,7 +197,7 @@ impl OpenedSources {
             }
             thread.discover();
         };
-        let thread = std::thread::Builder::new().name("split discovery".to_owned()).spawn(run);
+        let thread = threads::spawn("split discovery", run);
         thread.map(Some).map_err(|e| Error::unavailable(format!("cannot start a thread: {e}")))
     }
 }
@@ -244,7 +234,7 @@ impl Discovery {
             if some {
                 self.context.board.ring();
             }
-            std::thread::park_timeout(FOLLOW_INTERVAL);
+            threads::park_timeout(FOLLOW_INTERVAL);
         }
     }
 
@@ -280,14 +270,14 @@ impl Discovery {
                 self.context.board.ring();
             }
             if !waiting.is_empty() {
-                std::thread::park_timeout(DISCOVERY_INTERVAL);
+                threads::park_timeout(DISCOVERY_INTERVAL);
             }
         }
     }
 
     fn discover(&mut self) {
         while !self.is_over() && !self.sources.discovering.is_empty() {
-            std::thread::park_timeout(DISCOVERY_INTERVAL);
+            threads::park_timeout(DISCOVERY_INTERVAL);
             for opened in &mut self.sources.discovering {
                 let before = opened.known.len();
                 if let Err(error) = opened.open_new(&self.context, &self.sources.clock) {

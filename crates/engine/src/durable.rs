@@ -2,9 +2,10 @@
 //! give for a checkpoint, and the state that they take from one.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sloth_types::journal::{Checkpoint, OperatorState, Retelling, Section};
+use sloth_types::threads::Condvar;
 use sloth_types::{Epoch, Error, JobStore, Result};
 
 /// Shared by the threads of a durable job.
@@ -32,7 +33,7 @@ impl Durable {
     /// Of a job with this store.
     pub(crate) fn new(store: Arc<dyn JobStore>) -> Arc<Self> {
         let gate = Gate { durable: store.durable(), closed: false };
-        Arc::new(Durable { store, gate: Mutex::new(gate), opened: Condvar::new(), parts: Mutex::default() })
+        Arc::new(Durable { store, gate: Mutex::new(gate), opened: Condvar::default(), parts: Mutex::default() })
     }
 
     /// Looks at the store again: how far the log is, and whether it has failed.
@@ -59,7 +60,7 @@ impl Durable {
             if gate.closed {
                 return Err(Error::internal("the job has failed before its log was written"));
             }
-            gate = self.opened.wait(gate).unwrap_or_else(PoisonError::into_inner);
+            gate = self.opened.wait(&self.gate, gate);
         }
         Ok(())
     }

@@ -2,17 +2,18 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sloth_plan::{Every, JobPlan, NodeKind, SinkNode, SourceNode, SourceOrigin};
 use sloth_types::metrics::{JobFigures, SinkFigures, SourceFigures};
+use sloth_types::threads::{self, Expected, JoinHandle};
 use sloth_types::{Clock, ConnectorRegistry, Epoch, EpochListener, Error, JobStore, Result, Sink, Waker};
 
 use crate::checkpoint::Durability;
 use crate::completion::Completion;
 use crate::context::JobContext;
 use crate::coordinator::{Coordinator, Progress};
+use crate::dataflow::later;
 use crate::discovery::open_sources;
 use crate::durable::{Durable, Restored};
 use crate::epoch::EpochLog;
@@ -48,7 +49,7 @@ impl Default for JobOptions {
 pub struct Job {
     context: Arc<JobContext>,
     listeners: Vec<Arc<dyn EpochListener>>,
-    workers: Option<timely::communication::WorkerGuards<()>>,
+    workers: Option<Workers>,
     writers: Vec<WriterThread>,
     discovery: Option<JoinHandle<()>>,
     over: Arc<AtomicBool>,
@@ -191,7 +192,7 @@ impl Job {
     /// # Errors
     /// The first error of any part of the job.
     pub fn wait(mut self) -> Result<()> {
-        let joined = self.workers.take().map(|workers| workers.join());
+        let joined = self.workers.take().map(Workers::join);
         for result in joined.into_iter().flatten() {
             if let Err(panic) = result {
                 self.context.failure.fail(Error::internal(format!("a worker has ended: {panic}")));
@@ -212,7 +213,7 @@ impl Job {
             self.context.failure.fail(error);
         }
         if let Some(discovery) = self.discovery.take() {
-            discovery.thread().unpark();
+            discovery.unpark();
             let _ = discovery.join();
         }
         let result = match self.context.failure.take() {
@@ -234,6 +235,7 @@ impl Drop for Job {
             self.context.failure.fail(Error::internal("the job was abandoned"));
         }
         self.over.store(true, Ordering::SeqCst);
+        self.workers.iter().flat_map(|workers| &workers.expected).for_each(Expected::wait_for_end);
         // Of a job that could not be started: its sinks must not be taken over after those of the next run.
         for writer in self.writers.drain(..).filter(|_| self.workers.is_none()) {
             let _ = writer.join();
@@ -252,9 +254,26 @@ impl Stopper {
     }
 }
 
-fn start_workers(rendering: Rendering) -> Result<timely::communication::WorkerGuards<()>> {
+/// The threads of the workers, which timely starts.
+struct Workers {
+    guards: timely::communication::WorkerGuards<()>,
+    expected: Vec<Expected>,
+}
+
+impl Workers {
+    /// Waits for all of them; those that have panicked in timely itself tell of it.
+    fn join(self) -> Vec<std::result::Result<(), String>> {
+        self.expected.iter().for_each(Expected::wait_for_end);
+        self.guards.join()
+    }
+}
+
+fn start_workers(rendering: Rendering) -> Result<Workers> {
     let workers = rendering.context.settings.parallelism;
-    timely::execute(timely::Config::process(workers), move |worker| {
+    let expected: Vec<Expected> = (0..workers).map(|number| threads::expect(&format!("worker {number}"))).collect();
+    let places = expected.clone();
+    let guards = timely::execute(timely::Config::process(workers), move |worker| {
+        let _entered = places.get(worker.index()).map(Expected::enter);
         let failure = Arc::clone(&rendering.context.failure);
         // timely leaves the siblings of a panicking worker hanging, so a panic is caught here, noted, and seen by all.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -264,7 +283,7 @@ fn start_workers(rendering: Rendering) -> Result<timely::communication::WorkerGu
                 failure.fail(error);
             }
             while worker.has_dataflows() && !failure.is_set() {
-                worker.step_or_park(Some(FAILURE_CHECK));
+                later::step_or_wait(worker, FAILURE_CHECK);
             }
         }));
         if let Err(panic) = outcome {
@@ -275,8 +294,10 @@ fn start_workers(rendering: Rendering) -> Result<timely::communication::WorkerGu
         for dataflow in worker.installed_dataflows() {
             worker.drop_dataflow(dataflow);
         }
-    })
-    .map_err(|e| Error::internal(format!("cannot start the workers: {e}")))
+        later::forget();
+    });
+    let guards = guards.map_err(|e| Error::internal(format!("cannot start the workers: {e}")))?;
+    Ok(Workers { guards, expected })
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {

@@ -9,10 +9,11 @@
 //! Files that no manifest names yet belong to this run, which alone removes them; after a crash those that follow do, as all
 //! that no manifest names.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use object_store::path::Path;
 use sloth_types::journal::{OperatorState, Section};
+use sloth_types::threads::Condvar;
 use sloth_types::{Epoch, Error, Result};
 
 use crate::keeper::fenced;
@@ -215,7 +216,7 @@ impl Backlog {
         let mut waiting = self.lock();
         waiting.bytes += bytes;
         while waiting.bytes > WAITING_MAX && !waiting.over {
-            waiting = self.less.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting = self.less.wait(&self.waiting, waiting);
         }
     }
 

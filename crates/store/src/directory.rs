@@ -21,6 +21,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 const TOGETHER_BYTES: usize = 1 << 16;
 
 use bytes::Bytes;
+use sloth_types::threads;
 
 /// The directory of a job's objects.
 #[derive(Debug)]
@@ -70,7 +71,7 @@ impl Directory {
         for _ in 0..LOCK_TRIES {
             match file.try_lock() {
                 Ok(()) => return Ok(Some(file)),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::WouldBlock) => threads::sleep(LOCK_PAUSE),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
         }

@@ -7,7 +7,6 @@
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,12 +14,13 @@ use object_store::path::Path;
 use sloth_types::clock::Mono;
 use sloth_types::journal::{Asked, Checkpoint, OperatorState, Recovered, Stop};
 use sloth_types::source::Waker;
+use sloth_types::threads::{self, JoinHandle, Unparker};
 use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result};
 
-use crate::keeper::{Beginning, Keeper, newest_segment};
+use crate::keeper::{Beginning, Keeper};
 use crate::objects::Objects;
 use crate::plans::{Plan, current_plan};
-use crate::recover::{Found, changed, lock_of_run, read_job, read_segment, recover_before};
+use crate::recover::{Claimed, Found, changed, claim_segment, last_segment, lock_of_run, read_job, recover_before};
 use crate::{layout, log};
 
 /// How often the next segment of the log is looked for.
@@ -67,8 +67,7 @@ struct Shared {
 /// # Errors
 /// When the store does not answer, belongs to another query, or is damaged.
 pub fn stand_by(objects: &Objects, plan: &str, patience: Patience) -> Result<Option<(Arc<Follower>, Recovered)>> {
-    let last = objects.list(layout::LOG)?.pop();
-    if last.map(|(path, _)| read_segment(objects, &path)).transpose()?.is_none_or(|segment| segment.stopped) {
+    if last_segment(objects)?.is_none_or(|(_, segment)| segment.stopped) {
         return Ok(None);
     }
     let job: Arc<str> = read_job(objects)?.name.into();
@@ -91,7 +90,7 @@ pub fn stand_by(objects: &Objects, plan: &str, patience: Patience) -> Result<Opt
     });
     let following = Arc::clone(&shared);
     let run = move || Watch::new(&following, segment, generation).follow();
-    let thread = std::thread::Builder::new().name("epoch log".to_owned()).spawn(run);
+    let thread = threads::spawn("epoch log", run);
     let thread = thread.map_err(|e| Error::unavailable(format!("cannot start a thread: {e}")))?;
     Ok(Some((Arc::new(Follower { shared, thread: Mutex::new(Some(thread)) }), recovered)))
 }
@@ -104,23 +103,32 @@ fn begin(objects: &Objects) -> Result<(Recovered, u64, u64)> {
         tries += 1;
         let attempt = || -> Result<(Recovered, u64, u64)> {
             // The log first: what is logged meanwhile is followed afterwards.
-            let last = objects.list(layout::LOG)?.iter().filter_map(|(path, _)| layout::number_of(path)).max();
-            let Some(last) = last else { return Err(Error::unavailable("the epoch log is gone")) };
-            let generation = read_segment(objects, &layout::segment(last))?.generation;
+            let Some((last, log::Segment { generation, .. })) = last_segment(objects)? else {
+                return Err(Error::unavailable("the epoch log is gone"));
+            };
             let Found { mut recovered, damaged, .. } = recover_before(objects, u64::MAX)?;
             if let Some(error) = damaged.into_iter().next().filter(|_| tries < TRIES) {
                 return Err(error);
             }
             // Epochs of segments that have come since would be given twice.
-            let known = log_end(objects, last)?.unwrap_or(recovered.first_epoch().0);
+            let known = match log_end(objects, last)? {
+                Some(end) => end,
+                None if recovered.log.is_empty() => recovered.first_epoch().0,
+                None => return Err(Error::unavailable("the epoch log has gone on while it was read")),
+            };
             recovered.log.truncate(known.saturating_sub(recovered.first_epoch().0) as usize);
             Ok((recovered, last + 1, generation))
         };
         match attempt() {
-            Err(_) if tries < TRIES => std::thread::sleep(TRY_AGAIN_AFTER),
+            Err(_) if tries < TRIES => threads::sleep(TRY_AGAIN_AFTER),
             done => return done,
         }
     }
+}
+
+/// Segments that have not been followed are gone.
+fn gone_on() -> Error {
+    Error::unavailable("the log has gone on too far while this process slept")
 }
 
 /// The epoch after the last one in the segments up to this one; `None` when none of them that is left has any.
@@ -172,7 +180,7 @@ impl<'a> Watch<'a> {
         while !self.shared.over.load(Ordering::SeqCst) {
             match self.step() {
                 Ok(true) => return,
-                Ok(false) => std::thread::park_timeout(LOOK_EVERY),
+                Ok(false) => threads::park_timeout(LOOK_EVERY),
                 Err(error) => return self.shared.fail(error.context("standing by")),
             }
         }
@@ -262,7 +270,7 @@ impl<'a> Watch<'a> {
         if let Some(epoch) = checkpoints.last().and_then(|(path, _)| layout::number_of(path)) {
             self.shared.published.fetch_max(epoch, Ordering::SeqCst);
             if epoch > self.shared.durable.load(Ordering::SeqCst) && !objects.exists(&layout::segment(self.segment))? {
-                return Err(Error::unavailable("the log has gone on too far while this process slept"));
+                return Err(gone_on());
             }
         }
         self.looked_around = Mono::now();
@@ -278,10 +286,10 @@ impl<'a> Watch<'a> {
         let held = self.shared.objects.local().and_then(|directory| directory.lock_of(self.generation));
         let Some(held) = held else { return };
         let freed = Arc::new(AtomicBool::new(false));
-        let (told, follower) = (Arc::downgrade(&freed), std::thread::current());
+        let (told, follower) = (Arc::downgrade(&freed), Unparker::of_current());
         let wait = move || wait_for(&held, &told, &follower);
         // Without the thread the silence of the run in charge tells, later.
-        if std::thread::Builder::new().name("run in charge".to_owned()).spawn(wait).is_ok() {
+        if threads::spawn("run in charge", wait).is_ok() {
             self.freed = Some((self.generation, freed));
         }
     }
@@ -290,14 +298,10 @@ impl<'a> Watch<'a> {
     fn take_over(&mut self, why: &str) -> Result<bool> {
         let (shared, generation) = (self.shared, self.generation + 1);
         let lock = lock_of_run(&shared.objects, generation)?;
-        let claim = log::encode(self.segment, (generation, shared.plan.number), &[])?;
-        if !shared.objects.create(&layout::segment(self.segment), claim)? {
-            return Ok(false);
-        }
-        // The number may be free again, when others have gone on and cleaned up while this process slept.
-        if newest_segment(&shared.objects)?.is_some_and(|last| last > self.segment) {
-            shared.objects.remove(&layout::segment(self.segment))?;
-            return Err(Error::unavailable("the log has gone on too far while this process slept"));
+        match claim_segment(&shared.objects, self.segment, (generation, shared.plan.number))? {
+            Claimed::Ours => {}
+            Claimed::Taken => return Ok(false),
+            Claimed::Late => return Err(gone_on()),
         }
         let durable = shared.durable.load(Ordering::SeqCst);
         tracing::info!(
@@ -325,7 +329,7 @@ impl<'a> Watch<'a> {
     }
 }
 
-fn wait_for(held: &File, told: &Weak<AtomicBool>, follower: &Thread) {
+fn wait_for(held: &File, told: &Weak<AtomicBool>, follower: &Unparker) {
     if held.lock().is_ok()
         && let Some(freed) = told.upgrade()
     {
@@ -433,7 +437,7 @@ impl JobStore for Follower {
     fn close(&self) -> Result<()> {
         self.shared.over.store(true, Ordering::SeqCst);
         if let Some(thread) = lock(&self.thread).take() {
-            thread.thread().unpark();
+            thread.unpark();
             if thread.join().is_err() {
                 return Err(Error::internal("the thread that follows the epoch log has panicked"));
             }

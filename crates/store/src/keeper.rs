@@ -2,15 +2,14 @@
 
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use object_store::path::Path;
 use sloth_types::clock::Mono;
 use sloth_types::journal::{Asked, Checkpoint, OperatorState, Recovered};
 use sloth_types::source::Waker;
+use sloth_types::threads::{self, JoinHandle, Receiver, RecvTimeoutError, Sender, channel};
 use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result};
 
 use crate::ahead::{self, Ahead, Backlog};
@@ -121,7 +120,7 @@ impl Keeper {
         let (log_sender, entries) = channel();
         let (work_sender, work) = channel();
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
-            let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+            let thread = threads::spawn(name, run);
             thread.map_err(|e| Error::unavailable(format!("cannot start a thread: {e}")))
         };
         let (writer, uploader) = (Arc::clone(&shared), Arc::clone(&shared));

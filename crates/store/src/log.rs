@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sloth_types::journal::OpenedSplit;
 use sloth_types::rng::Rng;
 use sloth_types::source::SplitId;
-use sloth_types::{Clock, Epoch, EpochEntry, Error, Offset, Result, Watermark};
+use sloth_types::{Clock, Epoch, EpochEntry, Error, Offset, Result, Watermark, threads};
 
 use crate::frame::{self, Kind};
 use crate::layout;
@@ -39,6 +39,9 @@ impl Head {
 
 /// A number that no other segment has, whichever process writes it.
 fn mark() -> u64 {
+    if let Some(drawn) = threads::draw(1 << 53) {
+        return drawn;
+    }
     static DRAWN: OnceLock<u64> = OnceLock::new();
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let seed = DRAWN.get_or_init(|| {

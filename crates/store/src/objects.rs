@@ -12,7 +12,7 @@ use object_store::prefix::PrefixStore;
 use object_store::{
     BackoffConfig, ClientConfigKey, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig,
 };
-use sloth_types::{Error, Result};
+use sloth_types::{Error, Result, threads};
 
 use crate::directory::Directory;
 use crate::layout;
@@ -158,7 +158,7 @@ impl Objects {
         loop {
             left = left.saturating_sub(1);
             match operation() {
-                Err(object_store::Error::Generic { .. }) if left > 0 => std::thread::sleep(TRY_AGAIN_AFTER),
+                Err(object_store::Error::Generic { .. }) if left > 0 => threads::sleep(TRY_AGAIN_AFTER),
                 done => return done,
             }
         }

@@ -12,7 +12,7 @@ use crate::frame::{self, Kind};
 use crate::layout;
 use crate::manifest::Manifest;
 use crate::objects::Objects;
-use crate::recover::read_segment;
+use crate::recover::last_segment;
 
 /// A plan of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,10 +119,7 @@ impl Plan {
 /// # Errors
 /// When the store does not answer, or the newest segment of the log or the plan is damaged.
 pub fn current_plan(objects: &Objects) -> Result<Option<Plan>> {
-    match objects.list(layout::LOG)?.pop() {
-        Some((path, _)) => Plan::read(objects, read_segment(objects, &path)?.plan).map(Some),
-        None => Ok(None),
-    }
+    last_segment(objects)?.map(|(_, segment)| Plan::read(objects, segment.plan)).transpose()
 }
 
 /// The plan of this number.

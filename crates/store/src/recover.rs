@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sloth_types::clock::Mono;
 use sloth_types::journal::{Checkpoint, OperatorState, Recovered};
 use sloth_types::rng::Rng;
-use sloth_types::{Clock, Epoch, EpochEntry, Error, ErrorKind, Result};
+use sloth_types::{Clock, Epoch, EpochEntry, Error, ErrorKind, Result, threads};
 
 use crate::frame::{self, Kind};
 use crate::keeper::newest_segment;
@@ -59,11 +59,10 @@ const TRIES: usize = 100;
 pub fn claim(objects: &Objects, plan: &Plan) -> Result<Claim> {
     let job = job_of(objects)?;
     for _ in 0..TRIES {
-        let segments = objects.list(layout::LOG)?;
-        let last = segments.iter().filter_map(|(path, _)| layout::number_of(path)).max();
+        let last = last_segment(objects)?;
+        let next = last.as_ref().map_or(0, |(number, _)| number + 1);
         let (generation, plan) = match last {
-            Some(last) => {
-                let segment = read_segment(objects, &layout::segment(last))?;
+            Some((_, segment)) => {
                 let current = Plan::read(objects, segment.plan)?;
                 if current.fingerprint != plan.fingerprint {
                     return Err(changed());
@@ -76,9 +75,8 @@ pub fn claim(objects: &Objects, plan: &Plan) -> Result<Claim> {
                     .hint("Restore the directory 'log' from a copy."));
             }
         };
-        let next = last.map_or(0, |n| n + 1);
         let lock = lock_of_run(objects, generation)?;
-        if objects.create(&layout::segment(next), log::encode(next, (generation, plan.number), &[])?)? {
+        if claim_segment(objects, next, (generation, plan.number))? == Claimed::Ours {
             objects.tidy();
             objects.local().into_iter().for_each(|directory| directory.remove_locks(generation));
             return recovered(Claim {
@@ -98,6 +96,29 @@ pub fn claim(objects: &Objects, plan: &Plan) -> Result<Claim> {
         .hint("Only one process should run a job. Is a supervisor starting several?"))
 }
 
+/// What has come of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claimed {
+    /// This run is in charge.
+    Ours,
+    /// Another run has this segment.
+    Taken,
+    /// The number was free again: others have gone on and cleaned up while this process slept.
+    Late,
+}
+
+/// Claims the job for a run of a plan (their numbers), with the segment of this number.
+pub(crate) fn claim_segment(objects: &Objects, number: u64, run: (u64, u64)) -> Result<Claimed> {
+    if !objects.create(&layout::segment(number), log::encode(number, run, &[])?)? {
+        return Ok(Claimed::Taken);
+    }
+    if newest_segment(objects)?.is_some_and(|last| last > number) {
+        objects.remove(&layout::segment(number))?;
+        return Ok(Claimed::Late);
+    }
+    Ok(Claimed::Ours)
+}
+
 /// Takes the lock of a run that is about to claim the job. Whoever stands by waits for it.
 pub(crate) fn lock_of_run(objects: &Objects, generation: u64) -> Result<Option<File>> {
     let Some(directory) = objects.local() else { return Ok(None) };
@@ -109,10 +130,21 @@ pub(crate) fn lock_of_run(objects: &Objects, generation: u64) -> Result<Option<F
 
 /// A claim with what earlier runs have left.
 fn recovered(claim: Claim) -> Result<Claim> {
-    let found = match recover_before(&claim.objects, u64::MAX) {
+    let objects = &claim.objects;
+    let found = loop {
+        let checkpoints = objects.list(layout::CHECKPOINTS)?;
+        let found = recover_before(objects, u64::MAX);
+        if found.as_ref().is_ok_and(|found| found.damaged.is_empty()) {
+            break found?;
+        }
         // What is removed meanwhile is removed by a run that has taken over: this one has slept.
-        Err(_) if is_superseded(&claim.objects, claim.generation)? => return Err(crate::keeper::fenced()),
-        found => found?,
+        if is_superseded(objects, claim.generation)? {
+            return Err(crate::keeper::fenced());
+        }
+        // Or by the run before, which has still published a checkpoint.
+        if objects.list(layout::CHECKPOINTS)? == checkpoints {
+            break found?;
+        }
     };
     Ok(Claim { recovered: found.recovered, newest: found.newest, damaged: found.damaged, ..claim })
 }
@@ -150,9 +182,17 @@ pub(crate) fn changed() -> Error {
 /// # Errors
 /// When the store does not answer or the newest part of the log is damaged.
 pub fn has_begun(objects: &Objects) -> Result<bool> {
+    let Some((last, segment)) = last_segment(objects)? else { return Ok(false) };
+    if !segment.entries.is_empty() {
+        return Ok(true);
+    }
     for (path, _) in objects.list(layout::LOG)?.iter().rev() {
-        if !read_segment(objects, path)?.entries.is_empty() {
-            return Ok(true);
+        match read_segment(objects, path) {
+            Ok(segment) if segment.entries.is_empty() => {}
+            Ok(_) => return Ok(true),
+            // Removed meanwhile, by a run that has logged and cleaned up.
+            Err(_) if newest_segment(objects)? > Some(last) => return Ok(true),
+            Err(error) => return Err(error),
         }
     }
     Ok(false)
@@ -163,9 +203,7 @@ pub fn has_begun(objects: &Objects) -> Result<bool> {
 /// # Errors
 /// As [`has_begun`].
 pub fn is_superseded(objects: &Objects, generation: u64) -> Result<bool> {
-    let last = objects.list(layout::LOG)?.pop();
-    let newest = last.map(|(path, _)| read_segment(objects, &path)).transpose()?;
-    Ok(newest.is_some_and(|segment| segment.generation > generation))
+    Ok(last_segment(objects)?.is_some_and(|(_, segment)| segment.generation > generation))
 }
 
 /// True when a run of this job lives: when it holds its lock, or, where locks do not tell, has given a sign of life within
@@ -174,8 +212,7 @@ pub fn is_superseded(objects: &Objects, generation: u64) -> Result<bool> {
 /// # Errors
 /// As [`has_begun`].
 pub fn is_alive(objects: &Objects, silence: Duration) -> Result<bool> {
-    let Some((path, _)) = objects.list(layout::LOG)?.pop() else { return Ok(false) };
-    let generation = read_segment(objects, &path)?.generation;
+    let Some((_, log::Segment { generation, .. })) = last_segment(objects)? else { return Ok(false) };
     if let Some(lock) = objects.local().and_then(|directory| directory.lock_of(generation)) {
         return match lock.try_lock() {
             Ok(()) => Ok(false),
@@ -186,7 +223,7 @@ pub fn is_alive(objects: &Objects, silence: Duration) -> Result<bool> {
     let signs = || Ok::<_, Error>((newest_segment(objects)?, objects.find(&Path::from(layout::ALIVE))?));
     let (before, begun) = (signs()?, Mono::now());
     while begun.elapsed() < silence {
-        std::thread::sleep(LOOK_FOR_SIGNS_EVERY);
+        threads::sleep(LOOK_FOR_SIGNS_EVERY);
         if signs()? != before {
             return Ok(true);
         }
@@ -204,7 +241,8 @@ pub(crate) fn job_of(objects: &Objects) -> Result<Job> {
                 .hint("Restore it from a copy: without it the job does not know which transactions are its own."));
         }
         // Two jobs with the same names of tables must not take each other's transactions.
-        let seed = Clock::System.now_ms() as u64 ^ (u64::from(std::process::id()) << 40);
+        let seed = threads::draw(u64::MAX)
+            .unwrap_or_else(|| Clock::System.now_ms() as u64 ^ (u64::from(std::process::id()) << 40));
         let job = Job { name: format!("sloth-{:08x}", Rng::at(seed, 0).below(1 << 32)) };
         let text = serde_json::to_vec(&job).map_err(|e| Error::internal(e.to_string()))?;
         objects.create(&path, frame::wrap(Kind::Job, &text))?;
@@ -219,6 +257,20 @@ pub(crate) fn read_job(objects: &Objects) -> Result<Job> {
 
 pub(crate) fn read_segment(objects: &Objects, path: &Path) -> Result<log::Segment> {
     log::decode(&objects.read(path)?, path)
+}
+
+/// The last segment of the log, and its number. The run in charge may remove it before it is read: then there is a later one.
+pub(crate) fn last_segment(objects: &Objects) -> Result<Option<(u64, log::Segment)>> {
+    let mut last = newest_segment(objects)?;
+    while let Some(number) = last {
+        let read = read_segment(objects, &layout::segment(number));
+        let now = if read.is_err() { newest_segment(objects)? } else { last };
+        if now == last {
+            return read.map(|segment| Some((number, segment)));
+        }
+        last = now;
+    }
+    Ok(None)
 }
 
 /// What is there to go on from.
@@ -298,14 +350,9 @@ pub(crate) fn read_state(objects: &Objects, manifest: &Manifest) -> Result<Vec<O
         }
     };
     let readers = std::thread::available_parallelism().map_or(1, |n| n.get()).min(manifest.state.len()).max(1);
-    let mut parts = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..readers).map(|_| scope.spawn(read)).collect();
-        let mut parts = read();
-        for other in others {
-            parts.extend(other.join().map_err(|_| Error::internal("reading a checkpoint has panicked"))?);
-        }
-        Ok::<_, Error>(parts)
-    })?;
+    let parts = threads::side_by_side((0..readers).collect(), |_| read());
+    let parts = parts.map_err(|_| Error::internal("reading a checkpoint has panicked"))?;
+    let mut parts: Vec<_> = parts.into_iter().flatten().collect();
     parts.sort_by_key(|(number, _)| *number);
     parts.into_iter().map(|(_, part)| part).collect()
 }

@@ -1,7 +1,7 @@
 //! Jobs that die again and again in a simulated world write what an undisturbed run writes: nothing lost, twice or wrong.
 //!
 //! `CASES=n` runs more than the default number of worlds, `SEED=n` begins with another one; a failure shows the seed that
-//! repeats it and what befell the job.
+//! repeats it, turn by turn, and what befell the job.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -20,8 +20,10 @@ use sloth_types::rng::Rng;
 
 const CASES: u64 = 3_000;
 const SEED: u64 = 4_000_000;
-/// Most of a world is waiting.
-const THREADS: usize = 8;
+/// Worlds that are lived twice.
+const TWICE: u64 = 100;
+/// Only one thread of a world runs at a time.
+const THREADS: usize = 2;
 /// Worlds in which the same job lives.
 const WORLDS: u64 = 20;
 /// Queries of one job, at most.
@@ -172,8 +174,34 @@ fn jobs_that_die_again_and_again_write_what_an_undisturbed_run_writes() {
 }
 
 #[test]
-fn a_world_that_cheats_is_found_out() {
+fn a_seed_repeats_its_world_turn_by_turn() {
+    let mut lots = (SEED / WORLDS..).filter_map(|number| Lot::draw(number).map(|lot| (number * WORLDS, lot)));
+    let (mut seen, mut orders) = (0, std::collections::BTreeSet::new());
+    while seen < TWICE {
+        let (first, lot) = lots.next().unwrap();
+        for seed in first..first + WORLDS {
+            let once = || {
+                let lived = live(&lot.plan, &lot.tables, seed, None).unwrap_or_else(|wrong| panic!("{seed}: {wrong}"));
+                let written = lived.written.values().map(|written| written.captured().unwrap().rows().unwrap());
+                (lived.trace, lived.lives, lived.takeovers, written.collect::<Vec<_>>(), lived.events)
+            };
+            let (one, other) = (once(), once());
+            assert!(one == other, "seed {seed}:\n{one:#?}\n{other:#?}");
+            orders.insert(one.0);
+            seen += 1;
+        }
+    }
+    assert_eq!(orders.len() as u64, seen);
+}
+
+#[test]
+fn a_world_that_cheats_is_found_out_and_its_seed_repeats_how() {
     for flaw in [Flaw::ForgetfulSinks, Flaw::LostObjects] {
-        assert!(worlds(SEED, 200, Some(flaw)).is_err(), "{flaw:?} has not shown");
+        let wrong = worlds(SEED, 200, Some(flaw)).expect_err("it has not shown");
+        let seed: u64 = wrong.split_once("SEED=").and_then(|(_, rest)| rest.split(' ').next()?.parse().ok()).unwrap();
+        let again = || worlds(seed, 1, Some(flaw)).expect_err("its seed does not repeat it");
+        let (one, other) = (again(), again());
+        assert_eq!(one, other, "{flaw:?}");
+        assert!(wrong.contains(&one), "{flaw:?}: {wrong}\ninstead of\n{one}");
     }
 }

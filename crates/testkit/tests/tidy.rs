@@ -147,6 +147,24 @@ fn nothing_is_left_to_do_and_no_machine_is_named() {
 }
 
 #[test]
+fn the_engine_and_the_store_wait_only_where_a_simulation_knows_of_it() {
+    let of_the_system = ["std::thread::", "mpsc", "sync::Condvar", "Condvar, Mutex"];
+    let mut failures = vec![];
+    for (path, text) in with_ending(".rs") {
+        let here = ["crates/engine/src", "crates/store/src"].iter().any(|room| path.starts_with(room));
+        if !here || path.to_string_lossy().contains("tests") {
+            continue;
+        }
+        let own = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in own.lines().filter(|line| !line.contains("available_parallelism")) {
+            let found = of_the_system.iter().filter(|word| line.contains(**word));
+            failures.extend(found.map(|word| format!("{}: {word} instead of sloth_types::threads", path.display())));
+        }
+    }
+    check(failures);
+}
+
+#[test]
 fn names_mean_something() {
     let empty = ["util", "utils", "common", "manager", "helper", "helpers", "misc"];
     let named = |path: &PathBuf| {

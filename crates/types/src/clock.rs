@@ -44,10 +44,10 @@ impl Clock {
 pub struct Mono(Instant);
 
 impl Mono {
-    /// Now.
+    /// Now. In a [simulation](crate::threads::simulate) the time of that.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the monotonic clock")]
     pub fn now() -> Self {
-        Mono(Instant::now())
+        Mono(crate::threads::simulated_now().unwrap_or_else(Instant::now))
     }
     /// Time since then.
     pub fn elapsed(self) -> Duration {

@@ -1,4 +1,4 @@
-//! The words of Sloth: ids, epochs, offsets, changes, errors, the clock, and the traits that connectors implement.
+//! The words of Sloth: ids, epochs, offsets, changes, errors, the clock, threads, and the traits that connectors implement.
 //!
 //! Nothing here does I/O and nothing here knows SQL, timely or tokio. Every other crate may use this one.
 
@@ -15,6 +15,7 @@ pub mod rng;
 pub mod sink;
 pub mod source;
 pub mod table;
+pub mod threads;
 
 pub use change::{ChangeBatch, ChangelogMode};
 pub use clock::Clock;

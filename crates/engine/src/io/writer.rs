@@ -3,11 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sloth_types::clock::Mono;
+use sloth_types::threads::{self, JoinHandle, Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use sloth_types::{ChangeBatch, Epoch, Error, Result, SinkWriter};
 
 use crate::completion::WriterProgress;
@@ -67,10 +66,8 @@ impl Writer {
     ) -> Result<(Writer, WriterThread)> {
         let (sender, receiver) = sync_channel(QUEUE);
         let context = Arc::clone(context);
-        let name = format!("sink {table}");
-        let thread = std::thread::Builder::new()
-            .name(name)
-            .spawn(move || write_all(writer, &receiver, (slot, late), &context))
+        let run = move || write_all(writer, &receiver, (slot, late), &context);
+        let thread = threads::spawn(&format!("sink {table}"), run)
             .map_err(|e| Error::unavailable(format!("cannot start a thread for sink '{table}': {e}")))?;
         Ok((Writer::Threaded(sender), thread))
     }
@@ -287,7 +284,7 @@ impl<'a> WriterWork<'a> {
                 return Ok(false);
             }
             if closing {
-                std::thread::sleep(CHECKPOINT_LOOK);
+                threads::sleep(CHECKPOINT_LOOK);
                 continue;
             }
             // The queue must not fill up meanwhile: who fills it makes the checkpoint.

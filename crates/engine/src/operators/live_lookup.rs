@@ -3,13 +3,13 @@
 //! requests are as large as the table is slow.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::{cast, concat, take, take_record_batch};
 use arrow::datatypes::SchemaRef;
 use sloth_plan::{LookupJoin, Stage};
+use sloth_types::threads::{self, Receiver, Sender, TryRecvError, channel};
 use sloth_types::{Error, Found, LookupCache, LookupReader, Result};
 use timely::scheduling::SyncActivator;
 
@@ -81,7 +81,7 @@ impl Service {
                 wake();
             }
         };
-        let thread = std::thread::Builder::new().name(format!("lookup {table}")).spawn(run);
+        let thread = threads::spawn(&format!("lookup {table}"), run);
         thread.map_err(|e| Error::unavailable(format!("cannot start a thread for lookups in '{table}': {e}")))?;
         Ok(Service { requests, answers })
     }

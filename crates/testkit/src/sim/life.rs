@@ -10,6 +10,7 @@ use sloth_plan::JobPlan;
 use sloth_store::{Keeper, Objects, Patience};
 use sloth_types::journal::Recovered;
 use sloth_types::rng::Rng;
+use sloth_types::threads::{simulate, sleep};
 use sloth_types::{Clock, Error, ErrorKind, JobStore, Result};
 
 use super::outside::{Outside, Written};
@@ -33,6 +34,8 @@ pub struct Lived {
     pub lives: u64,
     /// How often a run that stood by has taken over.
     pub takeovers: u64,
+    /// A number of all turns of its threads.
+    pub trace: u64,
 }
 
 /// Runs the job of a plan in the world of a seed, again and again until it has come to its end.
@@ -40,32 +43,48 @@ pub struct Lived {
 /// # Errors
 /// When it ends with an error that no failure of the world explains, or does not come to an end.
 pub fn live(plan: &JobPlan, tables: &Tables, seed: u64, flaw: Option<Flaw>) -> std::result::Result<Lived, String> {
+    let (plan, tables) = (plan.clone(), tables.clone());
+    let simulated = simulate(seed, move || lives(&plan, &tables, seed, flaw))?;
+    simulated.value.map(|lived| Lived { trace: simulated.trace, ..lived })
+}
+
+fn lives(plan: &JobPlan, tables: &Tables, seed: u64, flaw: Option<Flaw>) -> std::result::Result<Lived, String> {
     let world = World::new(seed, flaw);
-    let with_standby = seed % 4 == 3;
+    // In some worlds another process stands by, in some it just takes over.
+    let company = match seed % 4 {
+        3 => Some(true),
+        1 => Some(false),
+        _ => None,
+    };
+    let mut dice = Rng::at(seed ^ 0xc03, 0);
     let (mut done, mut takeovers) = (false, 0);
     while !done {
         let life = world.next_life();
         if life.number > LIVES_MAX {
             return Err(report(&world, "it does not come to an end"));
         }
-        let stands_by = with_standby && life.number > 1;
-        done = match (run(plan, tables, &life, false), stands_by) {
-            (Ok(job), true) => {
+        let company = company.filter(|_| life.number > 1);
+        done = match (run(plan, tables, &life, false), company) {
+            (Ok(job), Some(stands_by)) => {
                 let other = world.next_life();
-                let second = run(plan, tables, &other, true);
+                if !stands_by {
+                    let most = 1 << dice.below(18);
+                    sleep(Duration::from_micros(dice.below(most)));
+                }
+                let second = run(plan, tables, &other, stands_by);
                 let first = end(job, &life, &world)?;
                 // Who is gone is gone: its signs of life end with it.
                 life.end();
                 match second {
                     Ok(second) => {
                         let ended = end(second, &other, &world)?;
-                        takeovers += u64::from(ended);
+                        takeovers += u64::from(ended && stands_by);
                         ended
                     }
                     Err(error) => excused(&error, &other, &world).map(|()| first)?,
                 }
             }
-            (Ok(job), false) => end(job, &life, &world)?,
+            (Ok(job), None) => end(job, &life, &world)?,
             (Err(error), _) => excused(&error, &life, &world).map(|()| false)?,
         };
         life.end();
@@ -73,7 +92,7 @@ pub fn live(plan: &JobPlan, tables: &Tables, seed: u64, flaw: Option<Flaw>) -> s
     let written = lock(&world.outside).clone();
     let events = lock(&world.events).clone();
     let lives = world.lives.load(std::sync::atomic::Ordering::SeqCst);
-    Ok(Lived { written, events, lives, takeovers })
+    Ok(Lived { written, events, lives, takeovers, trace: 0 })
 }
 
 /// Waits for a job; true when it has come to its end and all that was told it has taken effect.

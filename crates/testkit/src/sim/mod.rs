@@ -4,7 +4,8 @@
 //! ```text
 //!  life 1: claim ─▶ epochs, checkpoints, commits ─▶ a put of log/…07 takes effect, then the power fails
 //!  life 2: claim ─▶ made again, …              ─▶ sink 0 refuses to commit epoch 9: the job ends with an error
-//!  life 3: …                                   ─▶ the input ends: what the sinks have is what an undisturbed run gives
+//!  life 3: …                                   ─▶ its process sleeps for a minute; life 4 takes over; 3 wakes up and goes on
+//!  life 5: …                                   ─▶ the input ends: what the sinks have is what an undisturbed run gives
 //! ```
 //!
 //! What befalls an operation is drawn from the seed, the life, and the operation's name (`put log/…07`, `commit 9`), never
@@ -17,9 +18,12 @@ mod store;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use object_store::memory::InMemory;
+use sloth_types::clock::Mono;
 use sloth_types::rng::Rng;
+use sloth_types::threads;
 
 pub use life::{Lived, live};
 pub use outside::Written;
@@ -51,6 +55,8 @@ enum Fate {
     Well,
     /// It takes a while.
     Slow,
+    /// Its whole process sleeps, perhaps until others have taken over and cleaned up.
+    Sleeps,
     /// Its answer is lost, and it is asked for again, as clients do by themselves.
     Again,
     /// It fails, without effect or after it.
@@ -71,9 +77,20 @@ struct Life {
     world: Arc<World>,
     number: u64,
     dead: Arc<AtomicBool>,
+    /// Its process sleeps until then.
+    asleep: Arc<Mutex<Option<Mono>>>,
     /// Nothing befalls it.
     blessed: bool,
 }
+
+/// How long processes sleep: others wait for 30 ms, claims stand for 10 s.
+const SLEEPS: [Duration; 5] = [
+    Duration::from_millis(20),
+    Duration::from_millis(200),
+    Duration::from_secs(4),
+    Duration::from_secs(12),
+    Duration::from_secs(60),
+];
 
 /// Lives after this one come to a good end.
 const HARD_LIVES: u64 = 8;
@@ -92,7 +109,13 @@ impl World {
 
     fn next_life(self: &Arc<Self>) -> Life {
         let number = self.lives.fetch_add(1, Ordering::SeqCst) + 1;
-        Life { world: Arc::clone(self), number, dead: Arc::default(), blessed: number > HARD_LIVES }
+        Life {
+            world: Arc::clone(self),
+            number,
+            dead: Arc::default(),
+            asleep: Arc::default(),
+            blessed: number > HARD_LIVES,
+        }
     }
 
     fn note(&self, what: String) {
@@ -112,6 +135,10 @@ impl Life {
 
     /// What befalls the operation of this name; `None` when nobody is there any more to carry it out.
     fn fate(&self, name: &str) -> Option<Fate> {
+        let asleep = *lock(&self.asleep);
+        if let Some(until) = asleep {
+            threads::sleep(until.until());
+        }
         if self.is_over() {
             return None;
         }
@@ -124,7 +151,8 @@ impl Life {
         // Some lives are short.
         let hardship = [1, 4, 12][(self.number % 3) as usize];
         let fate = match dice.below(400) {
-            0..=24 => Fate::Slow,
+            0..=22 => Fate::Slow,
+            23..=24 => Fate::Sleeps,
             n if n < 25 + 2 * hardship => Fate::PowerFails { done: dice.chance(0.5) },
             n if n < 25 + 3 * hardship => Fate::Fails { done: dice.chance(0.5) },
             n if n < 25 + 4 * hardship => Fate::Again,
@@ -132,6 +160,11 @@ impl Life {
         };
         if !matches!(fate, Fate::Well | Fate::Slow) {
             self.world.note(format!("life {}: {name}: {fate:?}", self.number));
+        }
+        if fate == Fate::Sleeps {
+            let time = SLEEPS[dice.below(SLEEPS.len() as u64) as usize];
+            *lock(&self.asleep) = Some(Mono::now().after(time));
+            threads::sleep(time);
         }
         Some(fate)
     }

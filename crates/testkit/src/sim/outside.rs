@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use sloth_types::sink::{DurableSink, Guarantee};
+use sloth_types::threads;
 use sloth_types::{ChangeBatch, ChangelogMode, Connector, Epoch, Error, OpenSink, Result, Sink, SinkWriter, TableSpec};
 
 use super::{Fate, Flaw, Life, lock};
@@ -83,6 +84,7 @@ impl Writer {
         let failed = |what: &str| Error::unavailable(format!("{name} of '{}': {what}", self.durable.name));
         // The job's name is drawn anew in each world.
         let of = self.durable.name.rsplit('-').take(3).collect::<Vec<_>>().join("-");
+        threads::step();
         let fate = self.life.fate(&format!("{name} {of}")).ok_or_else(|| failed("the power is off"))?;
         if matches!(fate, Fate::Fails { done: false } | Fate::PowerFails { done: false }) {
             if matches!(fate, Fate::PowerFails { .. }) {
@@ -102,7 +104,7 @@ impl Writer {
         written.generation = self.durable.generation;
         let changed = change(written);
         match fate {
-            Fate::Well | Fate::Slow | Fate::Again => Ok(changed),
+            Fate::Well | Fate::Slow | Fate::Sleeps | Fate::Again => Ok(changed),
             _ => {
                 if matches!(fate, Fate::PowerFails { .. }) {
                     self.life.end();

@@ -13,6 +13,7 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use sloth_types::threads;
 
 use super::{Fate, Flaw, Life};
 
@@ -28,12 +29,25 @@ pub(super) struct SimStore {
 impl SimStore {
     /// Carries an operation out, or what befalls it.
     async fn carry_out<T>(&self, name: String, operation: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        self.meet(self.life.fate(&name), name, operation).await
+    }
+
+    async fn meet<T>(
+        &self,
+        fate: Option<Fate>,
+        name: String,
+        operation: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
         let failed = |what: &str| Error::Generic { store: "simulated", source: format!("{name}: {what}").into() };
-        let Some(fate) = self.life.fate(&name) else { return Err(failed("the power is off")) };
+        let Some(fate) = fate else { return Err(failed("the power is off")) };
+        // Others may come between.
+        threads::step();
         match fate {
             Fate::Well | Fate::Again => operation.await,
-            Fate::Slow => {
-                std::thread::sleep(SLOW);
+            Fate::Slow | Fate::Sleeps => {
+                if fate == Fate::Slow {
+                    threads::sleep(SLOW);
+                }
                 // The power may have failed meanwhile.
                 if self.life.is_over() { Err(failed("the power is off")) } else { operation.await }
             }
@@ -54,14 +68,15 @@ impl SimStore {
 impl ObjectStore for SimStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         let name = format!("put {location}");
-        if self.life.fate(&name) == Some(Fate::Again) {
+        let fate = self.life.fate(&name);
+        if fate == Some(Fate::Again) {
             self.objects.put_opts(location, payload.clone(), options.clone()).await?;
         }
         let put = self.objects.put_opts(location, payload, options);
         if self.life.world.flaw == Some(Flaw::LostObjects) && location.as_ref().ends_with('7') {
             return Ok(PutResult { e_tag: None, version: None });
         }
-        self.carry_out(name, put).await
+        self.meet(fate, name, put).await
     }
 
     async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {

@@ -2,7 +2,6 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::channel;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use sloth_types::journal::{Checkpoint, OperatorState};
@@ -78,7 +77,7 @@ fn taken_over(bytes_max: usize, published: u64, committed: Option<u64>) -> (Vec<
     let mut context = JobContext::alone();
     let durable = Durable::new(Arc::clone(&store) as Arc<dyn JobStore>);
     Arc::get_mut(&mut context).unwrap().durable = Some(durable);
-    let (sender, receiver) = channel();
+    let (sender, receiver) = threads::channel();
     let mut work = WriterWork::new((0, false), &context);
     work.kept.1 = bytes_max;
     std::thread::scope(|scope| {
