@@ -1,16 +1,18 @@
 //! Who is in charge of a job: its state directory, as the runs of one process take it.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 
 use sloth_engine::Replay;
 use sloth_plan::{JobPlan, JobSettings};
-use sloth_store::{Claim, Keeper, Objects, Patience, Plan, current_plan, free_name, inspect, newest_manifest};
+use sloth_store::{Claim, Keeper, Objects, Patience, Plan, Turn, current_plan, free_name, inspect, newest_manifest};
 use sloth_types::journal::Recovered;
 use sloth_types::{Error, JobStore, Result};
 
 use crate::args;
 use crate::change::{Change, Origin, Past, confirmed, describe, first_parts, parts_of, settled};
+use crate::signal::Interrupts;
 
 /// The state directory of a job.
 pub(crate) struct Charge {
@@ -78,19 +80,44 @@ impl Charge {
         Ok((plan, store, Replay { recovered, then_live: true }))
     }
 
+    /// Waits, should the script be one that can only be gone on with and not followed, until no other process is in charge.
+    /// False when nothing is to be done then: the job was stopped, or this process.
+    pub(crate) fn wait_for_turn(&mut self, plan: &JobPlan, interrupts: &Interrupts) -> Result<bool> {
+        let script = settled(plan)?.0;
+        let Some(why) = Some(()).filter(|()| self.standby).and_then(|()| commits_late(&script)) else {
+            return Ok(true);
+        };
+        let silence = script.settings.heartbeat_timeout;
+        let told = Cell::new(false);
+        let look = || {
+            if !told.replace(true) {
+                tracing::info!(
+                    "standing by without state: a job that depends on {why} would not make its epochs again the same; \
+                     when the process in charge is gone, this one goes on from the newest checkpoint"
+                );
+            }
+            interrupts.requested()
+        };
+        let turn = sloth_store::wait_for_turn(&self.objects, silence, look)?;
+        if told.get() && turn == Turn::Gone {
+            tracing::info!("the process in charge is gone: this one goes on");
+        }
+        if turn == Turn::Stopped {
+            tracing::info!("standing by: the job was asked to stop, and has");
+        }
+        // Whoever took over from the last run of this process is gone, too.
+        self.store = None;
+        Ok(turn == Turn::Gone)
+    }
+
     fn stand_by(&self, script: &JobPlan) -> Result<Option<Taken>> {
+        // Whose turn it is has been waited for.
+        if commits_late(script).is_some() {
+            return Ok(None);
+        }
         let settings = &script.settings;
         let patience = Patience { silence: settings.heartbeat_timeout, retained: settings.checkpoints_retained };
         let found = sloth_store::stand_by(&self.objects, &script.fingerprint(), patience)?;
-        if let (Some(_), Some(why)) = (&found, script.sink_ids().into_iter().find_map(|sink| script.commits_late(sink)))
-        {
-            return Err(Error::invalid(format!(
-                "a job that depends on {why} cannot be followed: its epochs would not be made again the same"
-            ))
-            .hint(
-                "Start it without --standby when the other process has ended: it goes on from its newest checkpoint.",
-            ));
-        }
         Ok(found.map(|(follower, recovered)| {
             let (job, next, plan) = (follower.job(), follower.durable(), follower.plan());
             tracing::info!("standing by: following job {job} at epoch {next}");
@@ -233,6 +260,11 @@ impl Charge {
         let (why, script) = (format!("from savepoint '{name}'"), text.0.to_owned());
         sloth_store::change(claim, Plan { why, script, before, origin: Some(name.to_owned()), ..plan }, &[])
     }
+}
+
+/// What makes some rows of a job be committed with checkpoints.
+fn commits_late(script: &JobPlan) -> Option<String> {
+    script.sink_ids().into_iter().find_map(|sink| script.commits_late(sink))
 }
 
 /// The plan of a job that begins.

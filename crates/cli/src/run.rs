@@ -175,6 +175,17 @@ fn supervise(
         }
     };
     loop {
+        match charge.as_mut().map_or(Ok(true), |charge| charge.wait_for_turn(&prepared.plan, interrupts)) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) => match &mut supervisor {
+                Some(supervisor) if begun => {
+                    supervisor.wait(error, interrupts)?;
+                    continue;
+                }
+                _ => return Err(error),
+            },
+        }
         let result = match try_start(prepared, text, http, screen, charge.as_mut()) {
             Err(error) if !begun => return Err(error),
             Err(error) => Err(error),

@@ -30,6 +30,7 @@ mod recover;
 mod request;
 mod savepoint;
 mod state;
+mod turn;
 
 #[cfg(test)]
 mod tests;
@@ -46,3 +47,4 @@ pub use savepoint::{
     Savepoint, check_name, copy_state, free_name, name_newest, newest_manifest, savepoint, savepoint_at, savepoints,
 };
 pub use state::{decode as decode_state, encode as encode_state};
+pub use turn::{Turn, wait_for_turn};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Place, dice, finish, rows_of};
+use crate::standby::{in_charge, said, stand_by, wait_for};
+use crate::{Place, dice, finish, rows_of, signal};
 
 const ROWS: u64 = 60_000;
 
@@ -31,6 +32,33 @@ fn random_rows_are_committed_once_and_fit_together() {
     // Restarted with another number of workers, every time another row gets another number.
     assert!(dice.kill_again_and_again(&script, &place.state()) > 0);
     finish(&script, Some(&place.state()));
+    assert_fits_together(&place);
+}
+
+#[test]
+fn a_process_that_cannot_follow_waits_for_its_turn() {
+    let place = Place::new("random-standby");
+    let script = place.script("job", JOB);
+    let mut running = in_charge(&place, &script, "one");
+    for (before, next) in [("one", "other"), ("other", "one")] {
+        let mut waiting = stand_by(&script, &place.state(), next);
+        wait_for(&script, next, "standing by without state", 1);
+        assert!(waiting.try_wait().unwrap().is_none(), "{next} has not waited");
+        running.kill().unwrap();
+        running.wait().unwrap();
+        wait_for(&script, next, "resuming job", 1);
+        assert_eq!(said(&script, before).matches("another run of this job").count(), 0);
+        running = waiting;
+    }
+    let mut idle = stand_by(&script, &place.state(), "idle");
+    wait_for(&script, "idle", "standing by without state", 1);
+    signal(&idle, "INT");
+    assert!(idle.wait().unwrap().success(), "{}", said(&script, "idle"));
+    assert!(running.wait().unwrap().success(), "{}", said(&script, "one"));
+    assert_fits_together(&place);
+}
+
+fn assert_fits_together(place: &Place) {
     let mut seen: BTreeMap<u64, i64> = BTreeMap::new();
     for (row, times) in rows_of(&place.0.join("job/tagged")) {
         *seen.entry(row.split(',').next().unwrap().parse().unwrap()).or_default() += times;

@@ -14,7 +14,7 @@ use crate::kafka::Topics;
 use crate::{Place, command, dice, pause, signal};
 
 /// A process that runs the job, or stands by.
-fn stand_by(script: &Path, state: &Path, name: &str) -> Child {
+pub(crate) fn stand_by(script: &Path, state: &Path, name: &str) -> Child {
     let log = std::fs::File::options().create(true).append(true).open(log_of(script, name)).unwrap();
     command(script, Some(state), 2).arg("--standby").stderr(log).spawn().unwrap()
 }
@@ -23,18 +23,22 @@ fn log_of(script: &Path, name: &str) -> std::path::PathBuf {
     script.with_file_name(format!("{name}.log"))
 }
 
+/// What a process has said.
+pub(crate) fn said(script: &Path, name: &str) -> String {
+    std::fs::read_to_string(log_of(script, name)).unwrap_or_default()
+}
+
 /// Waits until a process has said something so many times.
-fn wait_for(script: &Path, name: &str, what: &str, times: usize) {
+pub(crate) fn wait_for(script: &Path, name: &str, what: &str, times: usize) {
     let begun = Mono::now();
-    let said = || std::fs::read_to_string(log_of(script, name)).unwrap_or_default();
-    while said().matches(what).count() < times {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{name} has not said '{what}': {}", said());
+    while said(script, name).matches(what).count() < times {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{name} has not said '{what}': {}", said(script, name));
         pause(2);
     }
 }
 
 /// A process that runs the job: it has, however long that took, written down what it has read before another one begins.
-fn in_charge(place: &Place, script: &Path, name: &str) -> Child {
+pub(crate) fn in_charge(place: &Place, script: &Path, name: &str) -> Child {
     let (begun, running) = (Mono::now(), stand_by(script, &place.state(), name));
     while std::fs::read_dir(place.state().join("log")).map_or(0, Iterator::count) == 0 {
         let said = || std::fs::read_to_string(log_of(script, name)).unwrap_or_default();
