@@ -2,26 +2,27 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::{DFSchema, JoinType, NullEquality};
 use datafusion::logical_expr::Expr;
-use datafusion::physical_expr::expressions::Column as ColumnExpr;
 use datafusion::physical_plan::PhysicalExpr;
 use sloth_plan::{Join, JoinExchange, JoinKind, Node, NodeKind, Stage};
 use sloth_types::{ChangelogMode, Error, Result};
 
 use super::relation::{Relation, Role};
-use super::{Lowering, as_column, internal};
+use super::{Lowering, internal};
 use crate::plan::Versioned;
 
 mod conditions;
 mod interval;
+mod keys;
 mod latest;
 mod lookup;
 mod temporal;
 mod window;
 
 pub(super) use conditions::Conditions;
+pub(super) use keys::{Computed, Keys, columns_of, keys};
 
 /// Both inputs of a join, ready to meet.
 struct Inputs {
@@ -164,36 +165,13 @@ impl Lowering<'_> {
 
     /// The columns to join on; those that are computed are added behind the others.
     pub(super) fn with_keys(&mut self, input: Relation, on: &[Expr], side: &str) -> Result<(Relation, Vec<usize>)> {
-        let schema = self.schema_of(input.node);
-        let mut exprs: Vec<Arc<dyn PhysicalExpr>> =
-            schema.fields().iter().enumerate().map(|(i, f)| Arc::new(ColumnExpr::new(f.name(), i)) as _).collect();
-        let mut fields: Vec<Field> = schema.fields().iter().map(|f| f.as_ref().clone()).collect();
-        let mut logical: Vec<_> = input.schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
-        let mut keys = vec![];
-        for expr in on {
-            let plain = as_column(expr).and_then(|c| input.schema.index_of_column(c).ok());
-            keys.push(match plain {
-                Some(column) => column,
-                None => {
-                    let compiled = self.compile(&input, expr)?;
-                    let data_type: DataType = compiled.data_type(&schema).map_err(internal)?;
-                    let field = Field::new(format!("${side}{}", exprs.len()), data_type, true);
-                    logical.push((None, Arc::new(field.clone())));
-                    fields.push(field);
-                    exprs.push(compiled);
-                    exprs.len() - 1
-                }
-            });
-        }
-        if exprs.len() == schema.fields().len() {
-            return Ok((input, keys));
-        }
-        let arrow: SchemaRef = Arc::new(Schema::new(fields));
-        let node = self.add_stage(&input, Stage::Project { exprs, schema: Arc::clone(&arrow) }, arrow);
-        let logical = DFSchema::new_with_metadata(logical, std::collections::HashMap::new()).map_err(internal)?;
+        let types = self.schema_of(input.node);
+        let Keys { columns, computed } = keys((&types, &input.schema), on, side, |expr| self.compile(&input, expr))?;
+        let Some(Computed { exprs, types, schema }) = computed else { return Ok((input, columns)) };
+        let node = self.add_stage(&input, Stage::Project { exprs, schema: Arc::clone(&types) }, types);
         let mut roles = input.roles.clone();
-        roles.resize(logical.fields().len(), Role::Plain);
-        Ok((Relation { node, exclusive: true, schema: Arc::new(logical), roles, ..input }, keys))
+        roles.resize(schema.fields().len(), Role::Plain);
+        Ok((Relation { node, exclusive: true, schema, roles, ..input }, columns))
     }
 
     fn residual(&self, left: &Relation, right: &Relation, filter: &Expr) -> Result<Arc<dyn PhysicalExpr>> {

@@ -14,9 +14,9 @@ use sloth_plan::recursive::{Chain, Hop, Linear, Met};
 use sloth_plan::{JoinKind, Stage};
 use sloth_types::Result;
 
-use super::super::join::Conditions;
+use super::super::join::{Computed, Conditions, Keys, columns_of, keys};
 use super::super::relation::{Relation, Role};
-use super::super::{Lowering, as_column, internal, requalify, retyped};
+use super::super::{Lowering, internal, requalify, retyped};
 use super::is_base;
 
 /// Inputs have their number in a byte.
@@ -158,33 +158,11 @@ impl Lowering<'_> {
 
     /// The columns to join on; those that are computed are added behind the others.
     fn with_own_keys(&self, way: Way, on: &[Expr]) -> Result<(Way, Vec<usize>)> {
-        let mut exprs = way.columns();
-        let mut fields: Vec<Field> = way.types.fields().iter().map(|f| f.as_ref().clone()).collect();
-        let mut logical: Vec<_> = way.schema.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
-        let mut keys = vec![];
-        for expr in on {
-            let plain = as_column(expr).and_then(|c| way.schema.index_of_column(c).ok());
-            keys.push(match plain {
-                Some(column) => column,
-                None => {
-                    let compiled = self.compiled(&way, expr)?;
-                    let field = Field::new(
-                        format!("$own{}", exprs.len()),
-                        compiled.data_type(&way.types).map_err(internal)?,
-                        true,
-                    );
-                    logical.push((None, Arc::new(field.clone())));
-                    fields.push(field);
-                    exprs.push(compiled);
-                    exprs.len() - 1
-                }
-            });
-        }
-        if exprs.len() == way.types.fields().len() {
-            return Ok((way, keys));
-        }
-        let logical = DFSchema::new_with_metadata(logical, HashMap::new()).map_err(internal)?;
-        Ok((way.through(exprs, Arc::new(Schema::new(fields)), Arc::new(logical)), keys))
+        let Keys { columns, computed } = keys((&way.types, &way.schema), on, "own", |expr| self.compiled(&way, expr))?;
+        Ok(match computed {
+            Some(Computed { exprs, types, schema }) => (way.through(exprs, types, schema), columns),
+            None => (way, columns),
+        })
     }
 }
 
@@ -197,18 +175,13 @@ impl Way {
         let schema = Arc::new(DFSchema::try_from(types.as_ref().clone()).map_err(internal)?);
         let way = Way { chain: Chain::default(), schema, types };
         let Some(read) = &scan.projection else { return Ok(Way { schema: Arc::clone(&scan.projected_schema), ..way }) };
-        let all = way.columns();
+        let all = columns_of(&way.types);
         let exprs = read.iter().filter_map(|column| all.get(*column).cloned()).collect();
         let types = Arc::new(way.types.project(read)?);
         Ok(way.through(exprs, types, Arc::clone(&scan.projected_schema)))
     }
 
     /// Its columns as they are.
-    fn columns(&self) -> Vec<Arc<dyn PhysicalExpr>> {
-        let column = |(i, f): (usize, &Arc<Field>)| Arc::new(ColumnExpr::new(f.name(), i)) as _;
-        self.types.fields().iter().enumerate().map(column).collect()
-    }
-
     /// Computes columns; the number goes on behind them.
     fn through(mut self, mut exprs: Vec<Arc<dyn PhysicalExpr>>, types: SchemaRef, schema: Arc<DFSchema>) -> Way {
         exprs.push(Arc::new(ColumnExpr::new("$round", self.types.fields().len())));
@@ -218,7 +191,7 @@ impl Way {
 
     /// The same columns under other names and types.
     fn cast(self, types: &SchemaRef, schema: Arc<DFSchema>) -> Way {
-        let columns = self.columns();
+        let columns = columns_of(&self.types);
         self.through(columns, Arc::clone(types), schema)
     }
 
@@ -259,7 +232,7 @@ impl Way {
             JoinType::RightSemi => (second..second + widths[1]).collect(),
             _ => (0..widths[0]).chain(second..second + widths[1]).collect(),
         };
-        let columns = self.columns();
+        let columns = columns_of(&self.types);
         let exprs = picks.iter().filter_map(|column| columns.get(*column).cloned()).collect();
         let types = Arc::new(self.types.project(&picks)?);
         let schema = retyped(&join.schema, &types, &vec![Role::Plain; picks.len()], false)?;
