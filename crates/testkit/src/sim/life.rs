@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use object_store::ObjectStore;
@@ -10,7 +11,7 @@ use sloth_plan::JobPlan;
 use sloth_store::{Keeper, Objects, Patience};
 use sloth_types::journal::Recovered;
 use sloth_types::rng::Rng;
-use sloth_types::threads::{simulate, sleep};
+use sloth_types::threads::{simulate, sleep, spawn};
 use sloth_types::{Clock, Error, ErrorKind, JobStore, Result};
 
 use super::outside::{Outside, Written};
@@ -64,7 +65,9 @@ fn lives(plan: &JobPlan, tables: &Tables, seed: u64, flaw: Option<Flaw>) -> std:
             return Err(report(&world, "it does not come to an end"));
         }
         let company = company.filter(|_| life.number > 1);
-        done = match (run(plan, tables, &life, false), company) {
+        let job = run(plan, tables, &life, false);
+        let stopped = job.as_ref().ok().and_then(|job| stop_later(job, &life, &mut dice));
+        done = match (job, company) {
             (Ok(job), Some(stands_by)) => {
                 let other = world.next_life();
                 if !stands_by {
@@ -88,11 +91,30 @@ fn lives(plan: &JobPlan, tables: &Tables, seed: u64, flaw: Option<Flaw>) -> std:
             (Err(error), _) => excused(&error, &life, &world).map(|()| false)?,
         };
         life.end();
+        // It is only told to end, and has not come to its end.
+        done &= stopped.is_none_or(|stopped| !stopped.load(Ordering::SeqCst));
     }
     let written = lock(&world.outside).clone();
     let events = lock(&world.events).clone();
-    let lives = world.lives.load(std::sync::atomic::Ordering::SeqCst);
+    let lives = world.lives.load(Ordering::SeqCst);
     Ok(Lived { written, events, lives, takeovers, trace: 0 })
+}
+
+/// Some jobs are asked to stop after a while; whether that has come to pass.
+fn stop_later(job: &Job, life: &Life, dice: &mut Rng) -> Option<Arc<AtomicBool>> {
+    if life.blessed || !dice.chance(0.2) {
+        return None;
+    }
+    let (stopped, most) = (Arc::new(AtomicBool::new(false)), 1 << dice.below(18));
+    let (told, after) = (Arc::clone(&stopped), Duration::from_micros(dice.below(most)));
+    let (stopper, life) = (job.stopper(), life.clone());
+    let stop = move || {
+        sleep(after);
+        life.world.note(format!("life {}: is asked to stop", life.number));
+        told.store(true, Ordering::SeqCst);
+        stopper.stop();
+    };
+    spawn("who stops it", stop).ok().map(|_| stopped)
 }
 
 /// Waits for a job; true when it has come to its end and all that was told it has taken effect.
@@ -121,8 +143,7 @@ fn run(plan: &JobPlan, tables: &Tables, life: &Life, standby: bool) -> Result<Jo
     let mut dice = Rng::at(life.world.seed ^ 0x5157, life.number);
     let mut plan = plan.clone();
     let settings = &mut plan.settings;
-    // Every worker more makes all of them slower: most lives have one.
-    settings.parallelism = [1, 1, 1, 1, 2, 3][dice.below(6) as usize];
+    settings.parallelism = [1, 1, 1, 2, 2, 3][dice.below(6) as usize];
     settings.epoch_rows_max = Some(dice.between(1, 12) as usize);
     settings.epoch_cut_seed = Some(life.world.seed);
     settings.epoch_min_interval = Duration::ZERO;

@@ -4,8 +4,9 @@
 //! ```text
 //!  life 1: claim ─▶ epochs, checkpoints, commits ─▶ a put of log/…07 takes effect, then the power fails
 //!  life 2: claim ─▶ made again, …              ─▶ sink 0 refuses to commit epoch 9: the job ends with an error
-//!  life 3: …                                   ─▶ its process sleeps for a minute; life 4 takes over; 3 wakes up and goes on
-//!  life 5: …                                   ─▶ the input ends: what the sinks have is what an undisturbed run gives
+//!  life 3: …                                   ─▶ it is asked to stop
+//!  life 4: …                                   ─▶ its process sleeps for a minute; life 5 takes over; 4 wakes up and goes on
+//!  life 6: …                                   ─▶ the input ends: what the sinks have is what an undisturbed run gives
 //! ```
 //!
 //! What befalls an operation is drawn from the seed, the life, and the operation's name (`put log/…07`, `commit 9`), never
