@@ -100,7 +100,7 @@ pub(crate) fn first_parts(plan: &JobPlan) -> Vec<SinkPart> {
 }
 
 /// The tables of the sinks.
-fn tables(plan: &JobPlan) -> Vec<&str> {
+pub(crate) fn tables(plan: &JobPlan) -> Vec<&str> {
     plan.nodes
         .iter()
         .filter_map(|n| if let NodeKind::Sink(s) = &n.kind { Some(s.table.name.as_str()) } else { None })

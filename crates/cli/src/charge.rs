@@ -11,7 +11,7 @@ use sloth_types::journal::Recovered;
 use sloth_types::{Error, JobStore, Result};
 
 use crate::args;
-use crate::change::{Change, Origin, Past, confirmed, describe, first_parts, parts_of, settled};
+use crate::change::{Change, Origin, Past, confirmed, describe, first_parts, parts_of, settled, tables};
 use crate::signal::Interrupts;
 
 /// The state directory of a job.
@@ -36,7 +36,7 @@ impl Charge {
                 return Err(Error::invalid("--standby needs a state directory that the processes share")
                     .hint("Give it with --state DIR."));
             }
-            if wanted.upgrade || wanted.rollback || wanted.from_savepoint.is_some() {
+            if wanted.upgrade || wanted.rollback || wanted.from_savepoint.is_some() || !wanted.rebuild.is_empty() {
                 return Err(Error::invalid("a job without a state directory has nothing to go on from")
                     .hint("Give the job's directory: --state DIR."));
             }
@@ -67,7 +67,9 @@ impl Charge {
     /// process that has taken over since. Gives the plan of the script with its statements where they stand.
     pub(crate) fn take(&mut self, plan: &JobPlan, text: (&str, &str)) -> Result<(JobPlan, Arc<dyn JobStore>, Replay)> {
         let script = settled(plan)?;
-        let (now, store, recovered) = match self.standby.then(|| self.stand_by(&script.0)).transpose()?.flatten() {
+        self.check_rebuild(&script.0)?;
+        let follow = self.standby && !self.is_to_change(&script.0)?;
+        let (now, store, recovered) = match follow.then(|| self.stand_by(&script.0)).transpose()?.flatten() {
             Some(standing_by) => standing_by,
             None if self.is_superseded()? => {
                 return Err(Error::invalid("another run of this job has taken over while this one was failing")
@@ -110,6 +112,27 @@ impl Charge {
         Ok(turn == Turn::Gone)
     }
 
+    /// True when the job is to be given the plan of this script first: until then there is nothing to follow.
+    fn is_to_change(&self, script: &JobPlan) -> Result<bool> {
+        let origin = &self.wanted.from_savepoint;
+        if self.store.is_some() || !(self.wanted.upgrade || self.wanted.rollback || origin.is_some()) {
+            return Ok(false);
+        }
+        let is_other =
+            |now: &Plan| now.fingerprint != script.fingerprint() || (origin.is_some() && now.origin != *origin);
+        Ok(current_plan(&self.objects)?.as_ref().is_some_and(is_other))
+    }
+
+    /// A table that the script does not write cannot be what was meant.
+    fn check_rebuild(&self, script: &JobPlan) -> Result<()> {
+        let known = tables(script);
+        match self.wanted.rebuild.iter().find(|table| !known.contains(&table.as_str())) {
+            Some(table) => Err(Error::invalid(format!("--rebuild {table}: the script writes no table '{table}'"))
+                .hint(format!("It writes: {}.", known.join(", ")))),
+            None => Ok(()),
+        }
+    }
+
     fn stand_by(&self, script: &JobPlan) -> Result<Option<Taken>> {
         // Whose turn it is has been waited for.
         if commits_late(script).is_some() {
@@ -132,7 +155,14 @@ impl Charge {
         }
         let recovered = &claim.recovered;
         let logged = recovered.log.len();
-        if let Some(checkpoint) = &recovered.checkpoint {
+        if let Some(checkpoint) = recovered.checkpoint.as_ref().filter(|c| c.cut.ended && logged == 0) {
+            let how = if checkpoint.cut.drained { "it was drained" } else { "its input had ended" };
+            tracing::info!(
+                "job {} has ended at epoch {}: {how}; there is nothing left to do",
+                claim.job,
+                checkpoint.cut.epoch
+            );
+        } else if let Some(checkpoint) = &recovered.checkpoint {
             let batches = checkpoint.state.iter().flat_map(|s| &s.sections).flat_map(|s| &s.rows);
             let rows: usize = batches.map(|b| b.num_rows()).sum();
             tracing::info!(
@@ -156,10 +186,14 @@ impl Charge {
             (Some(now), _)
                 if now.fingerprint == script.0.fingerprint() && (origin.is_none() || now.origin == *origin) =>
             {
+                // Once undone, the same command goes on.
+                if self.wanted.rollback && !now.undone {
+                    return Err(self.not_the_script_before(&now));
+                }
                 sloth_store::claim(&self.objects, &now)
             }
             (current, Some(savepoint)) => self.go_back(script, current, savepoint, text),
-            (None, None) if self.wanted.rollback => Err(nothing_to_undo()),
+            (None, None) if self.wanted.rollback => Err(nothing_to_undo(None)),
             (None, None) => sloth_store::claim(&self.objects, &first_plan(&script.0, text)),
             (Some(now), None) => self.change(script, now, text),
         }
@@ -169,9 +203,12 @@ impl Charge {
     fn change(&self, script: &(JobPlan, Vec<u64>), now: Plan, text: (&str, &str)) -> Result<Claim> {
         let savepoint = match &now.before {
             _ if !self.wanted.rollback => None,
-            None => return Err(nothing_to_undo()),
+            None => return Err(nothing_to_undo(Some(&now))),
             Some(name) => {
                 let kept = sloth_store::savepoint(&self.objects, name)?;
+                if !has_statements(script, &kept.plan) {
+                    return Err(self.not_the_script_before(&now));
+                }
                 Some(Past { plan: kept.plan, at: kept.checkpoint })
             }
         };
@@ -182,8 +219,9 @@ impl Charge {
         let from = Origin { current, savepoint, used: now.instances, rebuild };
         let mut change = Change::new(script.clone(), from)?;
         let crashed = logged > epoch;
-        // Before the claim: a job that runs is not to be ended by an attempt that comes to nothing.
-        if crashed && sloth_store::is_alive(&self.objects, script.0.settings.heartbeat_timeout)? {
+        // Before the claim: a job that runs is not to be ended by an attempt that comes to nothing. One without epochs behind
+        // its checkpoint may run, too, and have nothing to do.
+        if sloth_store::is_alive(&self.objects, script.0.settings.heartbeat_timeout)? {
             return Err(not_stopped());
         }
         let heading = match crashed {
@@ -213,10 +251,27 @@ impl Charge {
         let carried = change.carried(&plan, epoch, log);
         // What a dropped statement has told behind the checkpoint cannot be taken back, so its state of then is of no use.
         let undoable = claim.newest.is_some() && (log.is_empty() || change.drops_none());
-        let before = undoable.then(|| free_name(&self.objects, "before-change")).transpose()?;
+        // Statements in another order are no change: what was changed before can be undone still.
+        let (before, undone) = match change.keeps_all() {
+            true => (now.before.clone(), now.undone),
+            false => (undoable.then(|| free_name(&self.objects, "before-change")).transpose()?, self.wanted.rollback),
+        };
         let why = if self.wanted.rollback { "a change was undone" } else { "the script was changed" };
-        let plan = Plan { why: why.to_owned(), script: text.0.to_owned(), before, ..plan };
-        sloth_store::change(claim, plan, &carried)
+        let script = text.0.to_owned();
+        sloth_store::change(claim, Plan { why: why.to_owned(), script, before, undone, ..plan }, &carried)
+    }
+
+    /// `--rollback` with another script than the one from before the change.
+    fn not_the_script_before(&self, now: &Plan) -> Error {
+        let before = now.before.as_ref().and_then(|name| sloth_store::savepoint(&self.objects, name).ok());
+        match before {
+            Some(before) => Error::invalid("this is not the script from before the last change: nothing was done")
+                .hint(format!(
+                    "`--rollback` undoes the change when it is given that one: it was {}.",
+                    before.plan.script
+                )),
+            None => nothing_to_undo(Some(now)),
+        }
     }
 
     /// Begins with a savepoint, in whatever state the job is.
@@ -273,9 +328,25 @@ fn first_plan(script: &JobPlan, (name, sql): (&str, &str)) -> Plan {
     Plan { why: "the first".to_owned(), script: name.to_owned(), ..plan }
 }
 
-fn nothing_to_undo() -> Error {
-    Error::invalid("the job's script has not been changed: there is nothing to undo")
-        .hint("`sloth savepoint ls` shows the states that --from-savepoint can go back to.")
+/// True when a script has the statements of a plan, in whatever order.
+fn has_statements((script, identities): &(JobPlan, Vec<u64>), plan: &Plan) -> bool {
+    let sorted = |mut queries: Vec<String>| {
+        queries.sort();
+        queries
+    };
+    let found = script.sink_ids().into_iter().filter_map(|id| identities.get(id)).map(|i| format!("{i:016x}"));
+    sorted(found.collect()) == sorted(plan.sinks.iter().map(|sink| sink.query.clone()).collect())
+}
+
+/// `now` is the plan in force, if there is one.
+fn nothing_to_undo(now: Option<&Plan>) -> Error {
+    let why = match now.is_some_and(|now| now.begin.is_some()) {
+        true => {
+            "the last change of the job's script cannot be undone: the job had crashed before it, or had no checkpoint"
+        }
+        false => "the job's script has not been changed: there is nothing to undo",
+    };
+    Error::invalid(why).hint("`sloth savepoint ls` shows the states that --from-savepoint can go back to.")
 }
 
 fn not_stopped() -> Error {

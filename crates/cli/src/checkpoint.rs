@@ -47,6 +47,9 @@ fn list(args: &StateDir) -> Result<()> {
     for error in &found.damaged_log {
         println!("the log: {error}");
     }
+    if let Some(error) = &found.damaged_plan {
+        println!("the plan: {error}");
+    }
     if found.checkpoints.is_empty() {
         println!("no checkpoint yet");
         return Ok(());
@@ -192,6 +195,9 @@ fn verify(args: &CheckpointOf) -> Result<()> {
     for epoch in &asked {
         match found.verify(&objects, *epoch) {
             Ok(whole) => println!("checkpoint {epoch}: whole, {}", size(&whole)),
+            Err(_) if found.is_removed(&objects, *epoch)? => {
+                println!("checkpoint {epoch}: removed meanwhile by the job, which keeps newer ones");
+            }
             Err(error) => {
                 damaged += 1;
                 println!("checkpoint {epoch}: {}", error.message());
@@ -209,13 +215,16 @@ fn verify(args: &CheckpointOf) -> Result<()> {
         }
     }
     // The log is needed from the oldest checkpoint on; without one, from the beginning.
-    let from = asked.first().copied().unwrap_or(0);
-    match found.verify_log(&objects, from) {
-        Ok(epochs) => println!("log: whole, {epochs} epochs from {from} on"),
+    match found.verify_log(&objects, &asked) {
+        Ok((from, epochs)) => println!("log: whole, {epochs} epochs from {from} on"),
         Err(error) => {
             damaged += 1;
             println!("log: {}", error.message());
         }
+    }
+    if let Some(error) = &found.damaged_plan {
+        damaged += 1;
+        println!("plan: {}", error.message());
     }
     if damaged == 0 {
         return Ok(());

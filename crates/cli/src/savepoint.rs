@@ -10,8 +10,10 @@ use crate::args::{Patience, Savepoint, SavepointOf, StateDir, Stop, Take};
 use crate::checkpoint::{about, bytes_and_rows, open, show_error, show_manifest, time};
 use crate::run::Shown;
 
-/// A job hears a request within a fraction of this.
+/// A job hears a request within a fraction of this, unless it is busy: then its lock tells that it lives.
 const HEARD_AFTER: Duration = Duration::from_secs(3);
+/// Where locks do not tell, a job that has given no sign of life for so long is gone.
+const SILENCE: Duration = Duration::from_secs(5);
 /// How often it is looked for an answer.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -56,7 +58,7 @@ pub(crate) fn stop(args: &Stop) -> Shown<()> {
         }
         let request = Request { savepoint: args.savepoint.clone(), stop: true, drain: args.drain };
         let Some(answer) = ask(&objects, &request, args.patience)? else {
-            let newest = found.checkpoints.last().map_or_else(
+            let newest = found.checkpoints.iter().rev().find(|(_, manifest)| manifest.is_ok()).map_or_else(
                 || "It has no checkpoint yet.".to_owned(),
                 |(epoch, _)| format!("Its newest checkpoint is {epoch}; `sloth run` goes on from there."),
             );
@@ -77,6 +79,7 @@ fn ask(objects: &Objects, request: &Request, patience: Patience) -> Result<Optio
     let asking = Asking::ask(objects, request)?;
     let begun = Mono::now();
     let mut heard = false;
+    let mut asked_for_life = begun;
     loop {
         if let Some(answer) = asking.answer()? {
             return match &answer.error {
@@ -86,9 +89,13 @@ fn ask(objects: &Objects, request: &Request, patience: Patience) -> Result<Optio
         }
         if !heard {
             heard = asking.is_heard()?;
-            if !heard && begun.elapsed() >= HEARD_AFTER {
-                asking.take_back()?;
-                return Ok(None);
+            // It may be reading its state, or writing a large checkpoint.
+            if !heard && asked_for_life.elapsed() >= HEARD_AFTER {
+                if !sloth_store::is_alive(objects, SILENCE)? {
+                    asking.take_back()?;
+                    return Ok(None);
+                }
+                asked_for_life = Mono::now();
             }
         }
         if begun.elapsed() >= Duration::from_secs(patience.timeout) {

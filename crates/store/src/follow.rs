@@ -70,13 +70,14 @@ pub fn stand_by(objects: &Objects, plan: &str, patience: Patience) -> Result<Opt
     if last_segment(objects)?.is_none_or(|(_, segment)| segment.stopped) {
         return Ok(None);
     }
-    let job: Arc<str> = read_job(objects)?.name.into();
+    let job = read_job(objects)?;
     let plan = current_plan(objects)?.filter(|now| now.fingerprint == plan).ok_or_else(changed)?;
+    plan.is_of(&job)?;
     let (recovered, segment, generation) = begin(objects)?;
     let first = recovered.first_epoch().0;
     let shared = Arc::new(Shared {
         objects: objects.clone(),
-        job,
+        job: job.name.into(),
         plan,
         patience,
         entries: Mutex::default(),

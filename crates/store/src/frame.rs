@@ -71,8 +71,14 @@ pub(crate) fn wrap(kind: Kind, payload: &[u8]) -> Bytes {
 /// When it is of another kind or version, cut short, or altered.
 pub(crate) fn unwrap(kind: Kind, object: &Bytes, name: &str) -> Result<Bytes> {
     let damaged = |what: String| {
-        Error::data(format!("'{name}' is damaged: {what}"))
-            .hint("Restore the file from a copy, or remove the checkpoint that it belongs to (`sloth checkpoint rm`).")
+        let hint = match kind {
+            Kind::State | Kind::Manifest => {
+                "Restore the file from a copy, or remove the checkpoint that it belongs to (`sloth checkpoint rm`)."
+            }
+            Kind::Savepoint => "Restore the file from a copy, or remove it (`sloth savepoint rm`).",
+            _ => "Restore the file from a copy.",
+        };
+        Error::data(format!("'{name}' is damaged: {what}")).hint(hint)
     };
     let end = object.iter().take(200).position(|b| *b == b'\n');
     let head = end.and_then(|end| std::str::from_utf8(object.get(..end)?).ok());

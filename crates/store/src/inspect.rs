@@ -8,7 +8,7 @@ use crate::layout;
 use crate::manifest::Manifest;
 use crate::objects::Objects;
 use crate::plans::{self, Plan};
-use crate::recover::{log_from, read_checkpoint, read_job, read_segment, recover_before};
+use crate::recover::{log_from, no_log, read_checkpoint, read_job, read_manifest, read_segment, recover_before};
 use crate::savepoint;
 
 /// What a state directory holds.
@@ -18,6 +18,8 @@ pub struct Inspection {
     pub job: String,
     /// What it computes.
     pub plan: Plan,
+    /// Why it is not known what it computes.
+    pub damaged_plan: Option<Error>,
     /// Number of the last run.
     pub generation: u64,
     /// The manifests, oldest first; an error where one is damaged.
@@ -33,16 +35,25 @@ pub struct Inspection {
 /// # Errors
 /// When the store does not answer or holds no job.
 pub fn inspect(objects: &Objects) -> Result<Inspection> {
-    let job = read_job(objects).map_err(|e| e.hint("Is this the directory that was given as --state?"))?;
+    if !objects.exists(&Path::from(layout::JOB))? {
+        return Err(Error::invalid(format!("there is no job here: '{}' is missing", layout::JOB))
+            .hint("Is this the directory that was given as --state?"));
+    }
+    let job = read_job(objects)?;
     let mut checkpoints = vec![];
     for (path, _) in objects.list(layout::CHECKPOINTS)? {
-        let manifest = objects.read(&path).and_then(|object| Manifest::decode(&object, path.as_ref()));
+        let manifest = read_manifest(objects, &path, &job.name);
+        // The job that runs removes what it does not need any more.
+        if manifest.is_err() && !objects.exists(&path)? {
+            continue;
+        }
         checkpoints.push((layout::number_of(&path).unwrap_or_default(), manifest));
     }
     let (mut generation, mut logged, mut damaged_log, mut number) = (0, None, vec![], None);
     for (path, _) in objects.list(layout::LOG)? {
         let segment = match read_segment(objects, &path) {
             Ok(segment) => segment,
+            Err(_) if !objects.exists(&path)? => continue,
             Err(error) => {
                 damaged_log.push(error);
                 continue;
@@ -54,15 +65,10 @@ pub fn inspect(objects: &Objects) -> Result<Inspection> {
             logged = Some((logged.map_or(first.0, |(first, _)| first), last.0 + 1));
         }
     }
-    let plan = match number.map(|number| Plan::read(objects, number)) {
-        Some(Ok(plan)) => plan,
-        Some(Err(error)) => {
-            damaged_log.push(error);
-            Plan::default()
-        }
-        None => Plan::default(),
-    };
-    Ok(Inspection { job: job.name, plan, generation, checkpoints, logged, damaged_log })
+    let plan = number.map_or_else(|| Ok(Plan::default()), |number| Plan::read(objects, number));
+    let plan = plan.and_then(|plan| plan.is_of(&job).map(|()| plan));
+    let (plan, damaged_plan) = plan.map_or_else(|error| (Plan::default(), Some(error)), |plan| (plan, None));
+    Ok(Inspection { job: job.name, plan, damaged_plan, generation, checkpoints, logged, damaged_log })
 }
 
 impl Inspection {
@@ -72,15 +78,50 @@ impl Inspection {
     /// When it is damaged or missing.
     pub fn verify(&self, objects: &Objects, epoch: u64) -> Result<Checkpoint> {
         self.find(epoch)?;
-        read_checkpoint(objects, &layout::manifest(epoch))
+        read_checkpoint(objects, &layout::manifest(epoch), &self.job)
     }
 
-    /// Reads the log that follows a checkpoint, or the whole log, and checks that no epoch is missing.
+    /// True when a checkpoint that was there has been removed since: the job that runs keeps a few.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn is_removed(&self, objects: &Objects, epoch: u64) -> Result<bool> {
+        objects.exists(&layout::manifest(epoch)).map(|exists| !exists)
+    }
+
+    /// Reads the log that follows these checkpoints, or the whole log when there is none, and checks that no epoch is missing.
+    /// Gives the first epoch, and how many there are.
     ///
     /// # Errors
     /// When a segment is damaged or missing.
-    pub fn verify_log(&self, objects: &Objects, from: u64) -> Result<usize> {
-        log_from(objects, from).map(|log| log.len())
+    pub fn verify_log(&self, objects: &Objects, checkpoints: &[u64]) -> Result<(u64, usize)> {
+        let oldest = |prefix: &str| Ok::<_, Error>(objects.list(prefix)?.into_iter().next().map(|(path, _)| path));
+        loop {
+            let before = oldest(layout::LOG)?;
+            if before.is_none() && !checkpoints.is_empty() {
+                return Err(no_log());
+            }
+            let mut from = None;
+            for epoch in checkpoints {
+                if from.is_none() && !self.is_removed(objects, *epoch)? {
+                    from = Some(*epoch);
+                }
+            }
+            let from = match from {
+                None if !checkpoints.is_empty() => {
+                    oldest(layout::CHECKPOINTS)?.and_then(|path| layout::number_of(&path))
+                }
+                from => from,
+            };
+            // What other plans have logged before is of no use any more, and may stand there twice.
+            let begin = self.plan.begin.as_ref().map_or(0, |begin| begin.epoch);
+            let from = from.unwrap_or(0).max(begin);
+            match log_from(objects, from) {
+                // The job that runs has removed what lies before its oldest checkpoint.
+                Err(_) if oldest(layout::LOG)? != before => {}
+                log => return log.map(|log| (from, log.len())),
+            }
+        }
     }
 
     /// What is needed to make the epochs from `first` on again: the newest whole checkpoint at or before it, and the log.
@@ -105,7 +146,7 @@ impl Inspection {
     /// When there is no such checkpoint, it is the last whole one or the newest, or the store does not answer.
     pub fn remove(&self, objects: &Objects, epoch: u64, force: bool) -> Result<usize> {
         self.find(epoch)?;
-        let whole = |epoch: u64| read_checkpoint(objects, &layout::manifest(epoch)).is_ok();
+        let whole = |epoch: u64| read_checkpoint(objects, &layout::manifest(epoch), &self.job).is_ok();
         let others = || self.checkpoints.iter().map(|(other, _)| *other).filter(|other| *other != epoch);
         if !force && whole(epoch) && !others().any(whole) {
             return Err(Error::invalid(format!("checkpoint {epoch} is the only one that is whole")).hint(

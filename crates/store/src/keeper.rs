@@ -368,7 +368,7 @@ impl Shared {
             }
         }
         made.ahead.check(cut.epoch)?;
-        Ok(Manifest::new(&cut, (self.generation, self.plan.number), files))
+        Ok(Manifest::new(&cut, self.generation, &self.plan, files))
     }
 
     fn publish(&self, manifest: &Manifest, ahead: &Ahead, retained: usize) -> Result<()> {

@@ -89,6 +89,18 @@ pub(crate) fn place_of(path: &Path) -> Option<(u64, u64)> {
     Some((generation, epoch.saturating_add(u64::from(ahead))))
 }
 
+/// True for a name that an object can have. What else lies in the directories of numbered objects has no meaning.
+pub(crate) fn is_proper(path: &Path) -> bool {
+    let top = path.parts().next().map(|top| top.as_ref().to_owned());
+    let is = |name: fn(u64) -> Path| number_of(path).is_some_and(|number| name(number) == *path);
+    match top.as_deref() {
+        Some(LOG) => is(segment),
+        Some(CHECKPOINTS) => is(manifest),
+        Some(PLANS) => is(plan),
+        _ => true,
+    }
+}
+
 /// The number in an object's name.
 pub(crate) fn number_of(path: &Path) -> Option<u64> {
     let name = path.filename()?;

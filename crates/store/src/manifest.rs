@@ -7,12 +7,16 @@ use sloth_types::source::SplitId;
 use sloth_types::{Epoch, Error, Offset, Result, Watermark};
 
 use crate::frame::{self, Kind};
+use crate::plans::Plan;
 
 /// What a manifest says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The first epoch that is not contained.
     pub epoch: u64,
+    /// The job's name; empty in those of earlier releases.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub job: String,
     /// The run that made it.
     pub generation: u64,
     /// The plan that it was made with.
@@ -98,12 +102,13 @@ pub struct StateFile {
 
 impl Manifest {
     /// The manifest of a cut with these files.
-    pub(crate) fn new(cut: &Cut, (generation, plan): (u64, u64), state: Vec<StateFile>) -> Self {
+    pub(crate) fn new(cut: &Cut, generation: u64, plan: &Plan, state: Vec<StateFile>) -> Self {
         let split = |s: &SplitCut| Split { split: s.split.to_string(), offset: s.offset.0, watermark: s.watermark.0 };
         Manifest {
             epoch: cut.epoch.0,
+            job: plan.job.clone(),
             generation,
-            plan,
+            plan: plan.number,
             workers: cut.workers,
             now: cut.now_ms,
             ended: cut.ended,

@@ -273,6 +273,7 @@ impl Objects {
             self.runtime.block_on(list.try_collect::<Vec<_>>())
         });
         let mut list = list.map_err(|e| failed("listed", &prefix, &e))?;
+        list.retain(|(path, _)| layout::is_proper(path));
         list.sort();
         Ok(list)
     }

@@ -12,13 +12,16 @@ use crate::frame::{self, Kind};
 use crate::layout;
 use crate::manifest::Manifest;
 use crate::objects::Objects;
-use crate::recover::last_segment;
+use crate::recover::{Job, last_segment, read_job};
 
 /// A plan of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Its number, from 1; given by [`crate::claim`] and [`crate::change`].
     pub number: u64,
+    /// The job's name, given as its number; empty in plans of earlier releases.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub job: String,
     /// A text that is the same for scripts that compute the same.
     pub fingerprint: String,
     /// The script, for people.
@@ -31,6 +34,9 @@ pub struct Plan {
     /// The savepoint that was made of the plan before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
+    /// It was begun to undo the change before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undone: bool,
     /// The first instance that has not been used.
     pub instances: u32,
     /// Its sources, in the order of the manifests.
@@ -88,11 +94,13 @@ pub struct PlanOperator {
 impl Plan {
     /// Writes it under the next free number.
     pub(crate) fn create(mut self, objects: &Objects) -> Result<Plan> {
+        self.job = read_job(objects)?.name;
         loop {
             let known = objects.list(layout::PLANS)?;
             self.number = known.iter().filter_map(|(path, _)| layout::number_of(path)).max().unwrap_or(0) + 1;
             if let Some(begin) = &mut self.begin {
                 begin.plan = self.number;
+                begin.job.clone_from(&self.job);
             }
             let text = serde_json::to_vec_pretty(&self);
             let text = text.map_err(|e| Error::internal(format!("a plan cannot be written: {e}")))?;
@@ -100,6 +108,16 @@ impl Plan {
                 return Ok(self);
             }
         }
+    }
+
+    /// Checks that it is a plan of this job: transactions of another one must not be taken for its own.
+    pub(crate) fn is_of(&self, job: &Job) -> Result<()> {
+        if self.job.is_empty() || self.job == job.name {
+            return Ok(());
+        }
+        let text =
+            format!("'{}' is of job {}, '{}' is of job {}", layout::JOB, job.name, layout::plan(self.number), self.job);
+        Err(Error::data(text).hint("Files of two state directories are mixed: restore one of them from a copy."))
     }
 
     pub(crate) fn read(objects: &Objects, number: u64) -> Result<Plan> {

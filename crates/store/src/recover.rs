@@ -64,16 +64,14 @@ pub fn claim(objects: &Objects, plan: &Plan) -> Result<Claim> {
         let (generation, plan) = match last {
             Some((_, segment)) => {
                 let current = Plan::read(objects, segment.plan)?;
+                current.is_of(&job)?;
                 if current.fingerprint != plan.fingerprint {
                     return Err(changed());
                 }
                 (segment.generation + 1, current)
             }
             None if objects.list(layout::CHECKPOINTS)?.is_empty() => (1, plan.clone().create(objects)?),
-            None => {
-                return Err(Error::data("the epoch log is missing in a state directory that has checkpoints")
-                    .hint("Restore the directory 'log' from a copy."));
-            }
+            None => return Err(no_log()),
         };
         let lock = lock_of_run(objects, generation)?;
         if claim_segment(objects, next, (generation, plan.number))? == Claimed::Ours {
@@ -150,13 +148,14 @@ fn recovered(claim: Claim) -> Result<Claim> {
 }
 
 /// Gives a claimed job another plan, which begins with [`Plan::begin`]; the epochs behind that which the old plan has logged
-/// are `carried` over: as the new plan's sources see them. Before that its newest checkpoint gets the name [`Plan::before`].
-/// All of it happens, or nothing.
+/// are `carried` over: as the new plan's sources see them. Before that its newest checkpoint gets the name [`Plan::before`],
+/// unless that is the old plan's. All of it happens, or nothing.
 ///
 /// # Errors
 /// When another run has taken over, or the store does not answer.
 pub fn change(claim: Claim, plan: Plan, carried: &[(Epoch, EpochEntry)]) -> Result<Claim> {
     if let (Some(name), Some(newest)) = (&plan.before, &claim.newest)
+        && plan.before != claim.plan.before
         && !Savepoint::create(&claim.objects, name, "before the script was changed", newest)?
     {
         return Err(savepoint::taken(name));
@@ -168,6 +167,11 @@ pub fn change(claim: Claim, plan: Plan, carried: &[(Epoch, EpochEntry)]) -> Resu
         return Err(crate::keeper::fenced());
     }
     recovered(Claim { plan, segment: claim.segment + 1, ..claim })
+}
+
+pub(crate) fn no_log() -> Error {
+    Error::data("the epoch log is missing in a state directory that has checkpoints")
+        .hint("Restore the directory 'log' from a copy.")
 }
 
 pub(crate) fn changed() -> Error {
@@ -212,7 +216,7 @@ pub fn is_superseded(objects: &Objects, generation: u64) -> Result<bool> {
 /// # Errors
 /// As [`has_begun`].
 pub fn is_alive(objects: &Objects, silence: Duration) -> Result<bool> {
-    let Some((_, log::Segment { generation, .. })) = last_segment(objects)? else { return Ok(false) };
+    let Some((_, log::Segment { generation, stopped: false, .. })) = last_segment(objects)? else { return Ok(false) };
     if let Some(lock) = objects.local().and_then(|directory| directory.lock_of(generation)) {
         return match lock.try_lock() {
             Ok(()) => Ok(false),
@@ -291,7 +295,7 @@ pub(crate) fn recover_before(objects: &Objects, first: u64) -> Result<Found> {
         if layout::number_of(path).is_some_and(|epoch| epoch > first) {
             continue;
         }
-        let manifest = match read_manifest(objects, path) {
+        let manifest = match read_manifest(objects, path, &plan.job) {
             // The rest is of another plan.
             Ok(manifest) if manifest.plan != plan.number => break,
             manifest => manifest,
@@ -322,16 +326,20 @@ pub(crate) fn recover_before(objects: &Objects, first: u64) -> Result<Found> {
     }
 }
 
-fn read_manifest(objects: &Objects, path: &Path) -> Result<Manifest> {
+/// A manifest of this job, if its name is known.
+pub(crate) fn read_manifest(objects: &Objects, path: &Path, job: &str) -> Result<Manifest> {
     let manifest = Manifest::decode(&objects.read(path)?, path.as_ref())?;
+    if !job.is_empty() && !manifest.job.is_empty() && manifest.job != job {
+        return Err(Error::data(format!("'{path}' is damaged: it is of another job, {}", manifest.job)));
+    }
     if layout::number_of(path) != Some(manifest.epoch) {
         return Err(Error::data(format!("'{path}' is damaged: it is the manifest of epoch {}", manifest.epoch)));
     }
     Ok(manifest)
 }
 
-pub(crate) fn read_checkpoint(objects: &Objects, path: &Path) -> Result<Checkpoint> {
-    read_whole(objects, &read_manifest(objects, path)?)
+pub(crate) fn read_checkpoint(objects: &Objects, path: &Path, job: &str) -> Result<Checkpoint> {
+    read_whole(objects, &read_manifest(objects, path, job)?)
 }
 
 fn read_whole(objects: &Objects, manifest: &Manifest) -> Result<Checkpoint> {

@@ -118,9 +118,9 @@ pub fn savepoint_at(file: &std::path::Path) -> Result<(Objects, Savepoint)> {
 /// When it is not such a name.
 pub fn check_name(objects: &Objects, name: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.len() > 100 || !name.chars().all(plain) || name.starts_with('.') {
+    if name.is_empty() || name.len() > 100 || !name.chars().all(plain) || name.starts_with(['.', '-']) {
         return Err(Error::invalid(format!("'{name}' cannot be the name of a savepoint"))
-            .hint("Use letters, digits, '-', '_' and '.', for example 'before-sale'."));
+            .hint("Use letters, digits, '_', and behind the first one '-' and '.', for example 'before-sale'."));
     }
     if objects.exists(&layout::savepoint(name))? {
         return Err(taken(name));

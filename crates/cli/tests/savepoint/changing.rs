@@ -172,7 +172,17 @@ fn a_change_can_be_undone() {
         "there is nothing to undo",
     );
     let two = job.script("two", "job", &[LOWS, WINDOWS]);
+    let refused = |script: &Path, more: &[&str], with: &str| {
+        fails(&[&["run", script.to_str().unwrap()], &job.options("2", "rate=1", more)[..]].concat(), with);
+    };
+    refused(&two, &["--upgrade", "--rebuild", "totals"], "It writes: lows, windows.");
     job.run_a_while(&two, "3", &["--upgrade"]);
+    // Neither the script of now nor a third one is undone to.
+    refused(&two, &["--rollback"], "not the script from before the last change");
+    refused(&job.script("three", "job", &[LOWS, WINDOWS, PAIRS]), &["--rollback"], "one.sql");
+    // Another order of statements is no change, neither now nor then.
+    job.run_a_while(&job.script("two again", "job", &[WINDOWS, LOWS]), "2", &[]);
+    let one = job.script("one again", "job", &[WINDOWS, TOTALS]);
     job.run_a_while(&one, "1", &["--rollback"]);
     let log = job.place.log(&one);
     let said = ["restored  totals ", "kept      windows ", "dropped   lows "];
@@ -267,7 +277,7 @@ fn a_job_that_has_crashed_is_changed_where_it_was() {
     let job = Job::new("crashed");
     let one = job.script("one", "job", &[WINDOWS, TOTALS]);
     // The checkpoints lie apart: epochs behind the last one are in the log.
-    let apart = ["--set", "execution.checkpointing.interval=400 ms"];
+    let apart = ["--set", "execution.checkpointing.interval=400 ms", "--set", "state.checkpoints.num-retained=100"];
     let mut running = start(&one, &job.options("2", "rate=6000", &apart));
     while newest(&job.state, "checkpoints").is_empty() {
         pause(5);
@@ -276,7 +286,10 @@ fn a_job_that_has_crashed_is_changed_where_it_was() {
     running.kill().unwrap();
     running.wait().unwrap();
     let two = job.script("two", "job", &[LOWS, WINDOWS]);
-    job.run_a_while(&two, "3", &["--upgrade"]);
+    // There is nobody to stand by for before the change has been made.
+    job.run_a_while(&two, "3", &["--upgrade", "--standby", "--set", "state.checkpoints.num-retained=100"]);
+    // The epochs that were made again stand twice in the log, as long as it reaches back so far.
+    says(&["checkpoint", "verify", &job.state]);
     let log = job.place.log(&two);
     let said =
         ["was not stopped", "epochs are made again", "kept      windows ", "new       lows ", "dropped   totals "];
@@ -284,7 +297,7 @@ fn a_job_that_has_crashed_is_changed_where_it_was() {
     // What was dropped has told more than its last checkpoint knows.
     fails(
         &[&["run", one.to_str().unwrap()], &job.options("2", "rate=1", &["--rollback"])[..]].concat(),
-        "nothing to undo",
+        "cannot be undone",
     );
     job.finish(&two, "2", &[]);
     job.assert_undisturbed(&["windows", "lows"], &[WINDOWS, LOWS]);

@@ -1,6 +1,9 @@
 //! Taking savepoints, and stopping.
 
-use crate::{Place, assert_same, fails, finish, pause, says, start};
+use std::path::Path;
+use std::process::Command;
+
+use crate::{Place, assert_same, fails, finish, pause, says, sloth, start};
 
 /// Windows and groups over the same rows; `${DIR}` is where their files go.
 const JOB: &str = "
@@ -65,6 +68,58 @@ fn a_savepoint_of_a_running_job_stays_and_disturbs_nothing() {
     fails(&["savepoint", "inspect", &state, "savepoint-1"], "Savepoints: end, second.");
     says(&["savepoint", "inspect", &state, "second"]);
     says(&["checkpoint", "verify", &state]);
+}
+
+#[test]
+fn a_job_that_runs_is_never_found_damaged() {
+    let place = Place::new("verify");
+    let (script, state) = (place.script("job", "job", JOB), place.state());
+    // Checkpoints come and go faster than they can be looked at.
+    let often = ["--set", "execution.checkpointing.interval=5 ms"];
+    let job_sql =
+        std::fs::read_to_string(&script).unwrap().replace("SET 'execution.checkpointing.interval' = '100 ms';", "");
+    std::fs::write(&script, job_sql).unwrap();
+    let mut job = start(&script, &[&run(&state, "2", "rate=3000"), &often[..]].concat());
+    while says_or_waits(&["checkpoint", "ls", &state]).lines().count() < 5 {
+        pause(20);
+    }
+    for _ in 0..40 {
+        let verified = says(&["checkpoint", "verify", &state]);
+        assert!(verified.contains("\nlog: whole"), "{verified}");
+        let list = says(&["checkpoint", "ls", &state]);
+        assert!(!list.contains("cannot be read"), "{list}");
+    }
+    assert!(job.try_wait().unwrap().is_none(), "the job has ended meanwhile: {}", place.log(&script));
+    job.kill().unwrap();
+    job.wait().unwrap();
+}
+
+/// As [`says`]; nothing while there is no job yet.
+fn says_or_waits(args: &[&str]) -> String {
+    let output = sloth(args);
+    if output.status.success() { String::from_utf8_lossy(&output.stdout).into_owned() } else { String::new() }
+}
+
+#[test]
+fn a_job_that_is_busy_is_waited_for() {
+    let place = Place::new("busy");
+    let (script, state) = (place.script("job", "job", JOB), place.state());
+    let mut job = start(&script, &run(&state, "2", "rate=3000"));
+    while !Path::new(&state).join("checkpoints").exists() {
+        pause(20);
+    }
+    let signal = |name: &str| {
+        let status = Command::new("kill").args([name, &job.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    };
+    // Longer than anybody waits who does not know that it lives.
+    signal("-STOP");
+    let stop = std::thread::spawn(move || says(&["stop", &state]));
+    pause(4500);
+    signal("-CONT");
+    let said = stop.join().unwrap();
+    assert!(said.starts_with("stopped at checkpoint "), "{said}");
+    assert!(job.wait().unwrap().success(), "{}", place.log(&script));
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod changing;
 mod kafka;
 mod keeping;
 mod parts;
+mod quiet;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! Damaged files: the fixture with every byte altered, cut at every length, and damaged at random; what is found is one of
 //! the histories that were there, or an error that names a file.
 
+use std::fs;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,10 +10,11 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
 use sloth_types::journal::Recovered;
 use sloth_types::rng::Rng;
+use sloth_types::{Epoch, Error, JobStore};
 
-use super::{fixture, objects, recover};
+use super::{begin, checkpoint, entry, fixture, objects, plan, recover, wait};
 use crate::frame::{self, Kind};
-use crate::{Objects, inspect};
+use crate::{Objects, claim, inspect};
 
 /// What may be found in a damaged directory: each checkpoint with its log, the newest first, as they were undamaged.
 fn truths(objects: &Objects) -> Vec<Recovered> {
@@ -105,7 +107,7 @@ fn no_damage_makes_another_history() {
             && let Ok(found) = inspect(objects)
         {
             let _ = found.verify(objects, 11);
-            let _ = found.verify_log(objects, 7);
+            let _ = found.verify_log(objects, &[7]);
         }
         patient.put(path, whole.clone());
     }
@@ -212,4 +214,47 @@ fn what_was_written_wrong_is_an_error() {
     }
     println!("{read} read, {refused} refused");
     assert!(read > 0 && refused > 0, "{read} {refused}");
+}
+
+/// What other jobs have left may come into a directory with a copy: it is never taken for the job's own.
+#[test]
+fn files_of_another_job_are_refused() {
+    let directory = |epochs: u64| {
+        let directory = tempfile::tempdir().unwrap();
+        let (keeper, _) = begin(directory.path());
+        (0..epochs).for_each(|epoch| keeper.append(Epoch(epoch), entry(epoch)));
+        wait("the log", || keeper.durable() == Epoch(epochs));
+        checkpoint(&keeper, epochs);
+        keeper.close().unwrap();
+        directory
+    };
+    let (one, other) = (directory(3), directory(3));
+    let take = |name: &str| fs::copy(other.path().join(name), one.path().join(name)).unwrap();
+    let message = |error: Error| error.message().to_owned();
+    // A file that is no object is none of a job.
+    for name in ["log/notes.txt", "checkpoints/.DS_Store", "checkpoints/old.json", "checkpoints/3.json", "plans/x.json"]
+    {
+        fs::write(one.path().join(name), "notes").unwrap();
+    }
+    let found = inspect(&objects(one.path())).unwrap();
+    assert!(found.checkpoints.len() == 1 && found.damaged_log.is_empty(), "{found:?}");
+    // A checkpoint of another job with all of its state.
+    let state = fs::read_dir(other.path().join("state/0000000001/00000000000000000003")).unwrap();
+    for file in state.map(|entry| entry.unwrap().file_name()) {
+        take(&format!("state/0000000001/00000000000000000003/{}", file.to_str().unwrap()));
+    }
+    take("checkpoints/00000000000000000003.json");
+    let damaged = recover(&objects(one.path())).unwrap().1;
+    assert!(damaged.iter().any(|error| error.message().contains("it is of another job")), "{damaged:?}");
+    // Its name: with it the job would take the other's transactions for its own.
+    take("job.json");
+    let error = claim(&objects(one.path()), &plan("a plan")).err().map(message).unwrap();
+    assert!(error.contains("'job.json' is of job") && error.contains("is of job"), "{error}");
+    assert!(inspect(&objects(one.path())).unwrap().damaged_plan.is_some());
+    // Without its log nothing is whole.
+    let found = inspect(&objects(other.path())).unwrap();
+    assert_eq!(found.verify_log(&objects(other.path()), &[3]).unwrap(), (3, 0));
+    fs::remove_dir_all(other.path().join("log")).unwrap();
+    let error = found.verify_log(&objects(other.path()), &[3]).err().map(message).unwrap();
+    assert!(error.contains("the epoch log is missing"), "{error}");
 }
