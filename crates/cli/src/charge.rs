@@ -63,6 +63,16 @@ impl Charge {
         self.standby && self.is_superseded().unwrap_or(false)
     }
 
+    /// Answers those who ask the job while it waits to start again after a failure; true when it is to stop instead. Another
+    /// process that has taken over answers for itself.
+    pub(crate) fn is_asked_to_stop(&self, failure: &Error) -> bool {
+        let asked = self.is_superseded().and_then(|superseded| match superseded {
+            true => Ok(false),
+            false => sloth_store::refuse_requests(&self.objects, failure),
+        });
+        asked.unwrap_or(false)
+    }
+
     /// Takes charge of the job and says what is there; or stands by. A run that starts again does not take the job from a
     /// process that has taken over since. Gives the plan of the script with its statements where they stand.
     pub(crate) fn take(&mut self, plan: &JobPlan, text: (&str, &str)) -> Result<(JobPlan, Arc<dyn JobStore>, Replay)> {

@@ -170,7 +170,7 @@ fn supervise(
     let mut begun = loop {
         match (charge.as_ref().map_or(Ok(false), Charge::has_begun), &mut supervisor) {
             (Ok(begun), _) => break begun,
-            (Err(error), Some(supervisor)) => supervisor.wait(error, interrupts)?,
+            (Err(error), Some(supervisor)) => supervisor.wait(error, interrupts, charge.as_ref())?,
             (Err(error), None) => return Err(error),
         }
     };
@@ -180,7 +180,7 @@ fn supervise(
             Ok(false) => return Ok(()),
             Err(error) => match &mut supervisor {
                 Some(supervisor) if begun => {
-                    supervisor.wait(error, interrupts)?;
+                    supervisor.wait(error, interrupts, charge.as_ref())?;
                     continue;
                 }
                 _ => return Err(error),
@@ -202,7 +202,7 @@ fn supervise(
             (Err(error), _) if !interrupts.requested() && charge.as_ref().is_some_and(Charge::yields) => {
                 tracing::info!("standing by from now on: {error}");
             }
-            (Err(error), Some(supervisor)) => supervisor.wait(error, interrupts)?,
+            (Err(error), Some(supervisor)) => supervisor.wait(error, interrupts, charge.as_ref())?,
             (result, _) => return result,
         }
     }

@@ -84,7 +84,9 @@ fn ask(objects: &Objects, request: &Request, patience: Patience) -> Result<Optio
         if let Some(answer) = asking.answer()? {
             return match &answer.error {
                 Some(error) => Err(Error::invalid(error.as_str())),
-                None => Ok(Some(answer).filter(|answer| !answer.ended)),
+                None if answer.ended => Err(Error::unavailable("the job ended or failed before it could do so")
+                    .hint("One that has failed starts again by itself: look at its log, and ask again.")),
+                None => Ok(Some(answer)),
             };
         }
         if !heard {

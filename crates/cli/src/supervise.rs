@@ -6,12 +6,15 @@ use sloth_plan::RestartPolicy;
 use sloth_types::clock::Mono;
 use sloth_types::{Error, ErrorKind};
 
+use crate::charge::Charge;
 use crate::signal::Interrupts;
 
 /// A job that has run so long without an error is healthy: the next error counts as the first.
 const HEALTHY_AFTER: Duration = Duration::from_secs(60);
 /// How often the user's wish to stop is looked at while waiting.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How often it is looked whether somebody asks for something.
+const LISTEN_EVERY: Duration = Duration::from_millis(250);
 
 /// Counts the failures of a job.
 pub(crate) struct Supervisor {
@@ -26,7 +29,7 @@ impl Supervisor {
     }
 
     /// Waits before the next attempt; gives the error back when there is to be none.
-    pub(crate) fn wait(&mut self, error: Error, interrupts: &Interrupts) -> Result<(), Error> {
+    pub(crate) fn wait(&mut self, error: Error, interrupts: &Interrupts, charge: Option<&Charge>) -> Result<(), Error> {
         if self.started.elapsed() >= HEALTHY_AFTER {
             self.failures = 0;
         }
@@ -41,9 +44,13 @@ impl Supervisor {
             delay.as_millis(),
             self.failures
         );
-        let begun = Mono::now();
+        let (begun, mut listened) = (Mono::now(), None);
         while begun.elapsed() < delay {
-            if interrupts.requested() {
+            let listens = listened.is_none_or(|last: Mono| last.elapsed() >= LISTEN_EVERY);
+            if listens {
+                listened = Some(Mono::now());
+            }
+            if interrupts.requested() || (listens && charge.is_some_and(|charge| charge.is_asked_to_stop(&error))) {
                 return Err(error);
             }
             std::thread::sleep(LOOK_EVERY.min(delay));

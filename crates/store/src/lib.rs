@@ -42,7 +42,7 @@ pub use manifest::{Manifest, Retold, Split, StateFile};
 pub use objects::Objects;
 pub use plans::{Plan, PlanOperator, PlanSink, PlanSource, current_plan, plan_of};
 pub use recover::{Claim, change, claim, has_begun, is_alive, is_superseded};
-pub use request::{Answer, Asking, Request};
+pub use request::{Answer, Asking, Request, refuse_requests};
 pub use savepoint::{
     Savepoint, check_name, copy_state, free_name, name_newest, newest_manifest, savepoint, savepoint_at, savepoints,
 };

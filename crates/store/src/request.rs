@@ -9,6 +9,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use sloth_types::journal::{Asked, Stop};
@@ -19,6 +20,9 @@ use crate::layout;
 use crate::manifest::Manifest;
 use crate::objects::Objects;
 use crate::savepoint::{Savepoint, taken};
+
+/// How often something is written that others remove at the same time.
+const TRIES: usize = 50;
 
 /// What is wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +65,7 @@ impl Asking {
     pub fn ask(objects: &Objects, request: &Request) -> Result<Asking> {
         let id = format!("{}-{}", Clock::System.now_ms(), std::process::id());
         let text = serde_json::to_vec(request).map_err(|e| Error::internal(e.to_string()))?;
-        objects.create(&layout::request(&id), frame::wrap(Kind::Request, &text))?;
+        create_surely(objects, &layout::request(&id), &frame::wrap(Kind::Request, &text))?;
         Ok(Asking { objects: objects.clone(), id })
     }
 
@@ -172,7 +176,18 @@ impl Heard {
 
 fn write(objects: &Objects, id: &str, answer: &Answer) -> Result<()> {
     let text = serde_json::to_vec(answer).map_err(|e| Error::internal(e.to_string()))?;
-    objects.create(&layout::answer(id), frame::wrap(Kind::Answer, &text)).map(|_| ())
+    create_surely(objects, &layout::answer(id), &frame::wrap(Kind::Answer, &text))
+}
+
+/// Creates an object whose name nobody else has. A run that begins at this moment may remove what is being written, as if a
+/// killed one had left it: then once more.
+fn create_surely(objects: &Objects, path: &Path, object: &Bytes) -> Result<()> {
+    for _ in 0..TRIES {
+        if objects.create(path, object.clone())? {
+            return Ok(());
+        }
+    }
+    Err(Error::unavailable(format!("'{path}' cannot be written: it is removed at once, again and again")))
 }
 
 fn why(request: &Request) -> &'static str {
@@ -181,6 +196,24 @@ fn why(request: &Request) -> &'static str {
         Request { stop: true, .. } => "at a stop",
         _ => "while the job ran",
     }
+}
+
+/// Answers those who ask a job that has failed and waits to start again; true when it is to stop.
+///
+/// # Errors
+/// When the store does not answer.
+pub fn refuse_requests(objects: &Objects, failure: &Error) -> Result<bool> {
+    let heard = Heard::default();
+    heard.listen(objects)?;
+    for Open { id, request, .. } in lock(&heard.open).drain(..) {
+        let what = match request.stop {
+            true => "it has ended now, where it was",
+            false => "ask again when it runs",
+        };
+        let error = Some(format!("the job has failed and waits to start again ({what}): {}", failure.message()));
+        write(objects, &id, &Answer { epoch: 0, error, ended: true })?;
+    }
+    Ok(heard.asked().stop.is_some())
 }
 
 /// Removes answers that nobody has fetched.

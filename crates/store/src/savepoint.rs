@@ -45,7 +45,9 @@ impl Savepoint {
         };
         let text = serde_json::to_vec_pretty(&savepoint);
         let text = text.map_err(|e| Error::internal(format!("a savepoint cannot be written: {e}")))?;
-        objects.create(&layout::savepoint(name), frame::wrap(Kind::Savepoint, &text))
+        let (path, object) = (layout::savepoint(name), frame::wrap(Kind::Savepoint, &text));
+        // A run that begins at this moment may remove what is being written, as if a killed one had left it: then once more.
+        Ok(objects.create(&path, object.clone())? || (!objects.exists(&path)? && objects.create(&path, object)?))
     }
 
     pub(crate) fn decode(object: &Bytes, path: &Path) -> Result<Savepoint> {

@@ -12,7 +12,7 @@ use sloth_types::journal::{Checkpoint, Cut, OperatorState, Owner, Recovered, Sec
 use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result, Watermark};
 
 use crate::recover::recover_before;
-use crate::{Keeper, Objects, Plan, claim, inspect};
+use crate::{Asking, Keeper, Objects, Plan, Request, claim, inspect};
 
 mod ahead;
 mod bodies;
@@ -304,4 +304,27 @@ fn a_directory_of_version_1_is_read() {
         [("group aggregate", 0), ("group aggregate", 1), ("window aggregate", 0), ("window aggregate", 1)]
     );
     assert!(tables(&whole.state[0]).contains(&("groups".to_owned(), Owner::Key(vec![1]))));
+}
+
+#[test]
+fn what_is_asked_while_runs_begin_is_not_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let (asker, runs) = (objects(directory.path()), objects(directory.path()));
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let load = || over.load(std::sync::atomic::Ordering::SeqCst);
+    std::thread::scope(|scope| {
+        // Each run that begins removes what killed ones have left half written.
+        scope.spawn(|| {
+            while !load() {
+                runs.tidy();
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        });
+        for _ in 0..100 {
+            let asking = Asking::ask(&asker, &Request::default()).unwrap();
+            assert!(!asking.is_heard().unwrap(), "a request is gone that nobody has heard");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        over.store(true, std::sync::atomic::Ordering::SeqCst);
+    });
 }

@@ -163,3 +163,27 @@ fn a_drained_job_has_given_out_everything_and_has_ended() {
     finish(&script, &run(&state, "2", "rate=100000000"));
     assert_eq!((sum("windows", 2), sum("totals", 1)), (windows, totals));
 }
+
+#[test]
+fn a_job_that_waits_to_start_again_is_stopped_all_the_same() {
+    let place = Place::new("waits");
+    // Nobody takes the rows.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let sql = "SET 'restart-strategy.type' = 'fixed-delay';
+SET 'restart-strategy.fixed-delay.delay' = '1 h';
+CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '100');
+CREATE TABLE hook (n BIGINT) WITH ('connector' = 'http', 'url' = 'http://ADDRESS/', 'http.retries' = '0');
+INSERT INTO hook SELECT n FROM numbers;";
+    let (script, state) = (place.script("job", "job", &sql.replace("ADDRESS", &address.to_string())), place.state());
+    let mut job = start(&script, &["--state", &state]);
+    while !place.log(&script).contains("starts again in 3600000 ms") {
+        assert!(job.try_wait().unwrap().is_none(), "{}", place.log(&script));
+        pause(20);
+    }
+    fails(&["savepoint", "take", &state], "the job has failed and waits to start again (ask again when it runs)");
+    fails(&["stop", &state], "it has ended now");
+    assert_eq!(job.wait().unwrap().code(), Some(1), "{}", place.log(&script));
+    fails(&["stop", &state], "no job runs on the directory");
+}
