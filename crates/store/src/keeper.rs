@@ -372,6 +372,10 @@ impl Shared {
     }
 
     fn publish(&self, manifest: &Manifest, ahead: &Ahead, retained: usize) -> Result<()> {
+        if !self.objects.exists(&Path::from(layout::JOB))? {
+            return Err(Error::data(format!("the state of the job has been removed while it ran: '{}' is missing", layout::JOB))
+                .hint("Restore the directory from a copy, or begin anew with another one: what a run keeps without it is of no use."));
+        }
         // The log is fenced, and a manifest has an epoch that was logged: an older run cannot come here with a new one.
         if !self.objects.create(&layout::manifest(manifest.epoch), manifest.encode()?)? {
             return Err(fenced());

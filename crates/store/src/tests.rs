@@ -9,7 +9,7 @@ use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use sloth_types::clock::Mono;
 use sloth_types::journal::{Checkpoint, Cut, OperatorState, Owner, Recovered, Section};
-use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result, Watermark};
+use sloth_types::{Epoch, EpochEntry, Error, ErrorKind, JobStore, Result, Watermark};
 
 use crate::recover::recover_before;
 use crate::{Asking, Keeper, Objects, Plan, Request, claim, inspect};
@@ -327,4 +327,16 @@ fn what_is_asked_while_runs_begin_is_not_lost() {
         }
         over.store(true, std::sync::atomic::Ordering::SeqCst);
     });
+}
+
+#[test]
+fn a_run_whose_directory_is_removed_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let (keeper, _) = begin(directory.path());
+    keeper.append(Epoch(0), entry(0));
+    wait("the log", || keeper.durable() == Epoch(1));
+    fs::remove_dir_all(directory.path()).unwrap();
+    checkpoint(&keeper, 1);
+    let error = keeper.close().unwrap_err();
+    assert!(error.message().contains("removed while it ran") && error.kind() == ErrorKind::Data, "{error}");
 }
