@@ -17,6 +17,7 @@ mod columns;
 mod delivery;
 mod envelope;
 mod error;
+mod markers;
 mod properties;
 mod reader;
 mod sink;

@@ -16,6 +16,7 @@ use sloth_types::{Epoch, Error, Result};
 
 use super::delivery::Deliveries;
 use super::error::{Context, explain, settles};
+use super::markers::Markers;
 use super::properties::Connection;
 
 /// Pause before a group is asked for again whose coordinator is not ready.
@@ -33,6 +34,7 @@ pub(super) struct Transactions {
     /// Rows have been written since the last commit.
     open: bool,
     committed: Option<Epoch>,
+    markers: Markers,
 }
 
 impl Transactions {
@@ -82,6 +84,7 @@ impl Transactions {
             group,
             open: false,
             committed,
+            markers: Markers::default(),
         })
     }
 
@@ -93,10 +96,17 @@ impl Transactions {
     /// Rows are about to be written.
     pub(super) fn enter(&mut self, producer: &ThreadedProducer<Deliveries>) -> Result<()> {
         if !self.open {
+            std::thread::sleep(self.markers.pause());
+            self.markers.begun();
             producer.begin_transaction().map_err(|e| self.explain(&e))?;
             self.open = true;
         }
         Ok(())
+    }
+
+    /// All rows so far are acknowledged.
+    pub(super) fn acknowledged(&mut self) {
+        self.markers.acknowledged();
     }
 
     /// Commits the rows written since the last commit, the last of which are of this epoch. Without rows there is nothing
@@ -110,6 +120,7 @@ impl Transactions {
         place.add_partition_offset(&self.topic, 0, next).map_err(|e| self.explain(&e))?;
         self.patiently(|| producer.send_offsets_to_transaction(&place, &self.group, self.timeout))?;
         self.patiently(|| producer.commit_transaction(self.timeout))?;
+        self.markers.committed();
         self.open = false;
         Ok(())
     }

@@ -377,7 +377,9 @@ impl SinkWriter for KafkaWriter {
         self.spread.ends.clear();
         let failure =
             if self.target.waits { self.producer.context().wait(self.sent) } else { self.producer.context().failure() };
-        self.check(failure)
+        self.check(failure)?;
+        self.transactions.iter_mut().for_each(Transactions::acknowledged);
+        Ok(())
     }
 
     fn committed(&mut self) -> Result<Option<Epoch>> {
