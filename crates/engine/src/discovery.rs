@@ -137,7 +137,7 @@ impl Opened {
     /// Opens all splits that are not yet known.
     fn open_new(&mut self, context: &Arc<JobContext>, clock: &Clock) -> Result<()> {
         self.open_resumed(context, clock)?;
-        for id in self.source.splits()? {
+        for id in self.source.splits_at(clock)? {
             // It stays set when a split does not open; the next look tries again.
             self.open(id, None, Watermark::NONE, context, clock)?;
         }

@@ -154,6 +154,15 @@ pub trait Source: Send + Sync {
     /// When the outside cannot be asked.
     fn splits(&self) -> Result<Vec<SplitId>>;
 
+    /// As [`Source::splits`], for a table whose rows depend on when it was read first: that is part of its splits' names then,
+    /// which a job keeps.
+    ///
+    /// # Errors
+    /// As [`Source::splits`].
+    fn splits_at(&self, _clock: &Clock) -> Result<Vec<SplitId>> {
+        self.splits()
+    }
+
     /// True when new splits may appear while the job runs.
     fn discovers(&self) -> bool {
         false

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, FieldRef, Fields, SchemaRef};
 use chrono::{NaiveDate, NaiveDateTime};
 use sloth_types::clock::Mono;
 use sloth_types::source::{Offset, OpenSplit, ReadLimit, ReadOutcome, Readiness, Rows, Source, SplitId, SplitReader};
@@ -81,6 +81,8 @@ pub(super) struct LaneSpec {
     pub(super) paced: bool,
     /// Event time of event 0; `None` is the time of the first read.
     pub(super) start_ms: Option<i64>,
+    /// The rows have times.
+    pub(super) timed: bool,
     /// Do not end after the last event.
     pub(super) keep_alive: bool,
 }
@@ -103,19 +105,35 @@ pub(super) struct Generated {
     recipe: Arc<dyn Recipe>,
     /// Wall time at which event 0 was due; the same for all splits.
     origin_ms: OnceLock<i64>,
+    /// Event time of event 0 where that is the time of the first read: a job that goes on makes the same rows, so it stands in
+    /// the splits' names. Absent in those that earlier releases have left.
+    begun_ms: OnceLock<Option<i64>>,
     forgiven_us: Arc<AtomicI64>,
 }
 
 impl Generated {
     /// The table, as a source.
     pub(super) fn source(lane: LaneSpec, recipe: Arc<dyn Recipe>) -> Arc<dyn Source> {
-        Arc::new(Generated { lane, recipe, origin_ms: OnceLock::new(), forgiven_us: Arc::default() })
+        Arc::new(Generated {
+            lane,
+            recipe,
+            origin_ms: OnceLock::new(),
+            begun_ms: OnceLock::new(),
+            forgiven_us: Arc::default(),
+        })
     }
 }
 
 impl Source for Generated {
     fn splits(&self) -> Result<Vec<SplitId>> {
-        Ok((0..self.lane.splits).map(|i| SplitId::new(format!("lane-{i}"))).collect())
+        let begun = self.begun_ms.get().copied().flatten().map_or_else(String::new, |ms| format!("@{ms}"));
+        Ok((0..self.lane.splits).map(|i| SplitId::new(format!("lane-{i}{begun}"))).collect())
+    }
+
+    fn splits_at(&self, clock: &Clock) -> Result<Vec<SplitId>> {
+        let begins = self.lane.timed && self.lane.start_ms.is_none();
+        self.begun_ms.get_or_init(|| begins.then(|| clock.now_ms()));
+        self.splits()
     }
 
     fn bounded(&self) -> bool {
@@ -123,19 +141,20 @@ impl Source for Generated {
     }
 
     fn open(&self, open: OpenSplit) -> Result<Box<dyn SplitReader>> {
-        let index = (open.split.0.strip_prefix("lane-"))
-            .and_then(|i| i.parse().ok())
-            .filter(|i| *i < self.lane.splits)
-            .ok_or_else(|| {
-                Error::invalid(format!("split '{}' does not exist: there are {}", open.split, self.lane.splits))
-                    .hint("Keep 'scan.parallelism' as it was when the job's last checkpoint was taken.")
-            })?;
+        let name = open.split.0.strip_prefix("lane-").unwrap_or_default();
+        let (number, begun) = name.split_once('@').map_or((name, None), |(number, ms)| (number, Some(ms)));
+        let begun = begun.and_then(|ms| ms.parse().ok());
+        self.begun_ms.get_or_init(|| begun);
+        let index = (number.parse().ok()).filter(|i| *i < self.lane.splits).ok_or_else(|| {
+            Error::invalid(format!("split '{}' does not exist: there are {}", open.split, self.lane.splits))
+                .hint("Keep 'scan.parallelism' as it was when the job's last checkpoint was taken.")
+        })?;
         let next = open.from.map_or(0, |offset| offset.0);
         let spec = self.lane.clone();
         // All splits stand at about the same event: it is due now.
         let due_us = spec.schedule.time_us(next * spec.splits);
         let origin_ms = *self.origin_ms.get_or_init(|| open.clock.now_ms() - due_us / 1000);
-        let start_ms = spec.start_ms.unwrap_or(origin_ms);
+        let start_ms = spec.start_ms.or(begun).unwrap_or(origin_ms);
         let end = spec.events.map(|n| n.saturating_sub(index).div_ceil(spec.splits));
         let maker = self.recipe.maker(&open.schema)?;
         let forgiven_us = Arc::clone(&self.forgiven_us);
@@ -231,6 +250,21 @@ impl SplitReader for Lane {
     fn offset(&self) -> Offset {
         Offset(self.next)
     }
+}
+
+/// True when a column, or a part of one, is a time.
+pub(super) fn is_timed(fields: &Fields) -> bool {
+    let timed = |field: &FieldRef| match field.data_type() {
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Time32(_) | DataType::Time64(_) => {
+            true
+        }
+        DataType::Struct(children) => is_timed(children),
+        DataType::List(child) | DataType::LargeList(child) | DataType::Map(child, _) => {
+            is_timed(&Fields::from(vec![Arc::clone(child)]))
+        }
+        _ => false,
+    };
+    fields.iter().any(timed)
 }
 
 /// A point in time from an option: `now` (`None`), a timestamp in UTC, or milliseconds since 1970.

@@ -439,3 +439,47 @@ fn speed() {
         println!("{:>8.2} M rows per CPU-second  {name}", rows as f64 / (cpu_ns() - begin) * 1e3);
     }
 }
+
+/// A job that goes on names the splits as it has found them, later.
+#[test]
+fn a_table_that_begins_now_begins_there_still_when_a_job_goes_on() {
+    let datagen = schema(&[("n", DataType::Int64), ("at", timestamp())]);
+    let nexmark = schema(&[("bid", row(&[("price", DataType::Int64), ("dateTime", timestamp())]))]);
+    let orders = schema(&[("order_id", DataType::Int64), ("event_time", timestamp())]);
+    for (connector, schema, options) in [
+        ("datagen", &datagen, vec![]),
+        ("nexmark", &nexmark, vec![("rate.limited", "true"), ("events.num", "100000")]),
+        ("orders", &orders, vec![]),
+    ] {
+        let options = [&options[..], &[("scan.parallelism", "2")]].concat();
+        let rows_from = |split: &SplitId, from: u64, source: &dyn Source, now: i64| {
+            let (schema, clock) = (Arc::clone(schema), Clock::manual(now));
+            let open =
+                OpenSplit { split: split.clone(), from: Some(Offset(from)), schema, waker: Waker::noop(), clock };
+            let mut reader = source.open(open).unwrap();
+            match reader.read(ReadLimit { rows: 50, until: Some(Offset(from + 50)) }).unwrap() {
+                ReadOutcome::Rows(rows) => rows.batch,
+                other => panic!("{connector}: {other:?}"),
+            }
+        };
+        let first = source(connector, schema, &options).unwrap();
+        let splits = first.splits_at(&Clock::manual(NOW_MS)).unwrap();
+        assert_eq!(splits[1].0.as_ref(), format!("lane-1@{NOW_MS}"));
+        let rows = rows_from(&splits[1], 100, &*first, NOW_MS);
+        // The splits that the log names are opened before it is asked for all.
+        let later = source(connector, schema, &options).unwrap();
+        assert_eq!(rows_from(&splits[1], 100, &*later, NOW_MS + 60_000), rows, "{connector}");
+        assert_eq!(later.splits_at(&Clock::manual(NOW_MS + 60_000)).unwrap(), splits);
+        // Earlier releases have left names without a time.
+        let old = source(connector, schema, &options).unwrap();
+        rows_from(&SplitId::new("lane-1"), 100, &*old, NOW_MS);
+        assert_eq!(old.splits_at(&Clock::manual(NOW_MS)).unwrap()[0].0.as_ref(), "lane-0");
+    }
+    // Where nothing depends on the beginning, nothing is said of it.
+    for (fields, option) in
+        [(&[("n", DataType::Int64)][..], ("seed", "1")), (&[("at", timestamp())], ("start-time", "2026-11-11"))]
+    {
+        let source = source("datagen", &schema(fields), &[option]).unwrap();
+        assert_eq!(source.splits_at(&Clock::manual(NOW_MS)).unwrap()[0].0.as_ref(), "lane-0");
+    }
+}

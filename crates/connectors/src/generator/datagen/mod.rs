@@ -13,7 +13,7 @@ use sloth_types::{Connector, Error, Options, Result, Source, TableSpec};
 
 use self::field::Field;
 use super::arrays;
-use super::lane::{Events, Generated, LaneSpec, Maker, Recipe, rate, refuse_metadata, start_time};
+use super::lane::{Events, Generated, LaneSpec, Maker, Recipe, is_timed, rate, refuse_metadata, start_time};
 use super::schedule::Schedule;
 
 const OPTIONS: &[&str] = &[
@@ -53,6 +53,7 @@ impl Connector for Datagen {
             schedule: Arc::new(Schedule::constant(rate)),
             paced,
             start_ms: start_time(options, "start-time")?,
+            timed: is_timed(table.schema.fields()),
             keep_alive: false,
         };
         Ok(Generated::source(lane, Arc::new(Table { options: options.clone(), seed })))

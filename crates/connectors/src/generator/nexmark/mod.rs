@@ -21,7 +21,7 @@ use sloth_types::{Connector, Error, Result, Source, TableSpec};
 use self::config::{Kind, Setup};
 use self::frame::Frame;
 use super::arrays;
-use super::lane::{Events, Generated, LaneSpec, Maker, Recipe, refuse_metadata};
+use super::lane::{Events, Generated, LaneSpec, Maker, Recipe, is_timed, refuse_metadata};
 
 const COLUMNS: &[&str] = &["event_type", "person", "auction", "bid"];
 
@@ -43,6 +43,7 @@ impl Connector for Nexmark {
             schedule: Arc::clone(&setup.schedule),
             paced: setup.paced,
             start_ms: setup.start_ms,
+            timed: is_timed(table.schema.fields()),
             keep_alive: setup.keep_alive,
         };
         let recipe = Table { setup, tables: Arc::new(text::Tables::new(config::seed(&table.options)?)) };

@@ -17,7 +17,7 @@ use self::mix::Mix;
 use self::rows::{Column, People, Rows};
 use super::arrays;
 use super::draw::Stream;
-use super::lane::{Events, Generated, LaneSpec, Maker, Recipe, rate, refuse_metadata, start_time};
+use super::lane::{Events, Generated, LaneSpec, Maker, Recipe, is_timed, rate, refuse_metadata, start_time};
 use super::schedule::Schedule;
 
 const OPTIONS: &[&str] = &[
@@ -62,6 +62,7 @@ impl Connector for Orders {
             schedule: Arc::clone(&setup.schedule),
             paced,
             start_ms: start_time(options, "start-time")?,
+            timed: is_timed(table.schema.fields()),
             keep_alive: false,
         };
         let recipe = Table { setup };
