@@ -74,19 +74,19 @@ impl Head {
     /// Reads a head from the beginning of `bytes`: absent when it is not whole, or damaged.
     pub(super) fn read(bytes: &[u8]) -> Option<Head> {
         let fixed = bytes.get(..FIXED)?;
+        let kind = match (fixed.first()?, fixed.get(1)?) {
+            (&VERSION, 0) => Kind::Lines,
+            (&VERSION, 1) => Kind::Whole,
+            (&VERSION, 2) => Kind::Arrow,
+            _ => return None,
+        };
         let key = bytes.get(FIXED..FIXED + usize::from(u16::from_le_bytes(part(fixed, 2)?)))?;
         let mut crc = crc32fast::Hasher::new();
         crc.update(fixed.get(..FIXED - 4)?);
         crc.update(key);
-        if crc.finalize() != u32::from_le_bytes(part(fixed, FIXED - 4)?) || fixed.first() != Some(&VERSION) {
+        if crc.finalize() != u32::from_le_bytes(part(fixed, FIXED - 4)?) {
             return None;
         }
-        let kind = match fixed.get(1)? {
-            0 => Kind::Lines,
-            1 => Kind::Whole,
-            2 => Kind::Arrow,
-            _ => return None,
-        };
         Some(Head {
             kind,
             records: u32::from_le_bytes(part(fixed, 4)?),

@@ -226,6 +226,7 @@ impl Writer {
                 break;
             }
         }
+        journal.check_rest(place)?;
         let file = open_segment(journal, place.segment)?;
         file.set_len(place.byte).and_then(|()| file.sync_all()).map_err(|e| broken(&journal.directory, "cut", &e))?;
         let mut writer = Writer { journal: Arc::clone(journal), _lock: lock, file, place, keys, keep, clock };
@@ -308,6 +309,32 @@ impl Writer {
 }
 
 impl Journal {
+    /// Checks that what is not whole at the end of the newest segment is the end: a write that was broken off. Rows behind it
+    /// were acknowledged, and are not to be cut off.
+    fn check_rest(&self, end: Place) -> Result<()> {
+        let path = self.path(end.segment);
+        let mut rest = vec![];
+        let read = File::open(&path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(end.byte))?;
+            file.read_to_end(&mut rest)
+        });
+        match read {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            read => read.map_err(|e| broken(&path, "read", &e))?,
+        };
+        let is_frame = |bytes: &[u8]| frame::whole(bytes).is_some_and(|(head, _)| head.first >= end.record);
+        if !(1..rest.len()).any(|at| rest.get(at..).is_some_and(is_frame)) {
+            return Ok(());
+        }
+        let (path, byte) = (path.display(), end.byte);
+        Err(Error::data(format!(
+            "the journal '{path}' is damaged at byte {byte}: rows that were acknowledged stand behind it"
+        ))
+        .hint(format!(
+            "Restore the file from a copy. To go on without these rows, cut it off there: truncate -s {byte} '{path}'."
+        )))
+    }
+
     /// When the first rows of a segment came; absent when it has none.
     fn begun(&self, segment: u64) -> Result<Option<i64>> {
         let path = self.path(segment);

@@ -190,6 +190,17 @@ impl SplitReader for JournalReader {
             }
             let end = self.ingest.journal.end()?;
             if self.batches.is_empty() && !self.fill(end)? {
+                // What has been read before must not be made up for by rows that come now.
+                if let (Some(end), Some(until)) = (end, limit.until)
+                    && until.0 > end.record
+                {
+                    let place = self.ingest.journal.directory.display();
+                    let text = format!(
+                        "the journal '{place}' ends at record {}, and the job has read to {}",
+                        end.record, until.0
+                    );
+                    return Err(Error::data(text).hint("Its end is missing: restore it from a copy."));
+                }
                 return Ok(ReadOutcome::Pending(match end {
                     Some(_) => Readiness::OnWake { caught_up: true },
                     None => Readiness::At(Mono::now().after(FOLLOW)),

@@ -187,6 +187,33 @@ fn a_key_counts_once_also_after_a_restart() {
 }
 
 #[test]
+fn acknowledged_rows_behind_damage_are_not_cut_off() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = source(directory.path(), &[]);
+    let reader = open(&source, None).unwrap();
+    let address = url(&source);
+    (1..4).for_each(|id| assert_eq!(post(&address, &[], format!("{{\"id\":{id}}}").as_bytes()).0, 200));
+    drop(reader);
+    let file = directory.path().join(format!("{:020}.journal", 0));
+    let whole = std::fs::read(&file).unwrap();
+    let frame = whole.len() / 3;
+    for byte in [frame, frame + 7, 2 * frame - 2] {
+        let mut damaged = whole.clone();
+        damaged[byte] ^= 4;
+        std::fs::write(&file, &damaged).unwrap();
+        let error = open(&source, Some(1)).err().unwrap().to_string();
+        assert!(error.contains(&format!("is damaged at byte {frame}:")), "{error}");
+        assert_eq!(std::fs::read(&file).unwrap(), damaged);
+    }
+    // As the hint says. A job that has read more does not take others for these rows.
+    std::fs::write(&file, &whole[..frame]).unwrap();
+    let mut reader = open(&source, None).unwrap();
+    assert_eq!(read(&mut *reader, rows(9)).0, [1]);
+    let error = reader.read(ReadLimit { rows: 9, until: Some(Offset(3)) }).err().unwrap().to_string();
+    assert!(error.contains("ends at record 1, and the job has read to 3"), "{error}");
+}
+
+#[test]
 fn who_does_not_write_follows_and_takes_over() {
     let directory = tempfile::tempdir().unwrap();
     let journal = Arc::new(Journal::new(directory.path()).unwrap());
