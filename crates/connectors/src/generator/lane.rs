@@ -7,7 +7,7 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, Fields, SchemaRef};
 use chrono::{NaiveDate, NaiveDateTime};
-use sloth_types::clock::Mono;
+use sloth_types::clock::{Mono, epoch_now_ms};
 use sloth_types::source::{Offset, OpenSplit, ReadLimit, ReadOutcome, Readiness, Rows, Source, SplitId, SplitReader};
 use sloth_types::{Clock, Error, Options, Result, TableSpec};
 
@@ -38,7 +38,7 @@ pub(super) struct Events {
     pub(super) rows: usize,
     /// Event time of event 0, milliseconds since 1970 (UTC).
     pub(super) start_ms: i64,
-    /// The wall clock.
+    /// The wall clock, of the epoch.
     pub(super) now_ms: i64,
 }
 
@@ -236,7 +236,8 @@ impl SplitReader for Lane {
             stride: self.spec.splits,
             rows: rows as usize,
             start_ms: self.start_ms,
-            now_ms,
+            // What is made again has the time of its epoch again.
+            now_ms: Some(epoch_now_ms()).filter(|ms| *ms != 0).unwrap_or(now_ms),
         })?;
         self.next += rows;
         if limit.until.is_some() {

@@ -287,7 +287,10 @@ fn due(reader: &mut dyn SplitReader) -> usize {
 
 #[test]
 fn a_rate_is_kept_by_the_clock() {
-    let orders = schema(&[("order_id", DataType::Int64), ("event_time", timestamp())]);
+    let zoned = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
+    let orders = schema(&[("order_id", DataType::Int64), ("event_time", timestamp()), ("created_at", zoned)]);
+    // As the log says, when rows are made again.
+    sloth_types::clock::set_epoch_now_ms(NOW_MS + 7);
     let options = [("rows-per-second", "8000"), ("surge", "1"), ("disorder", "0"), ("late-ratio", "0")];
     let source = source("orders", &orders, &options).unwrap();
     let clock = Clock::manual(NOW_MS);
