@@ -156,6 +156,21 @@ fn explain_shows_operators_exchange_watermark_and_state() {
 }
 
 #[test]
+fn explain_tells_what_a_crash_may_do() {
+    let sql = "CREATE TABLE words (word STRING) WITH ('connector' = 'socket', 'hostname' = 'localhost', 'port' = '9', 'format' = 'csv');
+        CREATE TABLE copies (word STRING) WITH ('connector' = 'filesystem', 'path' = '/tmp/copies', 'format' = 'csv');
+        INSERT INTO copies SELECT word FROM words;";
+    let file = std::env::temp_dir().join(format!("sloth-explain-{}.sql", std::process::id()));
+    std::fs::write(&file, sql).unwrap();
+    let output = sloth(&["explain", file.to_str().unwrap()]).output().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let plan = text(&output.stdout);
+    for part in ["after a crash: each row once", "rows of 'words' behind the last checkpoint are lost"] {
+        assert!(plan.contains(part), "{part:?} is not in:\n{plan}");
+    }
+}
+
+#[test]
 fn the_demo_serves_its_screen_and_ends_when_its_events_end() {
     let mut child = sloth(&["demo", "double11", "--rate", "2000", "--events", "12000", "--http", "127.0.0.1:0"])
         .stderr(Stdio::piped())

@@ -257,8 +257,17 @@ fn details(plan: &JobPlan, id: NodeId, node: &Node, input: Option<&Node>) -> Vec
             Guarantee::Shown(_) => "after a crash: all its rows again, in a job with a state directory".to_owned(),
         });
         lines.extend(plan.commits_late(id).map(|why| format!("commits with checkpoints, because of {why}")));
+        lines.extend(plan.below(id).into_iter().filter_map(|id| once_line(plan, id)));
     }
     lines
+}
+
+/// What a source that cannot be read again means for the sinks behind it.
+fn once_line(plan: &JobPlan, id: NodeId) -> Option<String> {
+    let NodeKind::Source(source) = &plan.nodes.get(id)?.kind else { return None };
+    let SourceOrigin::Table(table) = &source.origin else { return None };
+    let lost = format!("rows of '{}' behind the last checkpoint are lost (a socket cannot be read again)", table.name);
+    (table.options.get("connector") == Some("socket")).then(|| format!("after a crash: {lost}"))
 }
 
 fn source_details(source: &SourceNode, lines: &mut Vec<String>) {
