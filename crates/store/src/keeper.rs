@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use object_store::path::Path;
 use sloth_types::clock::Mono;
-use sloth_types::journal::{Asked, Checkpoint, OperatorState, Recovered};
+use sloth_types::journal::{Asked, Checkpoint, Continued, OperatorState, Recovered};
 use sloth_types::source::Waker;
 use sloth_types::threads::{self, JoinHandle, Receiver, RecvTimeoutError, Sender, channel};
 use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result};
 
 use crate::ahead::{self, Ahead, Backlog};
+use crate::before::{Before, Parts};
 use crate::manifest::{Manifest, StateFile};
 use crate::objects::Objects;
 use crate::plans::{self, Plan};
-use crate::recover::Claim;
+use crate::recover::{Claim, is_superseded};
 use crate::request::{self, Heard};
-use crate::{layout, log, savepoint};
+use crate::{layout, log, merge, savepoint};
 
 /// How often a run without work shows that it lives, and looks whether another one has taken over.
 const BEAT_EVERY: Duration = Duration::from_millis(500);
@@ -32,6 +33,8 @@ pub struct Keeper {
     log: Mutex<Option<Sender<(Epoch, EpochEntry)>>>,
     checkpoints: Mutex<Option<Sender<Work>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// What the first checkpoint may go on with, by operator and worker.
+    continued: Parts,
     /// Given back at the end: who stands by takes over then.
     lock: Mutex<Option<File>>,
 }
@@ -91,17 +94,22 @@ impl Keeper {
     /// # Errors
     /// When the system gives no threads.
     pub fn start(claim: Claim, retained: usize) -> Result<(Arc<Keeper>, Recovered)> {
-        let Claim { objects, job, generation, plan, segment, lock, recovered, .. } = claim;
+        let Claim { objects, job, generation, plan, segment, lock, recovered, newest, damaged } = claim;
+        let before = Before::of(newest, &damaged, recovered.checkpoint.as_ref());
         let first = recovered.first_epoch();
         let durable = first.0 + recovered.log.len() as u64;
         let published = if recovered.checkpoint.is_some() { first.0 } else { 0 };
         let job = job.into();
         let beginning = Beginning { objects, job, generation, plan, segment, lock, durable, published };
-        Ok((Keeper::begin(beginning, retained)?, recovered))
+        Ok((Keeper::after(beginning, before, retained)?, recovered))
     }
 
-    /// As [`Keeper::start`].
+    /// As [`Keeper::start`]; its first checkpoint has everything.
     pub(crate) fn begin(beginning: Beginning, retained: usize) -> Result<Arc<Keeper>> {
+        Keeper::after(beginning, Before::default(), retained)
+    }
+
+    fn after(beginning: Beginning, before: Before, retained: usize) -> Result<Arc<Keeper>> {
         let Beginning { objects, job, generation, plan, segment, lock, durable, published } = beginning;
         let shared = Arc::new(Shared {
             objects,
@@ -126,7 +134,7 @@ impl Keeper {
         let (writer, uploader) = (Arc::clone(&shared), Arc::clone(&shared));
         let threads = vec![
             spawn("epoch log", Box::new(move || writer.write_log(&entries, segment)))?,
-            spawn("checkpoints", Box::new(move || uploader.keep_checkpoints(&work, retained.max(1))))?,
+            spawn("checkpoints", Box::new(move || uploader.keep_checkpoints(&work, before.manifest, retained.max(1))))?,
         ];
         let keeper = Keeper {
             job,
@@ -134,6 +142,7 @@ impl Keeper {
             log: Mutex::new(Some(log_sender)),
             checkpoints: Mutex::new(Some(work_sender)),
             threads: Mutex::new(threads),
+            continued: before.parts,
             lock: Mutex::new(lock),
         };
         Ok(Arc::new(keeper))
@@ -170,6 +179,10 @@ impl JobStore for Keeper {
 
     fn inherited(&self) -> Epoch {
         Epoch(self.shared.inherited)
+    }
+
+    fn continued(&self, operator: u64, worker: usize) -> Option<Continued> {
+        self.continued.get(&(operator, worker)).copied()
     }
 
     fn give_ahead(&self, since: Epoch, changes: OperatorState) {
@@ -290,8 +303,8 @@ impl Shared {
         }
     }
 
-    fn keep_checkpoints(&self, work: &Receiver<Work>, retained: usize) {
-        let mut made = Made::default();
+    fn keep_checkpoints(&self, work: &Receiver<Work>, newest: Option<Manifest>, retained: usize) {
+        let mut made = Made { newest, ..Made::default() };
         let _end = self.backlog.ends();
         let mut listened = Mono::now();
         if let Err(error) = request::forget_answers(&self.objects) {
@@ -358,7 +371,13 @@ impl Shared {
             let operator = format!("{:016x}", part.operator);
             let before = made.newest.iter().flat_map(|m| &m.state);
             let known = before.filter(|f| part.continues && f.worker == part.worker && f.operator == operator);
-            files.extend(known.cloned());
+            let mut known: Vec<StateFile> = known.cloned().collect();
+            if part.continues && known.is_empty() {
+                let OperatorState { name, worker, .. } = &part;
+                return Err(Error::internal(format!("changes of {name} {operator} on worker {worker} follow nothing")));
+            }
+            merge::small_files(&self.objects, &mut known, &layout::state_merged(self.generation, cut.epoch.0, number))?;
+            files.extend(known);
             let rows = part.sections.iter().any(|s| !s.rows.is_empty());
             let superfluous = !rows && (part.continues || !written.is_empty());
             files.extend(written);
@@ -395,6 +414,10 @@ impl Shared {
 
     /// Removes old checkpoints, state files that no manifest names, and the log before the oldest checkpoint.
     fn clean(&self, ahead: &Ahead, retained: usize) -> Result<()> {
+        // A run that has claimed the job before this checkpoint stood may go on with the files of another one.
+        if is_superseded(&self.objects, self.generation)? {
+            return Ok(());
+        }
         let manifests = self.objects.list(layout::CHECKPOINTS)?;
         let (old, kept) = manifests.split_at(manifests.len().saturating_sub(retained));
         for (path, _) in old {

@@ -49,6 +49,11 @@ pub(crate) fn state_ahead(generation: u64, since: u64, number: u64) -> Path {
     Path::from(format!("{STATE}/{generation:010}/{since:020}/a{number:05}.state"))
 }
 
+/// A state file of a checkpoint in which files of earlier ones are put together.
+pub(crate) fn state_merged(generation: u64, epoch: u64, number: usize) -> Path {
+    Path::from(format!("{STATE}/{generation:010}/{epoch:020}/m{number:05}.state"))
+}
+
 /// The plan with this number.
 pub(crate) fn plan(number: u64) -> Path {
     Path::from(format!("{PLANS}/{number:010}.json"))

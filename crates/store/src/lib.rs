@@ -15,6 +15,7 @@
 //! it can log no more epochs, hence commit no more. The formats are drawn in `docs/format.md`.
 
 mod ahead;
+mod before;
 mod direct;
 mod directory;
 mod follow;
@@ -24,6 +25,7 @@ mod keeper;
 mod layout;
 mod log;
 mod manifest;
+mod merge;
 mod objects;
 mod plans;
 mod recover;

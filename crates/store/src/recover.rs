@@ -348,16 +348,21 @@ fn read_whole(objects: &Objects, manifest: &Manifest) -> Result<Checkpoint> {
 
 /// The state that a manifest names, every byte of it checked. Files are read side by side.
 pub(crate) fn read_state(objects: &Objects, manifest: &Manifest) -> Result<Vec<OperatorState>> {
+    read_files(objects, &manifest.state)
+}
+
+/// As [`read_state`], of some files.
+pub(crate) fn read_files(objects: &Objects, files: &[StateFile]) -> Result<Vec<OperatorState>> {
     let next = AtomicUsize::new(0);
     let read = || {
         let mut parts = vec![];
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(file) = manifest.state.get(number) else { return parts };
+            let Some(file) = files.get(number) else { return parts };
             parts.push((number, read_part(objects, file)));
         }
     };
-    let readers = std::thread::available_parallelism().map_or(1, |n| n.get()).min(manifest.state.len()).max(1);
+    let readers = std::thread::available_parallelism().map_or(1, |n| n.get()).min(files.len()).max(1);
     let parts = threads::side_by_side((0..readers).collect(), |_| read());
     let parts = parts.map_err(|_| Error::internal("reading a checkpoint has panicked"))?;
     let mut parts: Vec<_> = parts.into_iter().flatten().collect();

@@ -16,6 +16,7 @@ use crate::{Asking, Keeper, Objects, Plan, Request, claim, inspect};
 
 mod ahead;
 mod bodies;
+mod continued;
 mod damage;
 
 /// The plan with this fingerprint.

@@ -134,7 +134,7 @@ pub fn run(plan: &JobPlan, setup: &Setup) -> Outcome {
         connectors.register(Arc::new(tables.clone()));
     }
     // Recording makes epochs wait for each other: only where that is wanted or there is nothing to overlap.
-    let (log, store) = (EpochLog::default(), MemoryStore::default());
+    let (log, store) = (EpochLog::default(), MemoryStore::after(setup.from.clone()));
     let options = JobOptions {
         clock,
         listeners: vec![],

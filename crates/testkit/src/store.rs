@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sloth_types::journal::{Checkpoint, OperatorState};
+use sloth_types::journal::{Checkpoint, Continued, OperatorState};
 use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result, Waker};
 
 /// The store. Clones share what they keep.
@@ -14,15 +14,25 @@ struct Kept {
     /// What was given ahead, each with the epoch behind which its checkpoint is.
     ahead: Vec<(Epoch, OperatorState)>,
     checkpoints: Vec<Checkpoint>,
+    /// The first of them is of an earlier run.
+    begun_with: bool,
     published: Epoch,
     waker: Option<Waker>,
     failure: Option<Error>,
 }
 
 impl MemoryStore {
+    /// A store whose checkpoints go on with the files of this one, if there is one.
+    pub fn after(checkpoint: Option<Checkpoint>) -> Self {
+        let begun_with = checkpoint.is_some();
+        let checkpoints = checkpoint.into_iter().collect();
+        MemoryStore(Arc::new(Mutex::new(Kept { checkpoints, begun_with, ..Kept::default() })))
+    }
+
     /// The checkpoints so far. Their state has been written and read as in a file.
     pub fn checkpoints(&self) -> Vec<Checkpoint> {
-        self.lock().checkpoints.clone()
+        let kept = self.lock();
+        kept.checkpoints.iter().skip(usize::from(kept.begun_with)).cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
@@ -66,6 +76,23 @@ impl JobStore for MemoryStore {
     fn durable(&self) -> Epoch {
         // What is replayed is in the log that it comes from.
         Epoch(u64::MAX)
+    }
+
+    fn continued(&self, operator: u64, worker: usize) -> Option<Continued> {
+        let kept = self.lock();
+        let first = kept.checkpoints.first().filter(|_| kept.begun_with)?;
+        let of = |part: &&OperatorState| (part.operator, part.worker) == (operator, worker);
+        let mut known: Option<Continued> = None;
+        for part in first.state.iter().filter(of) {
+            let bytes =
+                part.sections.iter().flat_map(|s| &s.rows).map(|rows| rows.get_array_memory_size()).sum::<usize>();
+            let known = known.get_or_insert_default();
+            match part.continues {
+                true => *known = Continued { changes: known.changes + bytes, times: known.times + 1, ..*known },
+                false => known.whole += bytes,
+            }
+        }
+        known
     }
 
     fn give_ahead(&self, since: Epoch, changes: OperatorState) {

@@ -137,17 +137,22 @@ fn check_ways(case: &Case, prepared: &Prepared, reference: &Outcome, rendered: &
     Ok(())
 }
 
-/// Makes checkpoints all the way, and goes on from two of them with other numbers of workers: what comes out from there on
-/// must be the same.
+/// Makes checkpoints all the way, and goes on from some of them with other numbers of workers: what comes out from there on
+/// must be the same. With as many workers as before, checkpoints go on with the files of the one that was taken up.
 fn check_restart(plan: &JobPlan, reference: &Outcome, rng: &mut Rng) -> Result<(), String> {
     let whole = run(plan, &Setup { checkpoints: true, ..Setup::replay(2, &reference.log) });
     same_sequences(reference, &whole).map_err(|e| format!("with checkpoints: {e}"))?;
-    for workers in [1, 3] {
-        let Some(count) = whole.checkpoints.len().checked_sub(1) else { return Err("no checkpoint was made".into()) };
-        let checkpoint = whole.checkpoints[rng.below(count as u64 + 1) as usize].clone();
+    let mut checkpoints = whole.checkpoints;
+    for workers in [1, 2, 3] {
+        let Some(count) = checkpoints.len().checked_sub(1) else { return Err("no checkpoint was made".into()) };
+        let checkpoint = checkpoints[rng.below(count as u64 + 1) as usize].clone();
         let epoch = checkpoint.cut.epoch;
         let log = reference.log.get(epoch.0 as usize..).unwrap_or_default();
-        let mut rest = run(plan, &Setup { from: Some(checkpoint), ..Setup::replay(workers, log) });
+        let setup = Setup { from: Some(checkpoint), checkpoints: workers == 2, ..Setup::replay(workers, log) };
+        let mut rest = run(plan, &setup);
+        if !rest.checkpoints.is_empty() {
+            checkpoints = std::mem::take(&mut rest.checkpoints);
+        }
         let mut expected = after(reference, epoch);
         (expected.late_rows, expected.bad_rows) = (0, 0);
         (rest.late_rows, rest.bad_rows) = (0, 0);

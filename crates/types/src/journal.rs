@@ -184,6 +184,17 @@ impl Recovered {
     }
 }
 
+/// What checkpoints have of an operator on a worker so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Continued {
+    /// Bytes of the state that was written whole.
+    pub whole: usize,
+    /// Bytes of the changes that continue it.
+    pub changes: usize,
+    /// How often checkpoints have continued it, about.
+    pub times: usize,
+}
+
 /// What somebody outside has asked a running job for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
@@ -237,6 +248,13 @@ pub trait JobStore: Send + Sync {
     /// and of no others. Before that as [`JobStore::durable`].
     fn inherited(&self) -> Epoch {
         self.durable()
+    }
+
+    /// What the checkpoint that the job was recovered with has of an operator and worker, where the next one may go on with
+    /// it: what it is given then of them can be changes. `None` when it must be given all of the state.
+    fn continued(&self, operator: u64, worker: usize) -> Option<Continued> {
+        let _ = (operator, worker);
+        None
     }
 
     /// Takes changes of an operator's state ahead of the checkpoint that they belong to, the first one behind epoch `since`:

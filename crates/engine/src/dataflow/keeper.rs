@@ -8,14 +8,15 @@
 
 use std::sync::Arc;
 
-use sloth_types::journal::{OperatorState, Section};
+use sloth_types::journal::{Continued, OperatorState, Section};
 use sloth_types::{Epoch, Error, Result};
 
 use super::{Floor, operator_id};
 use crate::durable::{Durable, Restored};
 use crate::epoch::EpochInfo;
 use crate::operators::Operator;
-use crate::state::snapshot::{leave_to_first, share_of};
+use crate::state::changed::newest;
+use crate::state::snapshot::{leave_to_first, rows_in, shared_out};
 
 /// Gives an operator's state to checkpoints and takes it from them.
 pub(super) struct Keeper {
@@ -24,7 +25,7 @@ pub(super) struct Keeper {
     operator: u64,
     name: String,
     worker: (usize, usize),
-    /// None before the first checkpoint of an operator that does not give changes ahead.
+    /// None before the first checkpoint of an operator that neither goes on with files nor gives changes ahead.
     kept: Option<Kept>,
     /// What the changes begin with, where the operator has begun without state: until it is given, they continue nothing.
     beginning: Option<Vec<Section>>,
@@ -40,16 +41,18 @@ struct Kept {
     changes: usize,
     /// How often changes have been kept.
     times: usize,
+    /// Rows that were kept before this run, beyond those that there were.
+    waste: usize,
 }
 
-/// The whole state is kept again after so many changes at the latest: a restore reads them all.
-const CHANGES_MAX: usize = 64;
+/// The whole state is kept again after so many changes at the latest: a restore takes them up one by one.
+const CHANGES_MAX: usize = 1 << 12;
 
 impl Kept {
     /// True when changes cost a restore little: it reads at most twice the state.
     fn takes_changes(self, operator: &impl Operator) -> bool {
         let little = match operator.kept_rows() {
-            Some((kept, rows)) => kept <= 2 * rows,
+            Some((kept, rows)) => self.waste + kept <= 2 * rows,
             None => self.changes <= self.whole,
         };
         little && self.times < CHANGES_MAX
@@ -76,13 +79,32 @@ impl Keeper {
             return self.begin(operator);
         }
         // What another release or program has written may be of another form than operators expect of themselves.
-        let restore = || operator.restore(share_of(&written, self.worker)?);
+        let restore = || {
+            let (share, own) = shared_out(&written, self.worker)?;
+            let (newest, rows) = (newest(&share)?, share.iter().map(|section| rows_in(&section.rows)).sum());
+            operator.restore(share)?;
+            if own {
+                self.go_on(operator, newest, rows);
+            }
+            Ok(())
+        };
         let restored = std::panic::catch_unwind(std::panic::AssertUnwindSafe(restore));
         restored.unwrap_or_else(|_| {
             let (operator, name) = (self.operator, &self.name);
             Err(Error::data(format!("the checkpoint's state of operator {operator:016x} is not what a {name} writes"))
                 .hint("`sloth checkpoint inspect` shows its files; `sloth checkpoint rm` goes back to an older checkpoint."))
         })
+    }
+
+    /// The operator has taken up what its own files of the last checkpoint hold, so many rows: where the next checkpoint can
+    /// name these files, too, only what changes is kept from now on.
+    fn go_on(&mut self, operator: &mut impl Operator, newest: i64, rows: usize) {
+        let continued = self.durable.as_ref().and_then(|durable| durable.store.continued(self.operator, self.worker.0));
+        let Some(Continued { whole, changes, times }) = continued.filter(|_| operator.resume_changes(newest)) else {
+            return;
+        };
+        let there = operator.kept_rows().map_or(rows, |(_, there)| there);
+        self.kept = Some(Kept { whole, changes, times, waste: rows.saturating_sub(there) });
     }
 
     /// Where there is no state yet, all that comes is a change. (Who stands by keeps nothing.)
@@ -120,9 +142,7 @@ impl Keeper {
         };
         let bytes = bytes_of(&sections);
         self.kept = match self.kept {
-            Some(Kept { whole, changes, times }) if continues => {
-                Some(Kept { whole, changes: changes + bytes, times: times + 1 })
-            }
+            Some(kept) if continues => Some(Kept { changes: kept.changes + bytes, times: kept.times + 1, ..kept }),
             _ => Some(Kept { whole: bytes, ..Kept::default() }),
         };
         self.since = Epoch(epoch.0 + 1);

@@ -25,6 +25,8 @@ pub(crate) struct ArrangeOperator {
     waiting: Vec<Batch>,
     consolidator: Consolidator,
     shared: Rc<RefCell<SharedRows>>,
+    /// The rows that were taken up had the same columns.
+    as_written: bool,
 }
 
 impl ArrangeOperator {
@@ -37,6 +39,7 @@ impl ArrangeOperator {
             waiting: vec![],
             consolidator,
             shared,
+            as_written: false,
         })
     }
 }
@@ -86,23 +89,29 @@ impl Operator for ArrangeOperator {
         Some(self.shared.borrow().kept_rows())
     }
 
+    fn resume_changes(&mut self, _: i64) -> bool {
+        self.shared.borrow_mut().begin_changes();
+        self.as_written
+    }
+
     fn restore(&mut self, state: Vec<Section>) -> Result<()> {
         let mut shared = self.shared.borrow_mut();
-        take_up(&mut shared.rows().borrow_mut(), &self.schema, &self.arrange.columns, state)?;
+        self.as_written = take_up(&mut shared.rows().borrow_mut(), &self.schema, &self.arrange.columns, state)?;
         shared.restored();
         Ok(())
     }
 }
 
-/// Takes the rows out of the state of an arrangement into another one, which may have fewer of the columns.
+/// Takes the rows out of the state of an arrangement into another one, which may have fewer of the columns. True when it has
+/// the same.
 pub(crate) fn take_up(
     rows: &mut Arrangement,
     schema: &SchemaRef,
     columns: &[u64],
     mut state: Vec<Section>,
-) -> Result<()> {
+) -> Result<bool> {
     let written = batches_of(&mut state, COLUMNS);
-    let Some(written) = written.first() else { return Ok(()) };
+    let Some(written) = written.first() else { return Ok(false) };
     let written: Vec<u64> = numbers(written, 0)?.values().iter().map(|c| c.cast_unsigned()).collect();
     let mut some =
         |name| -> Vec<RecordBatch> { batches_of(&mut state, name).into_iter().filter(|b| b.num_rows() > 0).collect() };
@@ -115,7 +124,7 @@ pub(crate) fn take_up(
     }
     if total == 0 {
         // What was there has gone, whatever its columns were.
-        return Ok(());
+        return Ok(written == columns);
     }
     for weights in &weights {
         if !rows.is_bare() {
@@ -143,5 +152,5 @@ pub(crate) fn take_up(
         let keys = rows.encode(&net.rows)?;
         rows.apply(&net.rows, net.diffs.as_ref(), &keys, &mut vec![])?;
     }
-    Ok(())
+    Ok(written == columns)
 }

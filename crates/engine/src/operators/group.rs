@@ -252,9 +252,7 @@ impl Operator for GroupAggregateOperator {
     fn save(&mut self) -> Result<Vec<Section>> {
         // What is held back is no change of the groups alone; and one group is written as fast as it is noted.
         self.changed = Changed::default();
-        if self.pace.is_every_epoch() && !self.spec.keys.is_empty() && self.touched.is_empty() {
-            self.changed.begin();
-        }
+        self.resume_changes(0);
         let slots = self.groups.keys.live();
         let rows = self.groups.save(&self.spec, 0, &slots)?;
         let touched = self.touched.save(&self.spec, &mut self.groups, &self.schema, 0)?;
@@ -287,6 +285,14 @@ impl Operator for GroupAggregateOperator {
             sections.push(number("totals told", 1)?);
         }
         Ok(Some(sections))
+    }
+
+    fn resume_changes(&mut self, newest: i64) -> bool {
+        let knows = self.pace.is_every_epoch() && !self.spec.keys.is_empty() && self.touched.is_empty();
+        if knows {
+            self.changed.go_on(newest);
+        }
+        knows
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {

@@ -345,6 +345,11 @@ impl Operator for IntervalJoinOperator {
         self.save_side_changes()
     }
 
+    fn resume_changes(&mut self, _: i64) -> bool {
+        self.note_changes();
+        true
+    }
+
     fn restore(&mut self, state: Vec<Section>) -> Result<()> {
         self.restore_sides(state)
     }

@@ -16,7 +16,6 @@ use sloth_plan::{Join, JoinKind};
 use sloth_types::Result;
 
 use super::Operator;
-use super::arrange::take_up;
 use super::delta::Consolidator;
 use super::window::fit_rows;
 use crate::context::{JobContext, StateGauge};
@@ -55,10 +54,12 @@ pub(crate) struct JoinOperator {
     appends: bool,
     /// Nets what both sides of an epoch have made of the same row.
     netted: Consolidator,
-    /// The clock of the epoch.
-    now_ms: i64,
+    /// The epoch's clock and number.
+    now: [i64; 2],
     /// Rows are within windows, and go with them.
     windows: Option<Windows>,
+    /// The state of the last checkpoint has been taken up from another operator's, too.
+    taken_over: bool,
     gauge: StateGauge,
 }
 
@@ -74,8 +75,8 @@ struct Side {
     partners: Vec<i64>,
     /// When rows came, where they are forgotten at some time.
     ages: Option<Ages>,
-    /// The clock of each of the changes that the rows have noted, where they are forgotten.
-    clocks: Vec<i64>,
+    /// Clock and epoch of each of the changes that the rows have noted, where they are forgotten.
+    clocks: Vec<[i64; 2]>,
 }
 
 /// Whether a side's rows appear in the output outside of pairs.
@@ -162,8 +163,9 @@ impl JoinOperator {
             schema,
             appends,
             netted,
-            now_ms: 0,
+            now: [0, 0],
             windows: None,
+            taken_over: false,
             gauge,
         })
     }
@@ -173,14 +175,6 @@ impl JoinOperator {
         if let Some(side) = self.sides.get_mut(which) {
             side.arrangement = Held::elsewhere(rows, columns);
         }
-    }
-
-    /// A side takes up the rows that it read with others when this state was written. `columns` say what its columns are.
-    pub(crate) fn take_over(&mut self, which: usize, columns: &[u64], state: Vec<Section>) -> Result<()> {
-        if let Some(side) = self.sides.get_mut(which) {
-            take_up(&mut side.arrangement.write(), &side.schema, columns, state)?;
-        }
-        Ok(())
     }
 
     fn measure(&mut self) {
@@ -229,7 +223,7 @@ impl JoinOperator {
             side.arrangement.write().apply(&delta.rows, delta.diffs.as_ref(), &keys, &mut slots)?;
             match &self.windows {
                 Some(windows) => side.stamp_ends(&slots, &delta.rows, windows.ends[which])?,
-                None => side.stamp(&slots, self.now_ms),
+                None => side.stamp(&slots, self.now),
             }
             if by_pairs && counts {
                 side.partners.resize(side.arrangement.read().slots(), 0);
@@ -431,7 +425,7 @@ impl Operator for JoinOperator {
     }
 
     fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
-        self.now_ms = epoch.now_ms;
+        self.now = [epoch.now_ms, epoch.epoch.0.cast_signed()];
         let mut forgotten = match self.windows {
             Some(_) => 0,
             None => self.sides.iter_mut().map(|side| side.forget(epoch.now_ms)).sum(),
@@ -484,6 +478,11 @@ impl Operator for JoinOperator {
     fn kept_rows(&self) -> Option<(usize, usize)> {
         let own = || self.sides.iter().map(|side| &side.arrangement).filter(|held| !held.is_elsewhere());
         Some((own().map(|held| held.read().kept_rows()).sum(), own().map(|held| held.read().len()).sum()))
+    }
+
+    fn resume_changes(&mut self, _: i64) -> bool {
+        self.note_changes();
+        self.knows_changes()
     }
 
     fn restore(&mut self, state: Vec<Section>) -> Result<()> {

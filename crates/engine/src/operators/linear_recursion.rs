@@ -270,6 +270,12 @@ impl Operator for LinearRecursion {
         Some((self.ways.kept_rows() + derived.0, self.ways.size().0 + derived.1))
     }
 
+    fn resume_changes(&mut self, _: i64) -> bool {
+        self.ways.begin_changes();
+        self.derived.iter_mut().for_each(Derived::begin_changes);
+        true
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         self.ways.restore(&mut state)?;
         if let Some(derived) = &mut self.derived {

@@ -140,6 +140,12 @@ impl Operator for LookupJoinOperator {
         Some((self.table.kept_rows(), self.table.len()))
     }
 
+    fn resume_changes(&mut self, _: i64) -> bool {
+        self.kept = self.waiting.len();
+        self.table.begin_changes();
+        true
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         for rows in batches_of(&mut state, "table") {
             self.table.restore(&rows)?;

@@ -182,6 +182,11 @@ impl Operator for MaterializeOperator {
         self.changed.sections("rows", &self.key, rows).map(Some)
     }
 
+    fn resume_changes(&mut self, newest: i64) -> bool {
+        self.changed.go_on(newest);
+        true
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         for rows in standing(&mut state, "rows", &self.key)? {
             self.rows.restore(&rows)?;

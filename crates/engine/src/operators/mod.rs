@@ -76,6 +76,14 @@ pub(crate) trait Operator {
         Ok(None)
     }
 
+    /// Asked of an operator that has taken up its state, before the first epoch: the last checkpoint has that state as it is.
+    /// Begins to note what changes, as [`Operator::save`] does. Where changes have numbers, `newest` is the highest one there.
+    /// False when the operator does not know what changes: then the next checkpoint has its whole state.
+    fn resume_changes(&mut self, newest: i64) -> bool {
+        let _ = newest;
+        false
+    }
+
     /// A first part of what [`Operator::save_changes`] would give, which gives the rest then: asked at the end of each epoch
     /// without a checkpoint, so that nothing piles up until there is one.
     ///

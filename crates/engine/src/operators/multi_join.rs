@@ -328,6 +328,11 @@ impl Operator for MultiJoinOperator {
         Some((kept, self.inputs.iter().map(|input| input.rows.len()).sum()))
     }
 
+    fn resume_changes(&mut self, _: i64) -> bool {
+        self.inputs.iter_mut().for_each(|input| input.rows.begin_changes());
+        true
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         for input in 0..self.inputs.len() {
             let [name, changes] = sections(input);

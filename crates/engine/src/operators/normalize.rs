@@ -113,6 +113,11 @@ impl Operator for NormalizeOperator {
         self.table.save_changes("rows")
     }
 
+    fn resume_changes(&mut self, newest: i64) -> bool {
+        self.table.go_on(newest);
+        true
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         for rows in standing(&mut state, "rows", &self.key)? {
             self.table.restore(&rows)?;

@@ -267,10 +267,7 @@ impl Operator for OverOperator {
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
-        // One partition is all there is where none is named.
-        if !self.over.partition.is_empty() {
-            self.changed.begin();
-        }
+        self.resume_changes(0);
         let rows = self.rows_as_batches(self.rows.partitions())?;
         let mut sections = vec![Section::new("rows", Owner::Key(self.over.partition.clone()), rows)];
         if self.early.is_some() {
@@ -298,6 +295,15 @@ impl Operator for OverOperator {
         let rows = self.rows_as_batches(partitions.into_iter())?;
         sections.extend(self.changed.sections("rows", &self.over.partition, rows)?);
         Ok(Some(sections))
+    }
+
+    fn resume_changes(&mut self, newest: i64) -> bool {
+        // One partition is all there is where none is named.
+        let knows = !self.over.partition.is_empty();
+        if knows {
+            self.changed.go_on(newest);
+        }
+        knows
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {

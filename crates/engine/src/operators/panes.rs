@@ -266,6 +266,11 @@ impl PaneMap {
         Ok(out)
     }
 
+    /// As [`PaneChanges::go_on`].
+    pub(crate) fn go_on(&mut self, newest: i64) {
+        self.changed.go_on(newest);
+    }
+
     /// The groups that have changed since the last checkpoint; `None` when that is not known, or when they are many.
     pub(crate) fn save_changes(&mut self, spec: &GroupsSpec, name: &str) -> Result<Option<Section>> {
         let (most, panes) = (self.groups() / 2, &self.panes);

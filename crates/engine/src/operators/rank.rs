@@ -412,6 +412,15 @@ impl Operator for RankOperator {
         self.save_changed()
     }
 
+    fn resume_changes(&mut self, newest: i64) -> bool {
+        // One partition is all there is where none is named.
+        let knows = !self.rank.partition.is_empty();
+        if knows {
+            self.changed.go_on(newest);
+        }
+        knows
+    }
+
     fn restore(&mut self, state: Vec<Section>) -> Result<()> {
         self.restore_rows(state)
     }

@@ -1,6 +1,7 @@
 //! For tests: an operator that runs on several workers and is saved, shared out anew and restored at random epochs, while
 //! beside it the same operator goes on undisturbed. What both give out must be the same, epoch by epoch.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
@@ -19,10 +20,20 @@ use crate::epoch::EpochInfo;
 use crate::hash::{KeyHasher, worker_of};
 use crate::message::Batch;
 use crate::pact::Route;
-use crate::state::snapshot::{Section, leave_to_first, share_of};
+use crate::state::changed::newest;
+use crate::state::snapshot::{Section, leave_to_first, shared_out};
 
 /// Numbers of workers, one restart after the other.
 const WORKERS: [usize; 4] = [1, 2, 3, 1];
+
+thread_local! {
+    static RESUMED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How often an operator of this test has written changes that follow what was written before a restart.
+pub(crate) fn resumed() -> usize {
+    RESUMED.get()
+}
 
 /// An operator on several workers, and the same one undisturbed.
 pub(crate) struct Restarting<O> {
@@ -35,8 +46,10 @@ pub(crate) struct Restarting<O> {
     given: [Vec<Batch>; 2],
     /// What the workers have written for checkpoints.
     written: Checkpoint,
-    /// What each worker has given ahead of the next one; `None` when it has not been asked to begin.
+    /// What each worker has given ahead of the next one; `None` when it has to write everything.
     ahead: Vec<Option<OperatorState>>,
+    /// Workers that go on with what was written before a restart, and have written nothing since.
+    resumed: Vec<usize>,
     rng: Rng,
     restarts: usize,
     /// All that has been given out, where the operator is to know it.
@@ -63,6 +76,7 @@ impl<O: Operator> Restarting<O> {
             given: [vec![], vec![]],
             written: Checkpoint::default(),
             ahead,
+            resumed: vec![],
             rng,
             restarts,
             told: None,
@@ -99,9 +113,9 @@ impl<O: Operator> Restarting<O> {
         let mut state = vec![];
         for (worker, operator) in self.workers.iter_mut().enumerate() {
             let ahead = self.ahead.get_mut(worker).and_then(Option::take);
-            let known = ahead.is_some() || self.written.state.iter().any(|s| s.worker == worker);
-            let changes = if known && self.rng.chance(0.7) { operator.save_changes()? } else { None };
+            let changes = if ahead.is_some() && self.rng.chance(0.7) { operator.save_changes()? } else { None };
             let continues = changes.is_some();
+            RESUMED.set(RESUMED.get() + usize::from(continues && self.resumed.contains(&worker)));
             let next = part(changes.map_or_else(|| operator.save(), Ok)?, continues);
             let mut all = ahead.unwrap_or_else(|| part(vec![], true));
             all.go_on_with(next);
@@ -109,6 +123,7 @@ impl<O: Operator> Restarting<O> {
             let sections = all.sections.into_iter().map(through_ipc).collect();
             state.push(OperatorState { worker, sections, ..all });
         }
+        self.resumed.clear();
         self.ahead = state.iter().map(|s| Some(OperatorState { worker: s.worker, ..part(vec![], true) })).collect();
         let mut written = Checkpoint { state, ..Checkpoint::default() };
         written.complete_with(&self.written);
@@ -128,14 +143,23 @@ impl<O: Operator> Restarting<O> {
 
     fn restart(&mut self) -> Result<()> {
         self.checkpoint()?;
-        let written = Restored::new(Some(std::mem::take(&mut self.written))).written(0);
+        let written = Restored::new(Some(self.written.clone())).written(0);
         self.restarts += 1;
         self.ahead.clear();
-        let count = WORKERS[self.restarts % WORKERS.len()];
+        self.resumed.clear();
+        let before = self.workers.len();
+        let count = if self.rng.chance(0.5) { before } else { WORKERS[self.restarts % WORKERS.len()] };
         self.workers.clear();
         for worker in 0..count {
             let mut operator = (self.make)((worker, count));
-            operator.restore(share_of(&written, (worker, count))?)?;
+            let (share, own) = shared_out(&written, (worker, count))?;
+            let newest = newest(&share)?;
+            operator.restore(share)?;
+            // Some go on with what is written.
+            let known = self.written.state.iter().any(|s| s.worker == worker);
+            let goes_on = known && own && self.rng.chance(0.8) && operator.resume_changes(newest);
+            self.resumed.extend(goes_on.then_some(worker));
+            self.ahead.push(goes_on.then(|| OperatorState { worker, ..part(vec![], true) }));
             self.workers.push(operator);
         }
         Ok(())
@@ -212,8 +236,8 @@ impl<O: Operator> Operator for Restarting<O> {
     fn on_batch(&mut self, epoch: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
         let [parts, whole] = &mut self.given;
         let route = &self.routes[usize::from(batch.port)];
-        for (worker, part) in self.workers.iter_mut().zip(routed(&batch, route, WORKERS[self.restarts % WORKERS.len()]))
-        {
+        let routed = routed(&batch, route, self.workers.len());
+        for (worker, part) in self.workers.iter_mut().zip(routed) {
             if part.rows.num_rows() > 0 {
                 worker.on_batch(epoch, part, parts)?;
             }

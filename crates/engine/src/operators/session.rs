@@ -288,16 +288,22 @@ impl Operator for SessionOperator {
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
-        // One key is all there is where there are none.
-        if !self.spec.keys.is_empty() {
-            self.changed.begin();
-        }
+        self.resume_changes(0);
         Ok(vec![self.save_sessions()?])
     }
 
     fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
         let Some(keys) = self.changed.take(self.keys.len() / 2) else { return Ok(None) };
         self.save_changed(&keys).map(Some)
+    }
+
+    fn resume_changes(&mut self, newest: i64) -> bool {
+        // One key is all there is where none is named.
+        let knows = !self.spec.keys.is_empty();
+        if knows {
+            self.changed.go_on(newest);
+        }
+        knows
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {

@@ -316,6 +316,11 @@ impl Operator for SessionChangesOperator {
         Some((self.rows.kept_rows(), self.rows.len()))
     }
 
+    fn resume_changes(&mut self, _: i64) -> bool {
+        self.rows.begin_changes();
+        true
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         for rows in batches_of(&mut state, "rows") {
             self.rows.restore(&rows)?;

@@ -309,6 +309,14 @@ impl Operator for SessionUpdatesOperator {
         Some((kept.0 + told.0, kept.1 + told.1))
     }
 
+    fn resume_changes(&mut self, newest: i64) -> bool {
+        let knows = self.dirty.is_empty() && self.kept.resume_changes(newest);
+        if knows {
+            self.told.begin_changes();
+        }
+        knows
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         let keys = self.keys.keys.len();
         self.closed = take_newest_number(&mut state, "closed")?.map_or(self.closed, Watermark);

@@ -169,6 +169,11 @@ impl Operator for SetOperator {
         self.changed.sections("rows", &self.row(), rows).map(Some)
     }
 
+    fn resume_changes(&mut self, newest: i64) -> bool {
+        self.changed.go_on(newest);
+        true
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         for rows in standing(&mut state, "rows", &self.row())? {
             let (slots, beside) = self.tally.restore(&rows)?;

@@ -209,6 +209,12 @@ impl Operator for TemporalJoinOperator {
         Ok(Some(waiting.into_iter().chain(versions).collect()))
     }
 
+    fn resume_changes(&mut self, _: i64) -> bool {
+        self.waiting.begin_changes();
+        self.versions.begin_changes();
+        true
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         self.waiting.restore_all(&mut state, "waiting")?;
         // As earlier releases wrote them.

@@ -226,6 +226,7 @@ fn a_window_fires_with_the_rows_that_are_left() {
             out
         });
     }
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }
 
 #[test]
@@ -278,4 +279,5 @@ fn sessions_are_those_of_the_rows_that_are_left() {
         }
         out
     }
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }

@@ -222,6 +222,12 @@ impl Operator for WindowAggregateOperator {
         Ok(Some(sections))
     }
 
+    fn resume_changes(&mut self, newest: i64) -> bool {
+        self.panes.go_on(newest);
+        self.fired_kept = self.fired;
+        true
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         let key: Vec<usize> = (0..=self.spec.keys.len()).collect();
         for rows in standing(&mut state, "groups", &key)? {

@@ -121,6 +121,11 @@ impl Operator for WindowJoinOperator {
         Ok(Some(sections))
     }
 
+    fn resume_changes(&mut self, _: i64) -> bool {
+        self.waiting.iter_mut().for_each(TimedRows::begin_changes);
+        true
+    }
+
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         self.fired = take_newest_number(&mut state, "fired")?.unwrap_or(self.fired);
         for (name, waiting) in SIDES.into_iter().zip(&mut self.waiting) {

@@ -297,10 +297,8 @@ impl Operator for WindowUpdatesOperator {
 
     fn save(&mut self) -> Result<Vec<Section>> {
         // What is held back is written with everything else.
-        match self.holds_back() {
-            true => self.changed = PaneChanges::default(),
-            false => self.changed.begin(),
-        }
+        self.changed = PaneChanges::default();
+        self.resume_changes(0);
         let mut groups = vec![];
         for (end, window) in &mut self.windows {
             let slots = window.groups.keys.live();
@@ -330,6 +328,14 @@ impl Operator for WindowUpdatesOperator {
         let mut sections = vec![self.changed.rows("groups", &self.groups_key(), groups)?];
         sections.extend(self.times()?);
         Ok(Some(sections))
+    }
+
+    fn resume_changes(&mut self, newest: i64) -> bool {
+        let knows = !self.holds_back();
+        if knows {
+            self.changed.go_on(newest);
+        }
+        knows
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {

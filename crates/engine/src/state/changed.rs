@@ -32,7 +32,12 @@ pub(crate) struct Changed {
 impl Changed {
     /// Everything is being written: from now on changes are noted.
     pub(crate) fn begin(&mut self) {
-        *self = Changed { checkpoints: Some(0), ..Changed::default() };
+        self.go_on(0);
+    }
+
+    /// Everything is in the last checkpoint, where the newest changes have this number: from now on changes are noted.
+    pub(crate) fn go_on(&mut self, newest: i64) {
+        *self = Changed { checkpoints: Some(newest), ..Changed::default() };
     }
 
     /// True when changes are noted.
@@ -134,6 +139,19 @@ impl Changed {
         let number = column_of(std::iter::repeat_n(self.checkpoints.unwrap_or_default(), rows));
         table(std::iter::once(number).chain(columns.iter().cloned()).collect())
     }
+}
+
+/// The highest number that changes by key have in an operator's state; 0 when there are none.
+///
+/// # Errors
+/// When the sections are another operator's.
+pub(crate) fn newest(state: &[Section]) -> Result<i64> {
+    let numbered = |name: &str| name.ends_with(" changed") || name.ends_with(" gone");
+    let mut newest = 0;
+    for batch in state.iter().filter(|section| numbered(&section.name)).flat_map(|section| &section.rows) {
+        newest = numbers(batch, 0)?.values().iter().copied().fold(newest, i64::max);
+    }
+    Ok(newest)
 }
 
 /// What stands: the rows of section `name` and of those that [`Changed::sections`] gave after it. `key` are the rows' key

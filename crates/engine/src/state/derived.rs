@@ -168,8 +168,13 @@ impl Derived {
 
     /// All rows with what is known of them, for a checkpoint. From now on changes are noted.
     pub(crate) fn save(&mut self) -> Result<Vec<RecordBatch>> {
-        self.notes = Some(Notes { given: self.len(), ..Notes::default() });
+        self.begin_changes();
         self.live().chunks(ROWS_MAX).map(|slots| self.saved(slots)).collect()
+    }
+
+    /// Everything is being written, or has been: from now on changes are noted.
+    pub(crate) fn begin_changes(&mut self) {
+        self.notes = Some(Notes { given: self.len(), ..Notes::default() });
     }
 
     fn saved(&self, slots: &[u32]) -> Result<RecordBatch> {

@@ -121,6 +121,11 @@ impl Latest {
         self.all()
     }
 
+    /// As [`Changed::go_on`].
+    pub(crate) fn go_on(&mut self, newest: i64) {
+        self.changed.go_on(newest);
+    }
+
     /// All rows.
     pub(crate) fn all(&self) -> Result<Vec<RecordBatch>> {
         self.rows_of(&self.keys.live())

@@ -22,7 +22,12 @@ pub(crate) struct PaneChanges {
 impl PaneChanges {
     /// Everything is being written: from now on changes are noted.
     pub(crate) fn begin(&mut self) {
-        self.all.begin();
+        self.go_on(0);
+    }
+
+    /// As [`Changed::go_on`].
+    pub(crate) fn go_on(&mut self, newest: i64) {
+        self.all.go_on(newest);
         self.panes.clear();
     }
 

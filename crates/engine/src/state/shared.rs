@@ -119,6 +119,11 @@ impl SharedRows {
         Ok(Some(vec![Section::new(CHANGES, Owner::Key(self.keys.clone()), rows.take_changes()?)]))
     }
 
+    /// All rows are in the last checkpoint: from now on changes are noted.
+    pub(crate) fn begin_changes(&mut self) {
+        self.rows.borrow_mut().begin_changes();
+    }
+
     /// What has changed so far since the last checkpoint, ahead of the next one.
     pub(crate) fn save_ahead(&mut self) -> Result<Vec<Section>> {
         let changes = self.rows.borrow_mut().take_changes_ahead()?;

@@ -100,15 +100,32 @@ pub(crate) fn leave_to_first(sections: &mut [Section], worker: usize) {
 /// # Errors
 /// When rows cannot be copied.
 pub(crate) fn share_of(written: &[Vec<Section>], worker: (usize, usize)) -> Result<Vec<Section>> {
+    shared_out(written, worker).map(|(share, _)| share)
+}
+
+/// As [`share_of`]; and whether that is what this worker itself has written, no more and no less. (What all have in common
+/// is the first one's.)
+///
+/// # Errors
+/// As there.
+pub(crate) fn shared_out(written: &[Vec<Section>], worker: (usize, usize)) -> Result<(Vec<Section>, bool)> {
     let mut share: Vec<Section> = vec![];
+    let mut own = true;
     // What all have in common comes from one of them: another may have written it whole where this one wrote changes.
     let teller = written.iter().position(|sections| sections.iter().any(|s| s.owner == Owner::Everyone));
     for (writer, sections) in written.iter().enumerate() {
         for section in sections {
             let rows = match &section.owner {
                 Owner::Everyone if teller != Some(writer) => vec![],
-                Owner::Everyone => section.rows.clone(),
-                Owner::Key(columns) => owned(&section.rows, columns, worker)?,
+                Owner::Everyone => {
+                    own &= writer == 0;
+                    section.rows.clone()
+                }
+                Owner::Key(columns) => {
+                    let rows = owned(&section.rows, columns, worker)?;
+                    own &= rows_in(&rows) == if writer == worker.0 { rows_in(&section.rows) } else { 0 };
+                    rows
+                }
             };
             match share.iter_mut().find(|s| s.name == section.name) {
                 Some(mine) => mine.rows.extend(rows),
@@ -116,7 +133,12 @@ pub(crate) fn share_of(written: &[Vec<Section>], worker: (usize, usize)) -> Resu
             }
         }
     }
-    Ok(share)
+    Ok((share, own))
+}
+
+/// Number of rows in some batches.
+pub(crate) fn rows_in(batches: &[RecordBatch]) -> usize {
+    batches.iter().map(|batch| batch.num_rows()).sum()
 }
 
 fn owned(rows: &[RecordBatch], columns: &[usize], worker: (usize, usize)) -> Result<Vec<RecordBatch>> {

@@ -116,8 +116,8 @@ impl TimedRows {
         Ok(())
     }
 
-    /// Everything is being written: from now on what comes is noted.
-    fn begin_changes(&mut self) {
+    /// Everything is being written, or has been: from now on what comes is noted.
+    pub(crate) fn begin_changes(&mut self) {
         self.noted = Some(Noted::default());
     }
 

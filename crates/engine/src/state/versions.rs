@@ -232,6 +232,11 @@ impl Versions {
         Ok(())
     }
 
+    /// Everything is being written, or has been: from now on changes are noted.
+    pub(crate) fn begin_changes(&mut self) {
+        self.noted = Some((vec![], 0));
+    }
+
     /// True when all changes since the last checkpoint are known.
     pub(crate) fn knows_changes(&self) -> bool {
         self.noted.is_some()
@@ -246,7 +251,7 @@ impl Versions {
     /// All versions as section `name`, and the watermark up to which older ones have been forgotten; from now on changes are
     /// noted.
     pub(crate) fn save_whole(&mut self, name: &str, owner: &Owner) -> Result<[Section; 2]> {
-        self.noted = Some((vec![], 0));
+        self.begin_changes();
         Ok([Section::new(name, owner.clone(), self.save()?), self.save_pruned(name)?])
     }
 
@@ -261,7 +266,10 @@ impl Versions {
             self.restore(&rows)?;
         }
         let width = self.rows.width();
-        for rows in batches_of(state, &changes(name)) {
+        // Those of several workers as they have come: what one has forgotten, another one may have changed before.
+        let mut changes = batches_of(state, &changes(name));
+        changes.sort_by_key(|rows| numbers(rows, width + 2).ok()?.values().first().copied());
+        for rows in changes {
             if let Some(pruned) = numbers(&rows, width + 2)?.values().first() {
                 self.prune(*pruned);
             }

@@ -81,12 +81,19 @@ impl Met {
 }
 
 impl IntervalJoinOperator {
+    /// From now on rows that come and rows that have their first partner are noted.
+    pub(super) fn note_changes(&mut self) {
+        for side in &mut self.sides {
+            side.came.begin();
+            side.met.begin();
+        }
+    }
+
     pub(super) fn save_sides(&mut self) -> Result<Vec<Section>> {
         let owners = owners(&self.join, self.sides.each_ref().map(|side| side.schema.fields().len()));
         let mut sections = vec![];
+        self.note_changes();
         for ((which, owner), side) in owners.into_iter().enumerate().zip(&mut self.sides) {
-            side.came.begin();
-            side.met.begin();
             let rows = side.arrangement.save(Written::Anyhow, |slots| Ok(side.matched_of(slots)))?;
             sections.push(Section::new(SIDES[which], owner, rows));
             sections.push(number(EXPIRED[which], side.expired)?);

@@ -144,4 +144,5 @@ fn pairs_within_the_bounds_come_once_and_rows_are_freed_behind_the_watermark() {
             "{what}: rows are left"
         );
     }
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }

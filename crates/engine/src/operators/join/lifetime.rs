@@ -18,11 +18,11 @@ impl Side {
         expired.len()
     }
 
-    /// Notes when rows have come or changed.
-    pub(super) fn stamp(&mut self, slots: &[u32], now_ms: i64) {
+    /// Notes when rows have come or changed: the clock, and the epoch's number.
+    pub(super) fn stamp(&mut self, slots: &[u32], [now_ms, epoch]: [i64; 2]) {
         let Some(ages) = &mut self.ages else { return };
         if self.arrangement.read().knows_changes() {
-            self.clocks.push(now_ms);
+            self.clocks.push([now_ms, epoch]);
         }
         for slot in slots {
             match self.arrangement.read().weight(*slot) {

@@ -8,6 +8,7 @@ use sloth_types::Result;
 
 use super::{Alone, JoinOperator, Side};
 use crate::message::Batch;
+use crate::operators::arrange::take_up;
 use crate::state::arrangement::{Arrangement, Written};
 use crate::state::snapshot::{
     Owner, Section, batches_of, column_of, foreign_state, number, numbers, table, take_newest_number,
@@ -32,11 +33,29 @@ pub(crate) fn owners(join: &Join, widths: [usize; 2]) -> [Owner; 2] {
     }
 }
 
+/// When changes were noted: their epoch, which stands behind the clock. Earlier releases told only the clock.
+fn noted_at(rows: &RecordBatch, clock: usize) -> [Option<i64>; 2] {
+    let first = |column| numbers(rows, column).ok()?.values().first().copied();
+    match first(clock + 1) {
+        None => [None, first(clock)],
+        epoch => [epoch, None],
+    }
+}
+
 impl JoinOperator {
     /// The sides whose rows are with the join.
     fn own_sides(&self) -> impl Iterator<Item = usize> + use<> {
         let elsewhere = self.sides.each_ref().map(|side| side.arrangement.is_elsewhere());
         [0, 1].into_iter().filter(move |which| !elsewhere[*which])
+    }
+
+    /// A side takes up the rows that it read with others when this state was written. `columns` say what its columns are.
+    pub(crate) fn take_over(&mut self, which: usize, columns: &[u64], state: Vec<Section>) -> Result<()> {
+        if let Some(side) = self.sides.get_mut(which) {
+            take_up(&mut side.arrangement.write(), &side.schema, columns, state)?;
+        }
+        self.taken_over = true;
+        Ok(())
     }
 
     /// Whether the partners of a side's rows are counted row by row.
@@ -45,10 +64,8 @@ impl JoinOperator {
     }
 
     pub(super) fn save_sides(&mut self) -> Result<Vec<Section>> {
-        self.own_sides().for_each(|which| {
-            self.sides[which].arrangement.write().begin_changes();
-            self.sides[which].clocks.clear();
-        });
+        self.note_side_changes();
+        self.taken_over = false;
         let owners = owners(&self.join, [0, 1].map(|which| self.sides[which].schema.fields().len()));
         let mut sections = vec![];
         for (which, owner) in owners.into_iter().enumerate() {
@@ -78,6 +95,24 @@ impl JoinOperator {
         Ok(sections)
     }
 
+    fn note_side_changes(&mut self) {
+        self.own_sides().for_each(|which| {
+            self.sides[which].arrangement.write().begin_changes();
+            self.sides[which].clocks.clear();
+        });
+    }
+
+    /// From now on changes are noted.
+    pub(super) fn note_changes(&mut self) {
+        self.note_side_changes();
+        self.note_held();
+    }
+
+    /// Changes are enough for the next checkpoint.
+    pub(super) fn knows_changes(&self) -> bool {
+        !self.taken_over && self.knows_side_changes() && self.knows_held()
+    }
+
     /// Changes of rows are enough where nothing is kept beside the rows.
     fn knows_side_changes(&self) -> bool {
         let knows = |which: usize| self.sides[which].arrangement.read().knows_changes();
@@ -85,7 +120,7 @@ impl JoinOperator {
     }
 
     pub(super) fn save_side_changes(&mut self) -> Result<Option<Vec<Section>>> {
-        if !self.knows_side_changes() || !self.knows_held() {
+        if !self.knows_changes() {
             return Ok(None);
         }
         let mut sections = self.side_changes(Arrangement::take_changes)?;
@@ -115,8 +150,8 @@ impl JoinOperator {
             if side.ages.is_some() && self.windows.is_none() {
                 // What is forgotten is no change of the rows: the clock tells it.
                 for (changes, clock) in changes.iter_mut().zip(clocks) {
-                    let clocks = column_of(std::iter::repeat_n(clock, changes.num_rows()));
-                    *changes = table(changes.columns().iter().cloned().chain([clocks]).collect())?;
+                    let own = clock.map(|number| column_of(std::iter::repeat_n(number, changes.num_rows())));
+                    *changes = table(changes.columns().iter().cloned().chain(own).collect())?;
                 }
             }
             sections.push(Section::new(CHANGES[which], owner, changes));
@@ -127,15 +162,21 @@ impl JoinOperator {
     /// Until when rows have been forgotten, where they are.
     fn save_clock(&self) -> Result<Option<Section>> {
         let forgets = self.windows.is_none() && self.sides.iter().any(|side| side.ages.is_some());
-        forgets.then(|| number(CLOCK, self.now_ms)).transpose()
+        forgets.then(|| number(CLOCK, self.now[0])).transpose()
     }
 
     fn restore_changes(&mut self, state: &mut [Section]) -> Result<()> {
         for (which, name) in CHANGES.into_iter().enumerate() {
-            for rows in batches_of(state, name) {
+            let side = &self.sides[which];
+            let (forgets, width) = (side.ages.is_some() && self.windows.is_none(), side.schema.fields().len());
+            let mut changes = batches_of(state, name);
+            if forgets {
+                // Those of several workers as they have come: none may forget what another one has not yet changed.
+                changes.sort_by_key(|rows| noted_at(rows, width + 1));
+            }
+            for rows in changes {
                 let side = &mut self.sides[which];
-                let width = side.schema.fields().len();
-                let clock = match side.ages.is_some() && self.windows.is_none() {
+                let clock = match forgets {
                     true => numbers(&rows, width + 1)?.values().first().copied(),
                     false => None,
                 };
@@ -144,7 +185,7 @@ impl JoinOperator {
                 }
                 let slots = side.arrangement.write().restore_changes(&side.schema, &rows)?;
                 match (clock, &self.windows) {
-                    (Some(clock), _) => side.stamp(&slots, clock),
+                    (Some(clock), _) => side.stamp(&slots, [clock, 0]),
                     (None, Some(windows)) => side.stamp_ends(&slots, &rows, windows.ends[which])?,
                     (None, None) => {}
                 }

@@ -248,6 +248,7 @@ fn every_kind_equals_the_naive_join_after_every_epoch() {
             }
         }
     }
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }
 
 /// The same with the value as a time.

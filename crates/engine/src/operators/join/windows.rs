@@ -149,6 +149,12 @@ impl JoinOperator {
         Ok(())
     }
 
+    /// From now on what comes to wait is noted.
+    pub(super) fn note_held(&mut self) {
+        let held = self.windows.iter_mut().filter_map(|windows| windows.held.as_mut()).flatten();
+        held.for_each(TimedRows::begin_changes);
+    }
+
     /// True when what has come to wait is known.
     pub(super) fn knows_held(&self) -> bool {
         let mut held = self.windows.iter().filter_map(|windows| windows.held.as_ref()).flatten();

@@ -146,6 +146,7 @@ fn sets_follow_edges_that_come_and_go() {
     for seed in 0..200 {
         follow(seed, true, seed % 2 == 0);
     }
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }
 
 #[test]

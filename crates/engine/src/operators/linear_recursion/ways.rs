@@ -174,6 +174,11 @@ impl Ways {
         self.sides().map(save).collect()
     }
 
+    /// Everything has been written: from now on changes are noted.
+    pub(super) fn begin_changes(&mut self) {
+        self.sides().for_each(|(_, side)| side.rows.begin_changes());
+    }
+
     pub(super) fn knows_changes(&self) -> bool {
         self.all().all(Arrangement::knows_changes)
     }

@@ -79,6 +79,7 @@ fn the_last_row_of_each_key_stands() {
             assert_eq!(shown, expected, "seed {seed}, epoch {number}");
         }
     }
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }
 
 #[test]

@@ -96,4 +96,5 @@ fn it_equals_the_naive_join_after_every_epoch() {
         }
     }
     assert!(pairs > 50_000, "{pairs} rows in all: too few to say anything");
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }

@@ -89,6 +89,7 @@ fn random_upserts_give_the_exact_changes_of_the_table() {
             assert_eq!(kept, table.len(), "seed {seed}");
         }
     }
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }
 
 #[test]

@@ -236,15 +236,21 @@ impl Operator for TimedOver {
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
-        // One partition is all there is where none is named.
-        if !self.over.partition.is_empty() {
-            self.changed.begin();
-        }
+        self.resume_changes(0);
         self.save_whole()
     }
 
     fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
         self.save_changed()
+    }
+
+    fn resume_changes(&mut self, newest: i64) -> bool {
+        // One partition is all there is where none is named.
+        let knows = !self.over.partition.is_empty();
+        if knows {
+            self.changed.go_on(newest);
+        }
+        knows
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {

@@ -347,12 +347,17 @@ impl Operator for MatchOperator {
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
-        self.changed.begin();
+        self.resume_changes(0);
         self.save_whole()
     }
 
     fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
         self.save_changed()
+    }
+
+    fn resume_changes(&mut self, newest: i64) -> bool {
+        self.changed.go_on(newest);
+        !self.node.partition.is_empty()
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {

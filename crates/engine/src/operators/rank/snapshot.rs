@@ -7,6 +7,7 @@ use sloth_types::Result;
 use super::places::range;
 use super::{Output, RankOperator};
 use crate::message::Batch;
+use crate::operators::Operator;
 use crate::operators::window_assign::millis;
 use crate::state::ages::Ages;
 use crate::state::changed::standing;
@@ -14,10 +15,7 @@ use crate::state::snapshot::{Owner, Section, column_of};
 
 impl RankOperator {
     pub(super) fn save_rows(&mut self) -> Result<Vec<Section>> {
-        // One partition is all there is.
-        if !self.rank.partition.is_empty() {
-            self.changed.begin();
-        }
+        self.resume_changes(0);
         let rows = self.rows.save(self.rows.partitions(), |_, partitions| self.stamps(partitions))?;
         Ok(vec![Section::new("rows", Owner::Key(self.rank.partition.clone()), rows)])
     }

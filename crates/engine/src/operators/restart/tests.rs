@@ -209,6 +209,7 @@ fn groups_go_on() {
         .knowing_all(knows);
         assert!(drive(seed, Feed { retracts, ..INSERTS }, &mut operator) > 0);
     }
+    assert!(resumed() > 0, "some restarts are gone on from");
 }
 
 #[test]
@@ -225,6 +226,7 @@ fn sessions_go_on() {
         });
         assert!(drive(seed, INSERTS, &mut operator) > 0);
     }
+    assert!(resumed() > 0, "some restarts are gone on from");
 }
 
 #[test]
@@ -254,6 +256,7 @@ fn windows_go_on() {
         given += drive(seed, INSERTS, &mut operator);
     }
     assert!(given > 1000, "{given}");
+    assert!(resumed() > 0, "some restarts are gone on from");
 }
 
 fn ascending(column: usize) -> OrderColumn {
@@ -311,6 +314,7 @@ fn ranks_go_on() {
         .knowing_all(knows);
         drive(seed, Feed { retracts, ..INSERTS }, &mut operator);
     }
+    assert!(resumed() > 0, "some restarts are gone on from");
 }
 
 fn taken(name: &str, data_type: DataType, value: MatchValue) -> MatchExpr {
@@ -373,6 +377,7 @@ fn matching_goes_on() {
         given += drive(seed, INSERTS, &mut operator);
     }
     assert!(given > 500, "{given} matches");
+    assert!(resumed() > 0, "some restarts are gone on from");
 }
 
 fn paired() -> SchemaRef {
@@ -392,6 +397,7 @@ fn joins_with_versions_go_on() {
         });
         drive(seed, feed, &mut operator);
     }
+    assert!(resumed() > 0, "some restarts are gone on from");
 }
 
 #[test]
@@ -409,6 +415,7 @@ fn joins_with_the_table_as_it_is_go_on() {
         given += drive(seed, Feed { retracts, ports: 2, ..INSERTS }, &mut operator);
     }
     assert!(given > 500, "{given} pairs");
+    assert!(resumed() > 0, "some restarts are gone on from");
 }
 
 #[test]

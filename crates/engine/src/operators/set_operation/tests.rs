@@ -96,6 +96,7 @@ fn results_are_those_of_the_naive_multisets() {
             }
         }
     }
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }
 
 #[test]
@@ -163,6 +164,7 @@ fn what_was_told_of_forgotten_rows_stays() {
             assert!(given.values().all(|n| *n > 0), "{operation:?} seed {seed} epoch {number}");
         }
     }
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }
 
 /// Rows in all sections.

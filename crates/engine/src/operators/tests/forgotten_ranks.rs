@@ -84,6 +84,7 @@ fn a_partition_is_forgotten_when_it_has_not_changed_for_the_time() {
             assert_eq!(told, expected, "seed {seed} epoch {number}");
         }
     }
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }
 
 #[test]
@@ -141,4 +142,5 @@ fn a_forgotten_partition_begins_anew_where_rows_are_taken_back() {
             assert!(told.values().all(|n| *n > 0), "seed {seed} epoch {number}");
         }
     }
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }

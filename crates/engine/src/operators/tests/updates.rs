@@ -156,6 +156,7 @@ fn windows_are_told_as_the_policy_says() {
             windows.values().flat_map(|w| w.told.iter().copied()).collect()
         });
     }
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }
 
 #[test]
@@ -233,4 +234,5 @@ fn sessions_are_told_as_the_policy_says() {
         *stored = kept.concat();
         gone.iter().map(|s| answer(s, gap)).collect()
     }
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }

@@ -106,6 +106,7 @@ fn upserts_make_the_table_that_exact_changes_make() {
         }
     }
     assert!(spared > 1000, "{spared}");
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }
 
 /// Each of several equal rows by itself.

@@ -79,6 +79,7 @@ fn windows_are_joined_when_they_close_and_late_rows_are_counted() {
             "{what}: state is left"
         );
     }
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }
 
 #[test]
@@ -142,4 +143,5 @@ fn windows_that_are_told_early_or_corrected_are_those_of_the_rows_in_time() {
         let left: usize = operator.workers.iter().map(|w| w.kept_rows().unwrap().1).sum();
         assert_eq!(left, 0, "{what}: state is left");
     }
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }

@@ -129,4 +129,5 @@ fn forgotten_rows_find_no_partners_and_what_they_gave_stays() {
             assert!(answer.values().all(|weight| *weight > 0), "{what}: taken back what was not told");
         }
     }
+    assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }

@@ -80,6 +80,7 @@ fn over_goes_on() {
         });
         assert!(drive(seed, feed, &mut operator) > 0);
     }
+    assert!(resumed() > 0, "some restarts are gone on from");
 }
 
 #[test]
@@ -99,6 +100,7 @@ fn over_in_the_order_of_time_goes_on() {
         });
         assert!(drive(seed, INSERTS, &mut operator) > 0);
     }
+    assert!(resumed() > 0, "some restarts are gone on from");
 }
 
 /// Frames of all kinds, in an order by the time or by the number.
@@ -195,6 +197,7 @@ fn mixed_frames_go_on() {
         let mut operator = Restarting::by_key(seed, keys, move |_| mixed(seed));
         assert!(drive(seed, Feed { retracts: true, ..INSERTS }, &mut operator) > 0);
     }
+    assert!(resumed() > 0, "some restarts are gone on from");
 }
 
 /// By event time and looking back, told early.
@@ -236,4 +239,5 @@ fn early_results_go_on() {
         let mut operator = Restarting::by_key(seed, keys, move |_| early(seed));
         assert!(drive(seed, INSERTS, &mut operator) > 0);
     }
+    assert!(resumed() > 0, "some restarts are gone on from");
 }
