@@ -10,7 +10,7 @@ use sloth_types::{ChangelogMode, Result, Watermark};
 
 use super::Operator;
 use super::pace::Pace;
-use super::touched::{Net, Touched};
+use super::touched::{HELD_BACK, HeldBack, Net, Touched};
 use super::window::fit;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
@@ -20,9 +20,7 @@ use crate::state::ages::Ages;
 use crate::state::changed::{Changed, standing};
 use crate::state::groups::{Groups, GroupsSpec};
 use crate::state::keys::{ABSENT, EncodedKeys};
-use crate::state::snapshot::{
-    Owner, ROWS_MAX, Section, batches_of, column_of, number, numbers, split, table, take_number,
-};
+use crate::state::snapshot::{Owner, ROWS_MAX, Section, column_of, number, numbers, split, table, take_number};
 
 /// All groups that this worker owns.
 pub(crate) struct GroupAggregateOperator {
@@ -47,6 +45,8 @@ pub(crate) struct GroupAggregateOperator {
     ages: Option<Ages>,
     /// Since the last checkpoint.
     changed: Changed,
+    /// What is held back, as checkpoints have it.
+    held: HeldBack,
     schema: SchemaRef,
     buffer: Vec<u32>,
     gauge: StateGauge,
@@ -97,6 +97,7 @@ impl GroupAggregateOperator {
             totals_told: false,
             ages: ttl_ms.map(Ages::new),
             changed: Changed::default(),
+            held: HeldBack::default(),
             schema,
             buffer: vec![],
             gauge: StateGauge::new(context),
@@ -137,6 +138,7 @@ impl GroupAggregateOperator {
         let (stay, gone): (Vec<u32>, Vec<u32>) =
             expired.into_iter().partition(|slot| self.touched.has(*slot) || self.totals.contains(slot));
         stay.iter().for_each(|slot| ages.touch(*slot, now_ms));
+        self.changed.note(&stay);
         self.remove(&gone)?;
         self.measure();
         Ok(())
@@ -155,6 +157,11 @@ impl GroupAggregateOperator {
 
     /// Notes the groups that are about to change, and their results so far. Slots from `known` on are new.
     fn touch(&mut self, slots: &[u32], known: usize) -> Result<()> {
+        if self.tells_later() {
+            // They are told later than the next checkpoint, perhaps.
+            self.changed.note(slots);
+            self.held.note(slots, &self.touched);
+        }
         let (totals, told, retracts, ages) = (&self.totals, self.totals_told, self.spec.retracts(), &self.ages);
         let alive = |groups: &Groups, slot: u32| match totals.contains(&slot) {
             true => told,
@@ -163,6 +170,16 @@ impl GroupAggregateOperator {
             false => ages.as_ref().map_or((slot as usize) < known, |ages| ages.is_there(slot)),
         };
         self.touched.touch(&self.spec, &mut self.groups, &self.schema, slots, alive)
+    }
+
+    /// Changes may be held back over a checkpoint.
+    fn tells_later(&self) -> bool {
+        self.once || !self.pace.is_every_epoch()
+    }
+
+    /// The key's columns in what is held back.
+    fn touched_key(&self) -> Vec<usize> {
+        (2..2 + self.spec.keys.len()).collect()
     }
 
     /// Keys and stamps of groups, where there are stamps.
@@ -179,6 +196,9 @@ impl GroupAggregateOperator {
         let alive = |groups: &Groups, slot: u32| totals.contains(&slot) || groups.is_alive(slot);
         let (slots, net) = self.touched.take(&self.spec, &mut self.groups, &self.schema, self.upsert, alive)?;
         self.changed.note(&slots);
+        if self.tells_later() {
+            self.held.note_told(&slots, |told| self.spec.key_columns(&self.groups.keys, told))?;
+        }
         let gone: Vec<u32> = slots.into_iter().filter(|slot| !alive(&self.groups, *slot)).collect();
         self.remove(&gone)?;
         if let Some(ages) = &mut self.ages {
@@ -250,15 +270,13 @@ impl Operator for GroupAggregateOperator {
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
-        // What is held back is no change of the groups alone; and one group is written as fast as it is noted.
-        self.changed = Changed::default();
         self.resume_changes(0);
         let slots = self.groups.keys.live();
         let rows = self.groups.save(&self.spec, 0, &slots)?;
         let touched = self.touched.save(&self.spec, &mut self.groups, &self.schema, 0)?;
         let mut sections = vec![
             Section::new("groups", self.spec.owner(), rows),
-            Section::new("touched", Touched::owner(&self.spec), vec![touched]),
+            Section::new(HELD_BACK, Touched::owner(&self.spec), vec![touched]),
             self.pace.save("pace")?,
         ];
         let keys: Vec<usize> = (0..self.spec.keys.len()).collect();
@@ -281,6 +299,12 @@ impl Operator for GroupAggregateOperator {
             sections.push(self.changed.rows("ages", &keys, vec![stamps])?);
         }
         sections.extend(self.changed.sections("groups", &of_rows, rows)?);
+        if self.tells_later() {
+            let new = self.held.take();
+            let rows = self.touched.save_some(&self.spec, &mut self.groups, &self.schema, 0, &new)?;
+            sections.extend(self.held.sections(&self.touched_key(), rows, &self.touched)?);
+            sections.push(self.pace.save("pace")?);
+        }
         if self.has_totals && self.totals_told {
             sections.push(number("totals told", 1)?);
         }
@@ -288,9 +312,13 @@ impl Operator for GroupAggregateOperator {
     }
 
     fn resume_changes(&mut self, newest: i64) -> bool {
-        let knows = self.pace.is_every_epoch() && !self.spec.keys.is_empty() && self.touched.is_empty();
+        // One group is written as fast as it is noted. What another pace has held back is told in the next epoch.
+        let knows = !self.spec.keys.is_empty() && (self.tells_later() || self.touched.is_empty());
+        self.changed = Changed::default();
+        self.held = HeldBack::default();
         if knows {
             self.changed.go_on(newest);
+            self.held.go_on(newest, &self.touched);
         }
         knows
     }
@@ -302,7 +330,7 @@ impl Operator for GroupAggregateOperator {
             let groups = self.spec.prepare_partial(&rows)?;
             self.groups.merge(&groups, 0..rows.num_rows(), &mut self.buffer)?;
         }
-        for rows in batches_of(&mut state, "touched") {
+        for rows in standing(&mut state, HELD_BACK, &self.touched_key())? {
             self.touched.restore(&mut self.spec, &mut self.groups, &self.schema, &rows)?;
         }
         self.pace.restore(&mut state, "pace")?;

@@ -13,13 +13,16 @@ use super::window::fit;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
-use crate::state::snapshot::{Owner, Section, batches_of};
+use crate::state::changed::{Changed, standing};
+use crate::state::snapshot::{Owner, Section};
 use crate::state::tally::Tally;
 
 /// The rows whose hash this worker owns.
 pub(crate) struct ThrottleOperator {
     /// The changes that are held back: how much more often a row is there than was told, as the first count.
     held: Tally,
+    /// Rows whose count has changed since the last checkpoint.
+    changed: Changed,
     pace: Pace,
     /// When the input has ended.
     time: TimeDomain,
@@ -31,13 +34,22 @@ impl ThrottleOperator {
     /// Nothing held back yet.
     pub(crate) fn new(schema: SchemaRef, every: Every, time: TimeDomain, context: Arc<JobContext>) -> Result<Self> {
         let (held, gauge) = (Tally::new(&schema)?, StateGauge::new(context));
-        Ok(ThrottleOperator { held, pace: Pace::new(every), time, schema, gauge })
+        Ok(ThrottleOperator { held, changed: Changed::default(), pace: Pace::new(every), time, schema, gauge })
+    }
+
+    /// All columns tell who owns a row.
+    fn row(&self) -> Vec<usize> {
+        (0..self.schema.fields().len()).collect()
     }
 }
 
 impl Operator for ThrottleOperator {
     fn on_batch(&mut self, _: &EpochInfo, batch: Batch, _: &mut Vec<Batch>) -> Result<()> {
-        self.held.add(&batch.rows, batch.diffs.as_ref(), 0, |_, _| {})
+        let mut slots = vec![];
+        let notes = self.changed.begun();
+        self.held.add(&batch.rows, batch.diffs.as_ref(), 0, |slot, _| slots.extend(notes.then_some(slot)))?;
+        self.changed.note(&slots);
+        Ok(())
     }
 
     fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
@@ -55,18 +67,36 @@ impl Operator for ThrottleOperator {
             }
             // The room is not needed until there are changes again.
             self.held = Tally::new(&self.schema)?;
+            // Nothing stands of what the last checkpoint has.
+            self.changed = Changed::default();
         }
         self.gauge.set(self.held.len(), self.held.bytes());
         Ok(())
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
-        let whole = Owner::Key((0..self.schema.fields().len()).collect());
-        Ok(vec![Section::new("held", whole, self.held.save(|_| vec![])?), self.pace.save("pace")?])
+        self.resume_changes(0);
+        Ok(vec![Section::new("held", Owner::Key(self.row()), self.held.save(|_| vec![])?), self.pace.save("pace")?])
+    }
+
+    fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
+        let Some(slots) = self.changed.take(self.held.len() / 2) else { return Ok(None) };
+        let rows = self.held.save_some(&slots, |_| vec![])?;
+        let mut sections = self.changed.sections("held", &self.row(), rows)?;
+        sections.push(self.pace.save("pace")?);
+        Ok(Some(sections))
+    }
+
+    fn resume_changes(&mut self, newest: i64) -> bool {
+        let knows = !self.schema.fields().is_empty();
+        if knows {
+            self.changed.go_on(newest);
+        }
+        knows
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        for rows in batches_of(&mut state, "held") {
+        for rows in standing(&mut state, "held", &self.row())? {
             self.held.restore(&rows)?;
         }
         self.pace.restore(&mut state, "pace")?;
@@ -92,6 +122,29 @@ mod tests {
 
     fn time() -> TimeDomain {
         TimeDomain { sources: vec![0], clock: false, cascaded: false, lag_ms: 0 }
+    }
+
+    #[test]
+    fn a_checkpoint_has_what_has_come_since_the_last_one() {
+        let every = Every::Millis(60_000);
+        let mut operator = ThrottleOperator::new(schema(), every, time(), JobContext::alone()).unwrap();
+        let epoch = |operator: &mut ThrottleOperator, now_ms: i64, numbers: std::ops::Range<i64>| {
+            let info = EpochInfo { now_ms, watermarks: vec![Watermark(0)], ..EpochInfo::alone(0) };
+            let rows = RecordBatch::try_new(schema(), vec![Arc::new(Int64Array::from_iter_values(numbers))]).unwrap();
+            operator.on_batch(&info, Batch::changes(rows, None), &mut vec![]).unwrap();
+            operator.on_epoch_end(&info, &mut vec![]).unwrap();
+        };
+        let rows = |sections: &[Section], name: &str| {
+            let section = sections.iter().find(|s| s.name == name).unwrap();
+            section.rows.iter().map(|rows| rows.num_rows()).sum::<usize>()
+        };
+        epoch(&mut operator, 0, 0..1000);
+        assert_eq!(rows(&operator.save().unwrap(), "held"), 1000);
+        epoch(&mut operator, 1000, 998..1003);
+        assert_eq!(rows(&operator.save_changes().unwrap().unwrap(), "held changed"), 5);
+        epoch(&mut operator, 60_000, 0..1);
+        assert!(operator.save_changes().unwrap().is_none(), "nothing stands of what was held back");
+        assert_eq!(rows(&operator.save().unwrap(), "held"), 0);
     }
 
     /// Whatever comes in, at the end of each period all that came in is out, as one net change a row.
@@ -134,5 +187,6 @@ mod tests {
                 }
             }
         }
+        assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
     }
 }

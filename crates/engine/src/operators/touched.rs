@@ -10,8 +10,9 @@ use sloth_types::Result;
 use super::delta::changed;
 use super::window::fit;
 use crate::state::bits::Bits;
+use crate::state::changed::Changed;
 use crate::state::groups::{Groups, GroupsSpec};
-use crate::state::snapshot::{Owner, column_of, foreign_state, split, table};
+use crate::state::snapshot::{Owner, Section, column_of, foreign_state, split, table};
 
 /// Groups by slot, with their results before.
 #[derive(Default)]
@@ -24,6 +25,60 @@ pub(crate) struct Touched {
     before: Vec<RecordBatch>,
     /// A group that is touched has changed for sure, and what it was is never asked for: it is not noted.
     blind: bool,
+}
+
+/// The section of what is held back.
+pub(crate) const HELD_BACK: &str = "touched";
+
+/// Which groups checkpoints have as held back: what has changed of that since the last one.
+#[derive(Default)]
+pub(crate) struct HeldBack {
+    changed: Changed,
+    /// Groups that the last checkpoint has as held back.
+    written: Bits,
+}
+
+impl HeldBack {
+    /// All that is held back is in a checkpoint, where the newest changes have this number.
+    pub(crate) fn go_on(&mut self, newest: i64, touched: &Touched) {
+        self.changed.go_on(newest);
+        self.written = Bits::default();
+        self.all_written(touched);
+    }
+
+    fn all_written(&mut self, touched: &Touched) {
+        touched.slots.iter().for_each(|slot| _ = self.written.mark(*slot));
+    }
+
+    /// Groups are about to be touched.
+    pub(crate) fn note(&mut self, slots: &[u32], touched: &Touched) {
+        if self.changed.begun() {
+            let new: Vec<u32> = slots.iter().copied().filter(|slot| !touched.has(*slot)).collect();
+            self.changed.note(&new);
+        }
+    }
+
+    /// Groups have been told; `keys` gives the columns of their keys.
+    pub(crate) fn note_told(
+        &mut self,
+        slots: &[u32],
+        keys: impl FnOnce(&[u32]) -> Result<Vec<ArrayRef>>,
+    ) -> Result<()> {
+        self.changed.forget(slots);
+        let written: Vec<u32> = slots.iter().copied().filter(|slot| self.written.unmark(*slot)).collect();
+        self.changed.note_gone(&written, || keys(&written))
+    }
+
+    /// The groups that are held back since the last checkpoint, rising.
+    pub(crate) fn take(&mut self) -> Vec<u32> {
+        self.changed.take(usize::MAX).unwrap_or_default()
+    }
+
+    /// What [`HeldBack::take`] gave as rows with the key's columns `key`, and the groups that were told.
+    pub(crate) fn sections(&mut self, key: &[usize], rows: RecordBatch, touched: &Touched) -> Result<Vec<Section>> {
+        self.all_written(touched);
+        self.changed.sections(HELD_BACK, key, vec![rows])
+    }
 }
 
 /// What has changed: keys and results, those taken back first.
@@ -164,6 +219,20 @@ impl Touched {
         let told = BooleanArray::from(self.alive.clone());
         let own = [column_of(self.slots.iter().map(|_| number)), Arc::new(told) as ArrayRef];
         table(own.into_iter().chain(before.columns().iter().cloned()).collect())
+    }
+
+    /// As [`Touched::save`], for some of the groups: their slots, rising.
+    pub(crate) fn save_some(
+        &self,
+        spec: &GroupsSpec,
+        groups: &mut Groups,
+        schema: &SchemaRef,
+        number: i64,
+        some: &[u32],
+    ) -> Result<RecordBatch> {
+        let all = self.save(spec, groups, schema, number)?;
+        let mask: BooleanArray = self.slots.iter().map(|slot| Some(some.binary_search(slot).is_ok())).collect();
+        Ok(filter_record_batch(&all, &mask)?)
     }
 
     /// Who owns what [`Touched::save`] gives.

@@ -212,6 +212,56 @@ fn groups_go_on() {
     assert!(resumed() > 0, "some restarts are gone on from");
 }
 
+/// What is held back for a minute is written once, and so are the groups that it is of.
+#[test]
+fn groups_that_are_told_later_write_what_has_changed() {
+    let calls = calls();
+    let fields = [schema().field(0).clone()].into_iter().chain(results(&calls));
+    let schema_out = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let parts = GroupParts {
+        spec: GroupsSpec::new(&schema(), &[0], &calls, true).unwrap(),
+        schema: schema_out,
+        mode: ChangelogMode::Retract,
+        totals: None,
+        worker: (0, 1),
+        every: Every::Millis(60_000),
+        time: domain(),
+        ttl_ms: None,
+    };
+    let mut operator = GroupAggregateOperator::new(parts, JobContext::alone()).unwrap();
+    let epoch = |operator: &mut GroupAggregateOperator, number: u64, now_ms: i64, keys: std::ops::Range<i64>| {
+        let rows: Vec<Row> = keys.map(|key| Row(Some(key), None, key, 0.0, 0, true, true)).collect();
+        let info = EpochInfo { now_ms, watermarks: vec![Watermark(0)], ..EpochInfo::alone(number) };
+        operator.on_batch(&info, batch_of(&rows, None, 0), &mut vec![]).unwrap();
+        let mut told = vec![];
+        operator.on_epoch_end(&info, &mut told).unwrap();
+        told.iter().map(|batch| batch.rows.num_rows()).sum::<usize>()
+    };
+    let rows = |sections: Option<Vec<Section>>, name: &str| {
+        let section = sections.unwrap().into_iter().find(|s| s.name == name).unwrap();
+        section.rows.iter().map(|rows| rows.num_rows()).sum::<usize>()
+    };
+    assert_eq!(epoch(&mut operator, 0, 0, 0..1000), 0);
+    assert_eq!(rows(Some(operator.save().unwrap()), "touched"), 1000);
+    assert_eq!(epoch(&mut operator, 1, 1000, 998..1003), 0);
+    let changes = operator.save_changes().unwrap();
+    assert_eq!(rows(changes.clone(), "groups changed"), 5);
+    assert_eq!(
+        (rows(changes.clone(), "touched changed"), rows(changes, "touched gone")),
+        (3, 0),
+        "two were held back before"
+    );
+    // They are told.
+    assert_eq!(epoch(&mut operator, 2, 60_000, 0..1), 1003);
+    assert_eq!(epoch(&mut operator, 3, 61_000, 0..2), 0);
+    let changes = operator.save_changes().unwrap();
+    assert!(changes.is_none(), "more than half of the groups count as changed: everything is written");
+    assert_eq!(rows(Some(operator.save().unwrap()), "touched"), 2);
+    assert_eq!(epoch(&mut operator, 4, 120_000, 5..7), 8, "old and new results of four groups");
+    let changes = operator.save_changes().unwrap();
+    assert_eq!((rows(changes.clone(), "touched changed"), rows(changes, "touched gone")), (0, 2));
+}
+
 #[test]
 fn sessions_go_on() {
     for seed in 0..60 {
