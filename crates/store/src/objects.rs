@@ -63,8 +63,14 @@ impl Objects {
     /// # Errors
     /// When the place cannot be used.
     pub fn at(place: &std::path::Path) -> Result<Objects> {
-        match place.to_str().and_then(|place| place.strip_prefix(S3)) {
-            Some(place) => Objects::s3(place),
+        let text = place.to_str().unwrap_or_default();
+        match text.split_once("://") {
+            Some(("s3", place)) => Objects::s3(place),
+            Some(("file", path)) => Objects::directory(std::path::Path::new(path)),
+            Some((other, _)) => {
+                Err(Error::invalid(format!("state cannot be kept at '{text}': '{other}://' is not known"))
+                    .hint("Give a directory, or s3://bucket/prefix."))
+            }
             None => Objects::directory(place),
         }
     }
@@ -332,6 +338,17 @@ mod tests {
                 (Path::from(format!("state/{size}")), [&object[..object.len() / 3], &object[object.len() / 3..]]);
             assert!(objects.create_from(&path, pieces.map(Bytes::copy_from_slice).to_vec()).unwrap());
             assert!(objects.read(&path).unwrap() == object, "{size}");
+        }
+    }
+
+    #[test]
+    fn places_are_directories_or_buckets() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("file://{}/state", directory.path().display());
+        assert!(Objects::at(std::path::Path::new(&url)).is_ok() && directory.path().join("state").is_dir());
+        for place in ["hdfs://host/state", "gs://bucket/state"] {
+            let error = Objects::at(std::path::Path::new(place)).err().unwrap();
+            assert!(error.message().contains("is not known"), "{error}");
         }
     }
 
