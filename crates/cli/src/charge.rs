@@ -160,6 +160,11 @@ impl Charge {
 
     fn claim(&self, script: &(JobPlan, Vec<u64>), text: (&str, &str)) -> Result<Taken> {
         let claim = self.enter(script, text)?;
+        if let Some(error) = claim.damaged.first().filter(|_| !script.0.settings.checkpoint_fallback) {
+            return Err(error.clone().hint(
+                "Restore the file from a copy. Or go on from the checkpoint before, with 'state.checkpoints.fallback' = 'true'.",
+            ));
+        }
         for error in &claim.damaged {
             tracing::warn!("a checkpoint cannot be used; going on from the one before: {error}");
         }

@@ -38,6 +38,8 @@ pub struct JobSettings {
     pub state_dir: Option<String>,
     /// Published checkpoints that are kept.
     pub checkpoints_retained: usize,
+    /// A job may go on from an older checkpoint when the newest is damaged.
+    pub checkpoint_fallback: bool,
     /// Distance of checkpoints in a job that can be resumed.
     pub checkpoint_interval: Duration,
     /// A run that has been silent for so long counts as gone for one that stands by.
@@ -126,6 +128,7 @@ impl Default for JobSettings {
             },
             state_dir: None,
             checkpoints_retained: 3,
+            checkpoint_fallback: true,
             checkpoint_interval: Duration::from_secs(10),
             heartbeat_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(5),
@@ -148,6 +151,7 @@ pub const KNOWN_SETTINGS: &[(&str, &str)] = &[
     ("sloth.join.share-state", "joins that keep the same rows by the same key hold them once (default: true)"),
     ("state.checkpoints.dir", "where the job keeps its log and checkpoints, to be resumed from; as --state"),
     ("state.checkpoints.num-retained", "checkpoints that are kept (default: 3)"),
+    (FALLBACK, "go on from the checkpoint before when the newest is damaged, and not end (default: true)"),
     ("execution.checkpointing.interval", "distance of checkpoints, with --state (default: 10 s)"),
     (
         "restart-strategy.type",
@@ -165,6 +169,7 @@ pub const KNOWN_SETTINGS: &[(&str, &str)] = &[
     ("table.local-time-zone", "zone of TIMESTAMP_LTZ texts (default: UTC)"),
 ];
 
+const FALLBACK: &str = "state.checkpoints.fallback";
 const MULTI_JOIN: &str = "table.optimizer.multi-join.enabled";
 
 /// Longer than any input takes to be read.
@@ -223,6 +228,7 @@ impl JobSettings {
             restart: RestartPolicy::from_options(options)?,
             state_dir: options.get("state.checkpoints.dir").map(str::to_owned),
             checkpoints_retained: count("state.checkpoints.num-retained", default.checkpoints_retained)?,
+            checkpoint_fallback: options.parse_or(FALLBACK, "true or false", default.checkpoint_fallback)?,
             checkpoint_interval: options
                 .duration("execution.checkpointing.interval")?
                 .unwrap_or(default.checkpoint_interval),

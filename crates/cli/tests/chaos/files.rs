@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{Place, assert_same, dice, finish, pause, rows_of, signal, start};
+use crate::{Place, assert_same, command, dice, finish, pause, rows_of, signal, start};
 
 const TABLES: [&str; 4] = ["windows", "groups", "joined", "top"];
 
@@ -120,6 +120,11 @@ fn damaged_files_are_noticed_and_the_checkpoint_before_is_used() {
     let state = place.state().join(paths.find(|path| !third.contains(path)).unwrap());
     let bytes = std::fs::read(&state).unwrap();
     std::fs::write(&state, &bytes[..bytes.len() - 7]).unwrap();
+    // Whoever wants to know first is told, and nothing happens.
+    let mut strict = command(&script, Some(&place.state()), 2);
+    strict.args(["--set", "state.checkpoints.fallback=false"]).stderr(std::process::Stdio::piped());
+    let told = String::from_utf8_lossy(&strict.output().unwrap().stderr).into_owned();
+    assert!(told.contains("is damaged") && told.contains("state.checkpoints.fallback"), "{told}");
     finish(&script, Some(&place.state()));
     let log = std::fs::read_to_string(script.with_extension("log")).unwrap();
     assert_eq!(log.matches("a checkpoint cannot be used").count(), 2, "{log}");
