@@ -17,6 +17,8 @@ use crate::{direct, layout};
 /// How often a lock is tried that somebody else has for a moment.
 const LOCK_TRIES: usize = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// Nobody takes longer to write a request or an answer.
+const TOLD_WITHIN: Duration = Duration::from_secs(60);
 /// Pieces smaller than this are written together.
 const TOGETHER_BYTES: usize = 1 << 16;
 
@@ -98,7 +100,8 @@ impl Directory {
         fs::write(self.0.join(name), text)
     }
 
-    /// Removes what was staged and is not there under a name of its own.
+    /// Removes what was staged and is not there under a name of its own; of what processes tell each other, which may be
+    /// written at this moment, only what is old.
     pub(crate) fn tidy(&self) {
         let mut open = vec![self.0.clone()];
         while let Some(directory) = open.pop() {
@@ -106,12 +109,22 @@ impl Directory {
                 let path = entry.path();
                 if path.is_dir() {
                     open.push(path);
-                } else if is_staged(&path) {
+                } else if is_staged(&path) && !(is_told(&directory) && is_young(&path)) {
                     let _ = fs::remove_file(&path);
                 }
             }
         }
     }
+}
+
+/// Requests and answers are written while other runs begin.
+fn is_told(directory: &Path) -> bool {
+    [layout::REQUESTS, layout::ANSWERS].iter().any(|told| directory.ends_with(told))
+}
+
+fn is_young(path: &Path) -> bool {
+    let modified = fs::metadata(path).and_then(|data| data.modified());
+    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age < TOLD_WITHIN))
 }
 
 /// A file that is being written. It is gone when it is not finished.

@@ -9,7 +9,6 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use sloth_types::journal::{Asked, Stop};
@@ -20,9 +19,6 @@ use crate::layout;
 use crate::manifest::Manifest;
 use crate::objects::Objects;
 use crate::savepoint::{Savepoint, taken};
-
-/// How often something is written that others remove at the same time.
-const TRIES: usize = 50;
 
 /// What is wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +61,8 @@ impl Asking {
     pub fn ask(objects: &Objects, request: &Request) -> Result<Asking> {
         let id = format!("{}-{}", Clock::System.now_ms(), std::process::id());
         let text = serde_json::to_vec(request).map_err(|e| Error::internal(e.to_string()))?;
-        create_surely(objects, &layout::request(&id), &frame::wrap(Kind::Request, &text))?;
+        // Who hears it at once removes it at once: written again it would be for another run.
+        objects.create(&layout::request(&id), frame::wrap(Kind::Request, &text))?;
         Ok(Asking { objects: objects.clone(), id })
     }
 
@@ -176,18 +173,7 @@ impl Heard {
 
 fn write(objects: &Objects, id: &str, answer: &Answer) -> Result<()> {
     let text = serde_json::to_vec(answer).map_err(|e| Error::internal(e.to_string()))?;
-    create_surely(objects, &layout::answer(id), &frame::wrap(Kind::Answer, &text))
-}
-
-/// Creates an object whose name nobody else has. A run that begins at this moment may remove what is being written, as if a
-/// killed one had left it: then once more.
-fn create_surely(objects: &Objects, path: &Path, object: &Bytes) -> Result<()> {
-    for _ in 0..TRIES {
-        if objects.create(path, object.clone())? {
-            return Ok(());
-        }
-    }
-    Err(Error::unavailable(format!("'{path}' cannot be written: it is removed at once, again and again")))
+    objects.create(&layout::answer(id), frame::wrap(Kind::Answer, &text)).map(|_| ())
 }
 
 fn why(request: &Request) -> &'static str {

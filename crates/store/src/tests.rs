@@ -341,3 +341,29 @@ fn a_run_whose_directory_is_removed_ends() {
     let error = keeper.close().unwrap_err();
     assert!(error.message().contains("removed while it ran") && error.kind() == ErrorKind::Data, "{error}");
 }
+
+#[test]
+fn a_request_that_is_heard_at_once_is_heard_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let (asker, run) = (objects(directory.path()), objects(directory.path()));
+    let heard = crate::request::Heard::default();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let asked: u32 = 200;
+    let count = std::thread::scope(|scope| {
+        let listening = scope.spawn(|| {
+            let mut count = 0;
+            while !over.load(std::sync::atomic::Ordering::SeqCst) {
+                count += u32::from(heard.listen(&run).unwrap());
+            }
+            count
+        });
+        for _ in 0..asked {
+            let asking = Asking::ask(&asker, &Request::default()).unwrap();
+            wait("the request", || asking.is_heard().unwrap());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        over.store(true, std::sync::atomic::Ordering::SeqCst);
+        listening.join().unwrap()
+    });
+    assert_eq!(count, asked);
+}
