@@ -17,6 +17,8 @@ use crate::{direct, layout};
 /// How often a lock is tried that somebody else has for a moment.
 const LOCK_TRIES: usize = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// How often a directory is made again that somebody else removes.
+const STAGE_TRIES: usize = 20;
 /// Nobody takes longer to write a request or an answer.
 const TOLD_WITHIN: Duration = Duration::from_secs(60);
 /// Pieces smaller than this are written together.
@@ -42,18 +44,28 @@ impl Directory {
     /// Creates a file from its pieces; false when there is one of this name already, or when somebody else has removed it at once.
     pub(crate) fn create(&self, name: &str, pieces: &[Bytes]) -> Result<bool> {
         let path = self.0.join(name);
-        let parent = path.parent().unwrap_or(&self.0);
-        make_directories(parent)?;
-        let (staged, file) = stage(&path)?;
+        let (staged, file) = self.stage(&path)?;
         let written = write(&staged, &file, pieces);
         settle(&path, &staged, written.and_then(|()| file.sync_all()))
+    }
+
+    /// A new file beside `path`. Who removes the last file of a directory at the same time removes the directory, too.
+    fn stage(&self, path: &Path) -> Result<(PathBuf, File)> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            make_directories(path.parent().unwrap_or(&self.0))?;
+            match stage(path) {
+                Err(error) if error.kind() == ErrorKind::NotFound && tries < STAGE_TRIES => {}
+                staged => return staged,
+            }
+        }
     }
 
     /// Begins a file that is written bit by bit, and its first bytes at the end: `head` of them.
     pub(crate) fn grow(&self, name: &str, head: usize) -> Result<Growing> {
         let path = self.0.join(name);
-        make_directories(path.parent().unwrap_or(&self.0))?;
-        let (staged, file) = stage(&path)?;
+        let (staged, file) = self.stage(&path)?;
         let head = direct::aligned(head);
         match direct::Blocks::new(&staged, head as u64) {
             Ok(Some(blocks)) => Ok(Growing { path, staged, file, blocks: Some(blocks), head }),

@@ -357,13 +357,15 @@ fn a_request_that_is_heard_at_once_is_heard_once() {
             }
             count
         });
-        for _ in 0..asked {
+        let ask = || {
             let asking = Asking::ask(&asker, &Request::default()).unwrap();
             wait("the request", || asking.is_heard().unwrap());
-        }
+        };
+        let asked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (0..asked).for_each(|_| ask())));
         std::thread::sleep(Duration::from_millis(50));
         over.store(true, std::sync::atomic::Ordering::SeqCst);
-        listening.join().unwrap()
+        let count = listening.join().unwrap();
+        asked.map(|()| count).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     });
     assert_eq!(count, asked);
 }
