@@ -230,7 +230,7 @@ SET 'sloth.epoch.max-row' = '1';
 SELECT 1;
 --| error: setting 'sloth.epoch.max-row' is not known
 --|  |
---|  = help: Known settings: parallelism.default, sloth.epoch.max-rows, sloth.epoch.cut-seed, sloth.epoch.target, sloth.epoch.min-interval, sloth.epoch.max-in-flight, sloth.epoch.max-bytes, sloth.batch.rows, execution.runtime-mode, sloth.recursion.max-rounds, sloth.join.share-state, state.checkpoints.dir, state.checkpoints.num-retained, execution.checkpointing.interval, restart-strategy.type, table.exec.source.idle-timeout, table.exec.state.ttl, table.exec.emit.early-fire.enabled, table.exec.emit.early-fire.delay, table.exec.emit.late-fire.enabled, table.exec.emit.late-fire.delay, table.exec.emit.allow-lateness, table.optimizer.join-reorder-enabled, table.optimizer.multi-join.enabled, table.local-time-zone.
+--|  = help: Known settings: parallelism.default, sloth.epoch.max-rows, sloth.epoch.cut-seed, sloth.epoch.target, sloth.epoch.min-interval, sloth.epoch.max-in-flight, sloth.epoch.max-bytes, sloth.batch.rows, execution.runtime-mode, sloth.recursion.max-rounds, sloth.join.share-state, state.checkpoints.dir, state.checkpoints.num-retained, state.checkpoints.fallback, execution.checkpointing.interval, restart-strategy.type, table.exec.source.idle-timeout, table.exec.state.ttl, table.exec.emit.early-fire.enabled, table.exec.emit.early-fire.delay, table.exec.emit.late-fire.enabled, table.exec.emit.late-fire.delay, table.exec.emit.allow-lateness, table.optimizer.join-reorder-enabled, table.optimizer.multi-join.enabled, table.local-time-zone.
 
 RESET 'sloth.epoch.max-row';
 SET 'table.local-time-zone' = 'Mars/Base';
