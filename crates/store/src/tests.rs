@@ -101,6 +101,17 @@ fn message(error: &Error) -> String {
     error.message().to_owned()
 }
 
+fn upload(keeper: &Keeper, epoch: u64, part: OperatorState) {
+    let cut = Cut { epoch: Epoch(epoch), workers: 1, ..Cut::default() };
+    keeper.upload(Checkpoint { cut, state: vec![part], ..Checkpoint::default() });
+}
+
+fn publish(keeper: &Keeper, epoch: u64) {
+    keeper.publish(Epoch(epoch));
+    wait("the checkpoint", || keeper.published() >= Epoch(epoch) || keeper.failure().is_some());
+    assert!(keeper.failure().is_none(), "{:?}", keeper.failure());
+}
+
 #[test]
 fn what_was_kept_is_found_again() {
     let place = tempfile::tempdir().unwrap();

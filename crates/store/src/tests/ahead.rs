@@ -13,17 +13,6 @@ fn changes(section: &str, first: i64, rows: usize, continues: bool) -> OperatorS
     OperatorState { operator: 7, name: "join".into(), worker: 0, continues, sections }
 }
 
-fn upload(keeper: &Keeper, epoch: u64, part: OperatorState) {
-    let cut = Cut { epoch: Epoch(epoch), workers: 1, ..Cut::default() };
-    keeper.upload(Checkpoint { cut, state: vec![part], ..Checkpoint::default() });
-}
-
-fn publish(keeper: &Keeper, epoch: u64) {
-    keeper.publish(Epoch(epoch));
-    wait("the checkpoint", || keeper.published() >= Epoch(epoch) || keeper.failure().is_some());
-    assert!(keeper.failure().is_none(), "{:?}", keeper.failure());
-}
-
 /// The values of a table of the newest checkpoint, in their order.
 fn values(objects: &Objects, section: &str) -> Vec<i64> {
     let (recovered, damaged) = recover(objects).unwrap();

@@ -13,17 +13,6 @@ fn start(directory: &Path, retained: usize) -> Arc<Keeper> {
     Keeper::start(claim(&objects(directory), &plan("a plan")).unwrap(), retained).unwrap().0
 }
 
-fn upload(keeper: &Keeper, epoch: u64, part: OperatorState) {
-    let cut = Cut { epoch: Epoch(epoch), workers: 1, ..Cut::default() };
-    keeper.upload(Checkpoint { cut, state: vec![part], ..Checkpoint::default() });
-}
-
-fn publish(keeper: &Keeper, epoch: u64) {
-    keeper.publish(Epoch(epoch));
-    wait("the checkpoint", || keeper.published() >= Epoch(epoch) || keeper.failure().is_some());
-    assert!(keeper.failure().is_none(), "{:?}", keeper.failure());
-}
-
 fn kept(directory: &Path) -> Vec<OperatorState> {
     let (recovered, damaged) = recover(&objects(directory)).unwrap();
     assert!(damaged.is_empty(), "{damaged:?}");
