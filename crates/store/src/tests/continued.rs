@@ -118,10 +118,14 @@ fn an_older_run_that_cleans_up_leaves_what_a_newer_one_goes_on_with() {
     upload(&old, 2, state(2));
     publish(&old, 2);
     upload(&old, 4, state(4));
+    // What it is still writing when the new run begins is removed, and then it publishes nothing.
+    let files = || names(place.path(), "state").into_iter().filter(|name| !name.contains('#')).count();
+    wait("the upload", || files() == 2);
     let new = start(place.path(), 1);
     // The old run publishes what was logged before it lost the job. For it alone the checkpoint before is of no use now.
-    publish(&old, 4);
+    old.publish(Epoch(4));
     let _ = old.close();
+    assert_eq!(inspect(&objects(place.path())).unwrap().checkpoints.last().map(|(epoch, _)| *epoch), Some(4));
     assert!(new.continued(7, 0).is_some());
     log(&new, 4);
     upload(&new, 5, changes(5));
