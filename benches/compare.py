@@ -13,7 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from live import bench_durable, bench_idle, bench_latency, bench_recovery
+import failures
+from live import bench_durable, bench_idle, bench_latency
 from peers import state
 from peers.flink import Flink
 
@@ -311,6 +312,25 @@ def bench_state(options, _):
     return "\n".join(lines) + "\n"
 
 
+def bench_checkpoints(options, _):
+    """What checkpoints cost."""
+    sloth = Side("sloth", [options.bin, "sloth"])
+    files = generate_nexmark(options, sloth)
+    sloth.close()
+    of = lambda query: script("ddl-file", "views", query, NEXMARK_FILE=files["json"], SINK="blackhole")
+    return failures.bench_checkpoints(options, {query: of(query) for query in ("q5", "q8", "q20")})
+
+
+def bench_restore(options, _):
+    """How soon a job with much state goes on."""
+    sloth = Side("sloth", [options.bin, "sloth"])
+    files = generate_nexmark(options, sloth)
+    sloth.close()
+    # The job goes on when the file has been read.
+    source = script("ddl-file", "views", NEXMARK_FILE=files["json"])
+    return failures.bench_restore(options, source.replace("'format'    = 'json'", "'format' = 'json', 'source.monitor-interval' = '1 h'"))
+
+
 def bench_generator(options, _):
     """Events per second of our own generator, when a query needs few or all columns."""
     queries = {
@@ -456,7 +476,10 @@ BENCHES = {
     "curve": bench_curve,
     "latency": bench_latency,
     "durable": bench_durable,
-    "recovery": bench_recovery,
+    "checkpoints": bench_checkpoints,
+    "recovery": failures.bench_recovery,
+    "standby": failures.bench_standby,
+    "restore": bench_restore,
     "idle": bench_idle,
 }
 
