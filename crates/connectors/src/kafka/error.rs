@@ -94,6 +94,7 @@ pub(super) fn passes(code: Code) -> bool {
                 | Code::FencedLeaderEpoch
                 | Code::UnknownLeaderEpoch
                 | Code::OffsetNotAvailable
+                | Code::UnstableOffsetCommit
                 | Code::KafkaStorageError
                 | Code::NodeUpdate
                 | Code::DestroyBroker

@@ -222,24 +222,19 @@ impl KafkaWriter {
         let producer: ThreadedProducer<Deliveries> = config
             .create_with_context(Deliveries::default())
             .map_err(|e| Error::invalid(format!("cannot make a Kafka client: {e}")))?;
-        let doing = format!("write topic '{}'", target.topic);
-        let context = |e: &KafkaError| producer.context().context.explain(&doing, &connection.servers, e);
-        let answer =
-            producer.client().fetch_metadata(Some(&target.topic), connection.timeout).map_err(|e| context(&e))?;
-        tracing::debug!("kafka: topic '{}' is found after {:?}", target.topic, begun.elapsed());
-        let topic = answer.topics().iter().find(|t| t.name() == target.topic);
-        let partitions = match topic.map(|t| (t.error().map(RDKafkaErrorCode::from), t.partitions().len())) {
-            Some((None, count)) if count > 0 => i32::try_from(count).unwrap_or(i32::MAX),
-            Some((Some(code), _)) if !matches!(code, RDKafkaErrorCode::UnknownTopicOrPartition) => {
-                return Err(context(&KafkaError::MetadataFetch(code)));
-            }
-            _ => {
-                let what = format!("topic '{}' does not exist at {}", target.topic, connection.servers);
-                return Err(Error::invalid(what).hint("Create the topic first, or check 'topic'."));
-            }
-        };
-        let transactions =
-            transactional_id.map(|id| Transactions::begin(&producer, connection, &target.topic, id)).transpose()?;
+        // Both are several round trips, so they go side by side; of two errors the topic's says more.
+        let (partitions, transactions) = std::thread::scope(|scope| {
+            let begin = |id| Transactions::begin(&producer, connection, &target.topic, id);
+            let begins = transactional_id.map(|id| scope.spawn(move || begin(id)));
+            let partitions = partitions(&producer, connection, &target.topic);
+            tracing::debug!("kafka: topic '{}' is looked up after {:?}", target.topic, begun.elapsed());
+            let begins = begins.map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|_| Err(Error::internal("the thread that begins transactions has panicked")))
+            });
+            Ok::<_, Error>((partitions?, begins.transpose()?))
+        })?;
         let servers = connection.servers.clone();
         let closing = connection.timeout;
         let spread = Spread::new(&config);
@@ -325,6 +320,24 @@ impl KafkaWriter {
             Some(Failure { code, text }) => {
                 Err(explain(&format!("write topic '{}'", self.target.topic), &self.servers, code, &text))
             }
+        }
+    }
+}
+
+/// How many partitions a topic has.
+fn partitions(producer: &ThreadedProducer<Deliveries>, connection: &Connection, name: &str) -> Result<i32> {
+    let doing = format!("write topic '{name}'");
+    let context = |e: &KafkaError| producer.context().context.explain(&doing, &connection.servers, e);
+    let answer = producer.client().fetch_metadata(Some(name), connection.timeout).map_err(|e| context(&e))?;
+    let topic = answer.topics().iter().find(|t| t.name() == name);
+    match topic.map(|t| (t.error().map(RDKafkaErrorCode::from), t.partitions().len())) {
+        Some((None, count)) if count > 0 => Ok(i32::try_from(count).unwrap_or(i32::MAX)),
+        Some((Some(code), _)) if !matches!(code, RDKafkaErrorCode::UnknownTopicOrPartition) => {
+            Err(context(&KafkaError::MetadataFetch(code)))
+        }
+        _ => {
+            let what = format!("topic '{name}' does not exist at {}", connection.servers);
+            Err(Error::invalid(what).hint("Create the topic first, or check 'topic'."))
         }
     }
 }
