@@ -235,6 +235,9 @@ pub(crate) struct Patience {
 /// Reads the sources again from the newest checkpoint at or before --from, cut into the same epochs as then, and prints
 /// the changes that each table was given, the same at every run. Nothing is written outside, and a job that runs on the
 /// directory is not disturbed.
+///
+/// Give the script that the epochs were made with: also one that the job had before its script was changed, as long as
+/// checkpoints from then are kept. A stretch must not lie across a change of the script.
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = "Example:\n  sloth checkpoint ls state/\n  sloth replay state/ job.sql --from 1200 --to 1250")]
 pub(crate) struct Replay {
@@ -242,10 +245,10 @@ pub(crate) struct Replay {
     pub(crate) state: StateDir,
     #[command(flatten)]
     pub(crate) script: Script,
-    /// The first epoch to print (default: the first one that is kept).
+    /// The first epoch to print (default: the first one that the script has made and that is kept).
     #[arg(long, value_name = "EPOCH")]
     pub(crate) from: Option<u64>,
-    /// The last epoch to print (default: the last one in the log).
+    /// The last epoch to print (default: the last one that the script has made).
     #[arg(long, value_name = "EPOCH")]
     pub(crate) to: Option<u64>,
 }

@@ -1,5 +1,7 @@
 //! `sloth replay`: makes logged epochs again and prints what the tables were given, bit by bit the same.
 
+mod which;
+
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::ops::RangeInclusive;
@@ -10,13 +12,13 @@ use sloth_connectors::print;
 use sloth_engine::{Job, JobOptions, Replay as Along};
 use sloth_plan::{JobPlan, NodeKind, SourceOrigin};
 use sloth_server::ScreenHub;
-use sloth_store::Inspection;
 use sloth_types::journal::Recovered;
 use sloth_types::{
     ChangeBatch, ChangelogMode, Connector, ConnectorRegistry, Epoch, EpochListener, Error, OpenSink, Options, Result,
     Sink, SinkWriter, TableSpec,
 };
 
+use self::which::{Asked, Piece};
 use crate::args::Replay;
 use crate::change::{parts_of, settled};
 use crate::checkpoint::{open, show_error};
@@ -30,44 +32,32 @@ const NAME: &str = "replay";
 pub(crate) fn replay(args: &Replay) -> Shown<()> {
     let text = Text::read(&args.script)?;
     let Some(prepared) = prepare(&text, false).map_err(|e| text.show(&e))? else { return Ok(()) };
+    let (script, _) = settled(&prepared.plan).map_err(|e| text.show(&e))?;
     let (objects, found) = open(&args.state.directory).map_err(|e| show_error(&e))?;
-    let epochs = epochs(&found, args).map_err(|e| show_error(&e))?;
-    let (mut plan, _) = settled(&prepared.plan).map_err(|e| text.show(&e))?;
-    if found.plan.fingerprint != plan.fingerprint() {
-        return Err("error: the state belongs to another query\n  = hint: Give the script that the job was run with."
-            .to_owned());
+    let stretches = found.stretches(&objects).map_err(|e| show_error(&e))?;
+    if let (true, Some(error)) = (stretches.is_empty(), found.damaged_log.first()) {
+        return Err(show_error(error));
     }
-    (plan, _) = plan.apart(&parts_of(&found.plan));
-    let prepared = Prepared { plan, ..prepared };
-    let recovered = found.before(&objects, *epochs.start()).map_err(|e| show_error(&e))?;
-    run(prepared, recovered, epochs, text.sql()).map_err(|e| text.show(&e))
+    let asked = Asked { from: args.from, to: args.to };
+    let pieces = which::pieces(&stretches, &script.fingerprint(), asked).map_err(|e| show_error(&e))?;
+    let interrupts = Interrupts::listen();
+    for Piece { stretch, epochs } in pieces {
+        let Some(stretch) = stretches.get(stretch).filter(|_| !interrupts.requested()) else { break };
+        let recovered = stretch.before(&objects, *epochs.start()).map_err(|e| show_error(&e))?;
+        let parts = stretch.plan.as_ref().map(parts_of).map_err(show_error)?;
+        let prepared = Prepared { plan: script.apart(&parts).0, tables: prepared.tables.clone() };
+        run(prepared, recovered, epochs, text.sql(), &interrupts).map_err(|e| text.show(&e))?;
+    }
+    Ok(())
 }
 
-/// The epochs to print.
-fn epochs(found: &Inspection, args: &Replay) -> Result<RangeInclusive<u64>> {
-    let Some((first, end)) = found.logged else { return Err(Error::invalid("there are no epochs in the log")) };
-    let oldest = found.checkpoints.first().map_or(0, |(epoch, _)| *epoch);
-    // A log that reaches back to the beginning needs no checkpoint.
-    let kept = if first == 0 { 0 } else { oldest };
-    // Those before were made by another script.
-    let kept = kept.max(found.plan.begin.as_ref().map_or(0, |begin| begin.epoch));
-    let (from, to) = (args.from.unwrap_or(kept), args.to.unwrap_or(end - 1));
-    let kept_text = || match kept < end {
-        true => format!("Epochs {kept} to {} can be made again.", end - 1),
-        false => "The newest checkpoint stands at the end of the log: there is nothing to make again.".to_owned(),
-    };
-    if to >= end || from >= end || from < kept {
-        let asked = if to >= end { to } else { from };
-        return Err(Error::invalid(format!("epoch {asked} is not in the log, or no checkpoint lies before it"))
-            .hint(kept_text()));
-    }
-    if from > to {
-        return Err(Error::invalid(format!("--from {from} lies after --to {to}")).hint(kept_text()));
-    }
-    Ok(from..=to)
-}
-
-fn run(mut prepared: Prepared, mut recovered: Recovered, epochs: RangeInclusive<u64>, sql: &str) -> Result<()> {
+fn run(
+    mut prepared: Prepared,
+    mut recovered: Recovered,
+    epochs: RangeInclusive<u64>,
+    sql: &str,
+    interrupts: &Interrupts,
+) -> Result<()> {
     let hub = ScreenHub::new()?;
     let mut connectors = connectors(&hub);
     let tables = take_sinks(&mut prepared.plan);
@@ -85,7 +75,7 @@ fn run(mut prepared: Prepared, mut recovered: Recovered, epochs: RangeInclusive<
     let replay = Some(Along { recovered, then_live: false });
     let options = JobOptions { replay, listeners: vec![printed], ..JobOptions::default() };
     let job = Job::start(prepared.plan.clone(), &connectors, options).map_err(|e| prepared.locate(sql, e))?;
-    Interrupts::listen().attach(job.stopper());
+    interrupts.attach(job.stopper());
     job.wait()
 }
 

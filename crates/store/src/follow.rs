@@ -20,7 +20,7 @@ use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result};
 use crate::keeper::{Beginning, Keeper};
 use crate::objects::Objects;
 use crate::plans::{Plan, current_plan};
-use crate::recover::{Claimed, Found, changed, claim_segment, last_segment, lock_of_run, read_job, recover_before};
+use crate::recover::{Claimed, Found, changed, claim_segment, last_segment, lock_of_run, read_job, recover_newest};
 use crate::{layout, log};
 
 /// How often the next segment of the log is looked for.
@@ -107,7 +107,7 @@ fn begin(objects: &Objects) -> Result<(Recovered, u64, u64)> {
             let Some((last, log::Segment { generation, .. })) = last_segment(objects)? else {
                 return Err(Error::unavailable("the epoch log is gone"));
             };
-            let Found { mut recovered, damaged, .. } = recover_before(objects, u64::MAX)?;
+            let Found { mut recovered, damaged, .. } = recover_newest(objects)?;
             if let Some(error) = damaged.into_iter().next().filter(|_| tries < TRIES) {
                 return Err(error);
             }

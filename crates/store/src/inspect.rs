@@ -1,14 +1,14 @@
 //! A look at a job without taking charge of it: what is there, whether it is whole, and the removal of a checkpoint.
 
 use object_store::path::Path;
-use sloth_types::journal::{Checkpoint, Recovered};
+use sloth_types::journal::Checkpoint;
 use sloth_types::{Error, Result};
 
 use crate::layout;
 use crate::manifest::Manifest;
 use crate::objects::Objects;
 use crate::plans::{self, Plan};
-use crate::recover::{log_from, no_log, read_checkpoint, read_job, read_manifest, read_segment, recover_before};
+use crate::recover::{log_from, no_log, read_checkpoint, read_job, read_manifest, read_segment};
 use crate::savepoint;
 
 /// What a state directory holds.
@@ -28,6 +28,19 @@ pub struct Inspection {
     pub logged: Option<(u64, u64)>,
     /// Segments of the log that cannot be read, and why.
     pub damaged_log: Vec<Error>,
+    /// Which parts of the log are of which plan, in their order.
+    pub(crate) parts: Vec<LogPart>,
+}
+
+/// The part of the log that is of one plan.
+#[derive(Clone, Debug)]
+pub(crate) struct LogPart {
+    /// Number of the plan.
+    pub(crate) plan: u64,
+    /// The first segment.
+    pub(crate) segment: u64,
+    /// Its epochs: the first one and the one after the last.
+    pub(crate) logged: Option<(u64, u64)>,
 }
 
 /// Looks at a job without taking charge of it.
@@ -49,7 +62,7 @@ pub fn inspect(objects: &Objects) -> Result<Inspection> {
         }
         checkpoints.push((layout::number_of(&path).unwrap_or_default(), manifest));
     }
-    let (mut generation, mut logged, mut damaged_log, mut number) = (0, None, vec![], None);
+    let (mut generation, mut damaged_log, mut parts) = (0, vec![], Vec::<LogPart>::new());
     for (path, _) in objects.list(layout::LOG)? {
         let segment = match read_segment(objects, &path) {
             Ok(segment) => segment,
@@ -60,15 +73,21 @@ pub fn inspect(objects: &Objects) -> Result<Inspection> {
             }
         };
         generation = generation.max(segment.generation);
-        number = Some(segment.plan);
-        if let (Some((first, _)), Some((last, _))) = (segment.entries.first(), segment.entries.last()) {
-            logged = Some((logged.map_or(first.0, |(first, _)| first), last.0 + 1));
+        if parts.last().is_none_or(|part| part.plan != segment.plan) {
+            let number = layout::number_of(&path).unwrap_or_default();
+            parts.push(LogPart { plan: segment.plan, segment: number, logged: None });
+        }
+        let ends = segment.entries.first().zip(segment.entries.last());
+        if let (Some(part), Some(((first, _), (last, _)))) = (parts.last_mut(), ends) {
+            part.logged = Some((part.logged.map_or(first.0, |(first, _)| first), last.0 + 1));
         }
     }
-    let plan = number.map_or_else(|| Ok(Plan::default()), |number| Plan::read(objects, number));
+    let epochs = || parts.iter().filter_map(|part| part.logged);
+    let logged = epochs().next().zip(epochs().last()).map(|((first, _), (_, end))| (first, end));
+    let plan = parts.last().map_or_else(|| Ok(Plan::default()), |part| Plan::read(objects, part.plan));
     let plan = plan.and_then(|plan| plan.is_of(&job).map(|()| plan));
     let (plan, damaged_plan) = plan.map_or_else(|error| (Plan::default(), Some(error)), |plan| (plan, None));
-    Ok(Inspection { job: job.name, plan, damaged_plan, generation, checkpoints, logged, damaged_log })
+    Ok(Inspection { job: job.name, plan, damaged_plan, generation, checkpoints, logged, damaged_log, parts })
 }
 
 impl Inspection {
@@ -113,30 +132,15 @@ impl Inspection {
                 }
                 from => from,
             };
-            // What other plans have logged before is of no use any more, and may stand there twice.
+            // No run goes on from what other plans have logged before, and it may stand there twice.
             let begin = self.plan.begin.as_ref().map_or(0, |begin| begin.epoch);
             let from = from.unwrap_or(0).max(begin);
-            match log_from(objects, from) {
+            match log_from(objects, from, None) {
                 // The job that runs has removed what lies before its oldest checkpoint.
                 Err(_) if oldest(layout::LOG)? != before => {}
                 log => return log.map(|log| (from, log.len())),
             }
         }
-    }
-
-    /// What is needed to make the epochs from `first` on again: the newest whole checkpoint at or before it, and the log.
-    ///
-    /// # Errors
-    /// When no checkpoint lies before it and the log does not reach back to the beginning, or something is damaged.
-    pub fn before(&self, objects: &Objects, first: u64) -> Result<Recovered> {
-        recover_before(objects, first).map(|found| found.recovered).map_err(|error| {
-            let oldest = self.checkpoints.first().map(|(epoch, _)| *epoch);
-            match oldest.filter(|oldest| *oldest > first) {
-                Some(oldest) => Error::invalid(format!("epoch {first} is no longer kept"))
-                    .hint(format!("Epochs from {oldest} on can be made again.")),
-                None => error,
-            }
-        })
     }
 
     /// Removes a checkpoint and the state files that no other one names. The last one that is whole and the newest, whose

@@ -32,6 +32,7 @@ mod recover;
 mod request;
 mod savepoint;
 mod state;
+mod stretches;
 mod turn;
 
 #[cfg(test)]
@@ -49,4 +50,5 @@ pub use savepoint::{
     Savepoint, check_name, copy_state, free_name, name_newest, newest_manifest, savepoint, savepoint_at, savepoints,
 };
 pub use state::{decode as decode_state, encode as encode_state};
+pub use stretches::Stretch;
 pub use turn::{Turn, wait_for_turn};

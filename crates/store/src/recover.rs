@@ -131,7 +131,7 @@ fn recovered(claim: Claim) -> Result<Claim> {
     let objects = &claim.objects;
     let found = loop {
         let checkpoints = objects.list(layout::CHECKPOINTS)?;
-        let found = recover_before(objects, u64::MAX);
+        let found = recover_newest(objects);
         if found.as_ref().is_ok_and(|found| found.damaged.is_empty()) {
             break found?;
         }
@@ -285,10 +285,15 @@ pub(crate) struct Found {
     pub(crate) damaged: Vec<Error>,
 }
 
-/// The newest checkpoint of the job's plan that is whole and contains no epoch from `first` on, and the log after it.
-pub(crate) fn recover_before(objects: &Objects, first: u64) -> Result<Found> {
+/// The newest checkpoint of the job's plan that is whole, and the log after it.
+pub(crate) fn recover_newest(objects: &Objects) -> Result<Found> {
+    recover_before(objects, &current_plan(objects)?.unwrap_or_default(), u64::MAX, None)
+}
+
+/// The newest checkpoint of a plan that is whole and contains no epoch from `first` on, and the log after it: up to segment
+/// `until`, with which another plan begins.
+pub(crate) fn recover_before(objects: &Objects, plan: &Plan, first: u64, until: Option<u64>) -> Result<Found> {
     let mut damaged = vec![];
-    let plan = current_plan(objects)?.unwrap_or_default();
     let mut newest = None;
     let candidates = objects.list(layout::CHECKPOINTS)?;
     for (path, _) in candidates.iter().rev() {
@@ -296,8 +301,9 @@ pub(crate) fn recover_before(objects: &Objects, first: u64) -> Result<Found> {
             continue;
         }
         let manifest = match read_manifest(objects, path, &plan.job) {
-            // The rest is of another plan.
-            Ok(manifest) if manifest.plan != plan.number => break,
+            // Those of the plans behind it come first, then those of the plan, then the rest.
+            Ok(manifest) if manifest.plan > plan.number => continue,
+            Ok(manifest) if manifest.plan < plan.number => break,
             manifest => manifest,
         };
         match manifest.and_then(|m| Ok((read_whole(objects, &m)?, m))) {
@@ -311,15 +317,11 @@ pub(crate) fn recover_before(objects: &Objects, first: u64) -> Result<Found> {
         }
     }
     if let (None, Some(begin)) = (&newest, &plan.begin) {
-        if begin.epoch > first {
-            return Err(Error::invalid(format!("epoch {first} was made by another script"))
-                .hint(format!("The script has changed at epoch {}.", begin.epoch)));
-        }
         newest = Some((read_whole(objects, begin)?, begin.clone()));
     }
     let (checkpoint, newest) = newest.unzip();
     let from = checkpoint.as_ref().map_or(0, |c: &Checkpoint| c.cut.epoch.0);
-    match log_from(objects, from) {
+    match log_from(objects, from, until) {
         Ok(log) => Ok(Found { recovered: Recovered { checkpoint, log }, newest, damaged }),
         // Without the log behind it an older checkpoint is worth nothing: say what is wrong with the newest.
         Err(error) => Err(damaged.into_iter().next().unwrap_or(error)),
@@ -383,14 +385,17 @@ fn read_part(objects: &Objects, file: &StateFile) -> Result<OperatorState> {
     Ok(part)
 }
 
-/// The entries of all epochs from `first` on.
-pub(crate) fn log_from(objects: &Objects, first: u64) -> Result<Vec<EpochEntry>> {
+/// The entries of all epochs from `first` on; `until`: of those in the segments before this one.
+pub(crate) fn log_from(objects: &Objects, first: u64, until: Option<u64>) -> Result<Vec<EpochEntry>> {
     let mut log: Vec<EpochEntry> = vec![];
     let mut segments = vec![];
     let mut after = None;
     // Backwards, until one begins early enough: what lies before may be damaged without harm.
     for (path, _) in objects.list(layout::LOG)?.iter().rev() {
         let number = layout::number_of(path);
+        if until.is_some_and(|until| number >= Some(until)) {
+            continue;
+        }
         if number.is_none() || after.is_some_and(|after| number != Some(after - 1)) {
             return Err(Error::data(format!("the epoch log has a gap after '{path}'"))
                 .hint("Segments of the log are missing: restore them from a copy."));

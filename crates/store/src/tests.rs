@@ -11,13 +11,14 @@ use sloth_types::clock::Mono;
 use sloth_types::journal::{Checkpoint, Cut, OperatorState, Owner, Recovered, Section};
 use sloth_types::{Epoch, EpochEntry, Error, ErrorKind, JobStore, Result, Watermark};
 
-use crate::recover::recover_before;
+use crate::recover::recover_newest;
 use crate::{Asking, Keeper, Objects, Plan, Request, claim, inspect};
 
 mod ahead;
 mod bodies;
 mod continued;
 mod damage;
+mod stretches;
 
 /// The plan with this fingerprint.
 fn plan(fingerprint: &str) -> Plan {
@@ -25,7 +26,7 @@ fn plan(fingerprint: &str) -> Plan {
 }
 
 fn recover(objects: &Objects) -> Result<(Recovered, Vec<Error>)> {
-    recover_before(objects, u64::MAX).map(|found| (found.recovered, found.damaged))
+    recover_newest(objects).map(|found| (found.recovered, found.damaged))
 }
 
 fn objects(directory: &Path) -> Objects {
@@ -277,18 +278,6 @@ fn the_last_whole_checkpoint_is_removed_by_force_only() {
     assert!(message(&error).contains("the only one that is whole"), "{error}");
     inspect(&objects).unwrap().remove(&objects, 6, true).unwrap();
     assert!(inspect(&objects).unwrap().checkpoints.is_empty());
-}
-
-#[test]
-fn what_is_needed_for_a_stretch_is_the_checkpoint_before_it() {
-    let place = tempfile::tempdir().unwrap();
-    worked(place.path());
-    let objects = objects(place.path());
-    let found = inspect(&objects).unwrap();
-    assert_eq!((found.generation, found.logged), (1, Some((6, 10))));
-    let of = |first| found.before(&objects, first).map(|r| (r.first_epoch().0, r.log.len()));
-    assert_eq!((of(7).unwrap(), of(8).unwrap(), of(9).unwrap()), ((6, 4), (8, 2), (8, 2)));
-    assert!(message(&of(5).unwrap_err()).contains("epoch 5 is no longer kept"));
 }
 
 fn fixture() -> PathBuf {

@@ -44,7 +44,7 @@ impl Job {
     }
 
     /// A script of these statements that writes to `files`.
-    fn script(&self, name: &str, files: &str, statements: &[&str]) -> PathBuf {
+    pub(crate) fn script(&self, name: &str, files: &str, statements: &[&str]) -> PathBuf {
         let sql = format!("{TABLES}EXECUTE STATEMENT SET BEGIN\n{}END;\n", statements.concat());
         self.place.script(name, files, &sql)
     }

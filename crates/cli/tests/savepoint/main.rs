@@ -6,6 +6,7 @@
 #[path = "../outcome/mod.rs"]
 mod outcome;
 
+mod again;
 mod changing;
 mod kafka;
 mod keeping;

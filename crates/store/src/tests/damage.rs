@@ -19,7 +19,8 @@ use crate::{Objects, claim, inspect};
 /// What may be found in a damaged directory: each checkpoint with its log, the newest first, as they were undamaged.
 fn truths(objects: &Objects) -> Vec<Recovered> {
     let found = inspect(objects).unwrap();
-    let truth = |(epoch, _): &(u64, _)| found.before(objects, *epoch).unwrap();
+    let all = &found.stretches(objects).unwrap()[0];
+    let truth = |(epoch, _): &(u64, _)| all.before(objects, *epoch).unwrap();
     found.checkpoints.iter().rev().map(truth).collect()
 }
 
