@@ -201,6 +201,26 @@ fn a_directory_of_version_1_is_gone_on_from_with_any_number_of_workers() {
 }
 
 #[test]
+fn the_log_of_another_job_is_refused() {
+    let (place, other, script) = (Place::new("foreign"), Place::new("foreign-other"), script());
+    fs::remove_dir_all(&other.0).unwrap();
+    let run = ["run", &script, "--var", "rate=1000000", "--state"];
+    says(&[&run[..], &[other.text()]].concat());
+    fs::remove_dir_all(place.0.join("log")).unwrap();
+    copy(&other.0.join("log"), &place.0.join("log"));
+    let segments = || fs::read_dir(place.0.join("log")).unwrap().count();
+    let before = segments();
+    let error = "'job.json' is of job sloth-534f18e1, 'log/";
+    fails(&[&run[..], &[place.text()]].concat(), error);
+    fails(&[&run[..], &[place.text(), "--standby"]].concat(), error);
+    fails(&["replay", place.text(), &script, "--var", "rate=1"], error);
+    let found = fails(&["checkpoint", "verify", place.text()], "is damaged");
+    assert!(found.contains(&format!("log: {error}")), "{found}");
+    assert!(says(&["checkpoint", "ls", place.text()]).contains(&format!("the log: {error}")));
+    assert_eq!(segments(), before);
+}
+
+#[test]
 fn a_log_that_has_lost_its_end_is_noticed_by_what_the_sinks_have() {
     let place = Place::new("short");
     fs::remove_dir_all(&place.0).unwrap();

@@ -73,7 +73,7 @@ pub fn stand_by(objects: &Objects, plan: &str, patience: Patience) -> Result<Opt
     let job = read_job(objects)?;
     let plan = current_plan(objects)?.filter(|now| now.fingerprint == plan).ok_or_else(changed)?;
     plan.is_of(&job)?;
-    let (recovered, segment, generation) = begin(objects)?;
+    let (recovered, segment, generation) = begin(objects, &job.name)?;
     let first = recovered.first_epoch().0;
     let shared = Arc::new(Shared {
         objects: objects.clone(),
@@ -98,7 +98,7 @@ pub fn stand_by(objects: &Objects, plan: &str, patience: Patience) -> Result<Opt
 
 /// What is there, the number of the segment after it, and the run in charge. The run in charge removes old files meanwhile:
 /// then once more.
-fn begin(objects: &Objects) -> Result<(Recovered, u64, u64)> {
+fn begin(objects: &Objects, job: &str) -> Result<(Recovered, u64, u64)> {
     let mut tries = 0;
     loop {
         tries += 1;
@@ -112,7 +112,7 @@ fn begin(objects: &Objects) -> Result<(Recovered, u64, u64)> {
                 return Err(error);
             }
             // Epochs of segments that have come since would be given twice.
-            let known = match log_end(objects, last)? {
+            let known = match log_end(objects, job, last)? {
                 Some(end) => end,
                 None if recovered.log.is_empty() => recovered.first_epoch().0,
                 None => return Err(Error::unavailable("the epoch log has gone on while it was read")),
@@ -133,11 +133,11 @@ fn gone_on() -> Error {
 }
 
 /// The epoch after the last one in the segments up to this one; `None` when none of them that is left has any.
-fn log_end(objects: &Objects, last: u64) -> Result<Option<u64>> {
+fn log_end(objects: &Objects, job: &str, last: u64) -> Result<Option<u64>> {
     for number in (0..=last).rev() {
         let path = layout::segment(number);
         let Some(object) = objects.find(&path)? else { return Ok(None) };
-        if let Some((epoch, _)) = log::decode(&object, &path)?.entries.last() {
+        if let Some((epoch, _)) = log::decode(&object, &path, job)?.entries.last() {
             return Ok(Some(epoch.0 + 1));
         }
     }
@@ -222,7 +222,7 @@ impl<'a> Watch<'a> {
     fn read_segment(&mut self) -> Result<bool> {
         let path = layout::segment(self.segment);
         let Some(object) = self.shared.objects.find(&path)? else { return Ok(false) };
-        let segment = log::decode(&object, &path)?;
+        let segment = log::decode(&object, &path, &self.shared.job)?;
         if segment.generation > self.generation {
             tracing::info!("standing by: run {} of the job is in charge now", segment.generation);
         }
@@ -299,7 +299,8 @@ impl<'a> Watch<'a> {
     fn take_over(&mut self, why: &str) -> Result<bool> {
         let (shared, generation) = (self.shared, self.generation + 1);
         let lock = lock_of_run(&shared.objects, generation)?;
-        match claim_segment(&shared.objects, self.segment, (generation, shared.plan.number))? {
+        let by = log::By { job: &shared.job, generation, plan: shared.plan.number };
+        match claim_segment(&shared.objects, self.segment, by)? {
             Claimed::Ours => {}
             Claimed::Taken => return Ok(false),
             Claimed::Late => return Err(gone_on()),

@@ -64,7 +64,7 @@ pub fn inspect(objects: &Objects) -> Result<Inspection> {
     }
     let (mut generation, mut damaged_log, mut parts) = (0, vec![], Vec::<LogPart>::new());
     for (path, _) in objects.list(layout::LOG)? {
-        let segment = match read_segment(objects, &path) {
+        let segment = match read_segment(objects, &path, &job.name) {
             Ok(segment) => segment,
             Err(_) if !objects.exists(&path)? => continue,
             Err(error) => {
@@ -135,7 +135,7 @@ impl Inspection {
             // No run goes on from what other plans have logged before, and it may stand there twice.
             let begin = self.plan.begin.as_ref().map_or(0, |begin| begin.epoch);
             let from = from.unwrap_or(0).max(begin);
-            match log_from(objects, from, None) {
+            match log_from(objects, &self.job, from, None) {
                 // The job that runs has removed what lies before its oldest checkpoint.
                 Err(_) if oldest(layout::LOG)? != before => {}
                 log => return log.map(|log| (from, log.len())),

@@ -28,7 +28,6 @@ const LISTEN_EVERY: Duration = Duration::from_millis(250);
 
 /// Keeps the log and the checkpoints of one run.
 pub struct Keeper {
-    job: Arc<str>,
     shared: Arc<Shared>,
     log: Mutex<Option<Sender<(Epoch, EpochEntry)>>>,
     checkpoints: Mutex<Option<Sender<Work>>>,
@@ -55,6 +54,7 @@ pub(crate) struct Beginning {
 
 struct Shared {
     objects: Objects,
+    job: Arc<str>,
     generation: u64,
     plan: Plan,
     durable: AtomicU64,
@@ -113,6 +113,7 @@ impl Keeper {
         let Beginning { objects, job, generation, plan, segment, lock, durable, published } = beginning;
         let shared = Arc::new(Shared {
             objects,
+            job,
             generation,
             plan,
             durable: AtomicU64::new(durable),
@@ -137,7 +138,6 @@ impl Keeper {
             spawn("checkpoints", Box::new(move || uploader.keep_checkpoints(&work, before.manifest, retained.max(1))))?,
         ];
         let keeper = Keeper {
-            job,
             shared,
             log: Mutex::new(Some(log_sender)),
             checkpoints: Mutex::new(Some(work_sender)),
@@ -166,7 +166,7 @@ impl JobStore for Keeper {
     }
 
     fn job(&self) -> Arc<str> {
-        Arc::clone(&self.job)
+        Arc::clone(&self.shared.job)
     }
 
     fn append(&self, epoch: Epoch, entry: EpochEntry) {
@@ -229,6 +229,11 @@ impl JobStore for Keeper {
 }
 
 impl Shared {
+    /// Who writes the log.
+    fn by(&self) -> log::By<'_> {
+        log::By { job: &self.job, generation: self.generation, plan: self.plan.number }
+    }
+
     fn wake(&self) {
         let waker = lock(&self.waker).clone();
         waker.wake();
@@ -268,7 +273,7 @@ impl Shared {
             let mut group = vec![first];
             group.extend(entries.try_iter());
             let now = Mono::now();
-            let written = log::encode(segment, (self.generation, self.plan.number), &group)
+            let written = log::encode(segment, self.by(), &group)
                 .and_then(|object| self.objects.create(&layout::segment(segment), object))
                 .and_then(|created| Ok(created && self.is_newest(segment, in_charge)?));
             match written {
@@ -296,7 +301,7 @@ impl Shared {
         if self.heard.asked().stop.is_none() || lock(&self.failure).is_some() {
             return;
         }
-        let noted = log::encode_stop(segment, (self.generation, self.plan.number))
+        let noted = log::encode_stop(segment, self.by())
             .and_then(|object| self.objects.create(&layout::segment(segment), object));
         if let Err(error) = noted {
             tracing::warn!("the stop could not be noted, a process that stands by may take over: {error}");
@@ -448,7 +453,7 @@ impl Shared {
         // Segments go that lie before the last one that begins no later than the oldest checkpoint.
         let mut superfluous = 0;
         for (number, (path, _)) in segments.iter().enumerate() {
-            let begins = log::decode(&self.objects.read(path)?, path)?.entries.first().map(|(e, _)| e.0);
+            let begins = log::decode(&self.objects.read(path)?, path, &self.job)?.entries.first().map(|(e, _)| e.0);
             match begins {
                 Some(epoch) if epoch > oldest => break,
                 Some(_) => superfluous = number,

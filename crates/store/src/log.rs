@@ -23,6 +23,8 @@ struct Head {
     /// Somebody has asked the job to stop, and it did: who stands by stops, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     stopped: bool,
+    /// The job's name: another one's log is never taken for its own.
+    job: String,
     /// The plan that its epochs are of.
     #[serde(default = "first")]
     plan: u64,
@@ -31,9 +33,21 @@ struct Head {
     mark: u64,
 }
 
+/// Who writes a segment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct By<'a> {
+    /// The job's name.
+    pub(crate) job: &'a str,
+    /// The run.
+    pub(crate) generation: u64,
+    /// The plan that its epochs are of.
+    pub(crate) plan: u64,
+}
+
 impl Head {
-    fn new(segment: u64, (generation, plan): (u64, u64), stopped: bool) -> Self {
-        Head { segment, generation, stopped, plan, mark: mark() }
+    fn new(segment: u64, by: By<'_>, stopped: bool) -> Self {
+        let By { job, generation, plan } = by;
+        Head { segment, generation, stopped, job: job.to_owned(), plan, mark: mark() }
     }
 }
 
@@ -84,8 +98,8 @@ pub(crate) struct Segment {
     pub(crate) entries: Vec<(Epoch, EpochEntry)>,
 }
 
-/// A segment as an object, another one each time; `by` is the generation and the plan of the run that writes it.
-pub(crate) fn encode(segment: u64, by: (u64, u64), entries: &[(Epoch, EpochEntry)]) -> Result<Bytes> {
+/// A segment as an object, another one each time.
+pub(crate) fn encode(segment: u64, by: By<'_>, entries: &[(Epoch, EpochEntry)]) -> Result<Bytes> {
     let mut out = vec![];
     push(&mut out, &Head::new(segment, by, false))?;
     for (epoch, entry) in entries {
@@ -104,10 +118,16 @@ pub(crate) fn encode(segment: u64, by: (u64, u64), entries: &[(Epoch, EpochEntry
 }
 
 /// The last segment of a run that has been asked to stop.
-pub(crate) fn encode_stop(segment: u64, by: (u64, u64)) -> Result<Bytes> {
+pub(crate) fn encode_stop(segment: u64, by: By<'_>) -> Result<Bytes> {
     let mut out = vec![];
     push(&mut out, &Head::new(segment, by, true))?;
     Ok(frame::wrap(Kind::Log, &out))
+}
+
+/// An object of one job lies in the directory of another.
+pub(crate) fn mixed(job: &str, object: &str, other: &str) -> Error {
+    Error::data(format!("'{}' is of job {job}, '{object}' is of job {other}", layout::JOB))
+        .hint("Files of two state directories are mixed: restore one of them from a copy.")
 }
 
 fn push(out: &mut Vec<u8>, line: &impl Serialize) -> Result<()> {
@@ -116,11 +136,11 @@ fn push(out: &mut Vec<u8>, line: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
-/// An object as a segment.
+/// An object as a segment of this job.
 ///
 /// # Errors
-/// When it is damaged.
-pub(crate) fn decode(object: &Bytes, path: &Path) -> Result<Segment> {
+/// When it is damaged, or another job's.
+pub(crate) fn decode(object: &Bytes, path: &Path, job: &str) -> Result<Segment> {
     let name = path.as_ref();
     let payload = frame::unwrap(Kind::Log, object, name)?;
     let bad = |e: serde_json::Error| Error::data(format!("'{name}' is damaged: {e}"));
@@ -128,6 +148,9 @@ pub(crate) fn decode(object: &Bytes, path: &Path) -> Result<Segment> {
     let head: Head = serde_json::from_slice(lines.next().unwrap_or_default()).map_err(bad)?;
     if layout::number_of(path) != Some(head.segment) {
         return Err(Error::data(format!("'{name}' is damaged: it is segment {}", head.segment)));
+    }
+    if head.job != job {
+        return Err(mixed(job, name, &head.job));
     }
     let mut entries = vec![];
     for line in lines {

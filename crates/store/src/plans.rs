@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use sloth_types::{Error, Result};
 
 use crate::frame::{self, Kind};
-use crate::layout;
 use crate::manifest::Manifest;
 use crate::objects::Objects;
 use crate::recover::{Job, last_segment, read_job};
+use crate::{layout, log};
 
 /// A plan of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,9 +115,7 @@ impl Plan {
         if self.job.is_empty() || self.job == job.name {
             return Ok(());
         }
-        let text =
-            format!("'{}' is of job {}, '{}' is of job {}", layout::JOB, job.name, layout::plan(self.number), self.job);
-        Err(Error::data(text).hint("Files of two state directories are mixed: restore one of them from a copy."))
+        Err(log::mixed(&job.name, layout::plan(self.number).as_ref(), &self.job))
     }
 
     pub(crate) fn read(objects: &Objects, number: u64) -> Result<Plan> {

@@ -13,6 +13,7 @@ use sloth_types::{Clock, Epoch, EpochEntry, Error, ErrorKind, Result, threads};
 
 use crate::frame::{self, Kind};
 use crate::keeper::newest_segment;
+use crate::log::By;
 use crate::manifest::{Manifest, StateFile};
 use crate::objects::Objects;
 use crate::plans::{Plan, current_plan};
@@ -74,7 +75,8 @@ pub fn claim(objects: &Objects, plan: &Plan) -> Result<Claim> {
             None => return Err(no_log()),
         };
         let lock = lock_of_run(objects, generation)?;
-        if claim_segment(objects, next, (generation, plan.number))? == Claimed::Ours {
+        let by = By { job: &job.name, generation, plan: plan.number };
+        if claim_segment(objects, next, by)? == Claimed::Ours {
             objects.tidy();
             objects.local().into_iter().for_each(|directory| directory.remove_locks(generation));
             return recovered(Claim {
@@ -105,9 +107,9 @@ pub(crate) enum Claimed {
     Late,
 }
 
-/// Claims the job for a run of a plan (their numbers), with the segment of this number.
-pub(crate) fn claim_segment(objects: &Objects, number: u64, run: (u64, u64)) -> Result<Claimed> {
-    if !objects.create(&layout::segment(number), log::encode(number, run, &[])?)? {
+/// Claims the job for a run, with the segment of this number.
+pub(crate) fn claim_segment(objects: &Objects, number: u64, by: By<'_>) -> Result<Claimed> {
+    if !objects.create(&layout::segment(number), log::encode(number, by, &[])?)? {
         return Ok(Claimed::Taken);
     }
     if newest_segment(objects)?.is_some_and(|last| last > number) {
@@ -161,7 +163,8 @@ pub fn change(claim: Claim, plan: Plan, carried: &[(Epoch, EpochEntry)]) -> Resu
         return Err(savepoint::taken(name));
     }
     let plan = plan.create(&claim.objects)?;
-    let head = log::encode(claim.segment, (claim.generation, plan.number), carried)?;
+    let by = By { job: &claim.job, generation: claim.generation, plan: plan.number };
+    let head = log::encode(claim.segment, by, carried)?;
     // This is the moment.
     if !claim.objects.create(&layout::segment(claim.segment), head)? {
         return Err(crate::keeper::fenced());
@@ -190,8 +193,9 @@ pub fn has_begun(objects: &Objects) -> Result<bool> {
     if !segment.entries.is_empty() {
         return Ok(true);
     }
+    let job = read_job(objects)?;
     for (path, _) in objects.list(layout::LOG)?.iter().rev() {
-        match read_segment(objects, path) {
+        match read_segment(objects, path, &job.name) {
             Ok(segment) if segment.entries.is_empty() => {}
             Ok(_) => return Ok(true),
             // Removed meanwhile, by a run that has logged and cleaned up.
@@ -241,8 +245,7 @@ pub(crate) fn job_of(objects: &Objects) -> Result<Job> {
     let all = objects.list("")?;
     if all.iter().all(|(p, _)| *p != path) {
         if all.iter().any(|(p, _)| layout::is_ours(p)) {
-            return Err(Error::data(format!("'{}' is missing in a state directory that has other files", layout::JOB))
-                .hint("Restore it from a copy: without it the job does not know which transactions are its own."));
+            return Err(no_job());
         }
         // Two jobs with the same names of tables must not take each other's transactions.
         let seed = threads::draw(u64::MAX)
@@ -254,20 +257,27 @@ pub(crate) fn job_of(objects: &Objects) -> Result<Job> {
     read_job(objects)
 }
 
+fn no_job() -> Error {
+    Error::data(format!("'{}' is missing in a state directory that has other files", layout::JOB))
+        .hint("Restore it from a copy: without it the job does not know which transactions are its own.")
+}
+
 pub(crate) fn read_job(objects: &Objects) -> Result<Job> {
-    let payload = frame::unwrap(Kind::Job, &objects.read(&Path::from(layout::JOB))?, layout::JOB)?;
+    let object = objects.find(&Path::from(layout::JOB))?.ok_or_else(no_job)?;
+    let payload = frame::unwrap(Kind::Job, &object, layout::JOB)?;
     serde_json::from_slice(&payload).map_err(|e| Error::data(format!("'{}' is damaged: {e}", layout::JOB)))
 }
 
-pub(crate) fn read_segment(objects: &Objects, path: &Path) -> Result<log::Segment> {
-    log::decode(&objects.read(path)?, path)
+pub(crate) fn read_segment(objects: &Objects, path: &Path, job: &str) -> Result<log::Segment> {
+    log::decode(&objects.read(path)?, path, job)
 }
 
 /// The last segment of the log, and its number. The run in charge may remove it before it is read: then there is a later one.
 pub(crate) fn last_segment(objects: &Objects) -> Result<Option<(u64, log::Segment)>> {
     let mut last = newest_segment(objects)?;
+    let Some(job) = last.map(|_| read_job(objects)).transpose()? else { return Ok(None) };
     while let Some(number) = last {
-        let read = read_segment(objects, &layout::segment(number));
+        let read = read_segment(objects, &layout::segment(number), &job.name);
         let now = if read.is_err() { newest_segment(objects)? } else { last };
         if now == last {
             return read.map(|segment| Some((number, segment)));
@@ -287,12 +297,18 @@ pub(crate) struct Found {
 
 /// The newest checkpoint of the job's plan that is whole, and the log after it.
 pub(crate) fn recover_newest(objects: &Objects) -> Result<Found> {
-    recover_before(objects, &current_plan(objects)?.unwrap_or_default(), u64::MAX, None)
+    let plan = current_plan(objects)?.unwrap_or_default();
+    recover_before(objects, (&read_job(objects)?.name, &plan), u64::MAX, None)
 }
 
-/// The newest checkpoint of a plan that is whole and contains no epoch from `first` on, and the log after it: up to segment
+/// The newest checkpoint of a job's plan that is whole and contains no epoch from `first` on, and the log after it: up to segment
 /// `until`, with which another plan begins.
-pub(crate) fn recover_before(objects: &Objects, plan: &Plan, first: u64, until: Option<u64>) -> Result<Found> {
+pub(crate) fn recover_before(
+    objects: &Objects,
+    (job, plan): (&str, &Plan),
+    first: u64,
+    until: Option<u64>,
+) -> Result<Found> {
     let mut damaged = vec![];
     let mut newest = None;
     let candidates = objects.list(layout::CHECKPOINTS)?;
@@ -300,7 +316,7 @@ pub(crate) fn recover_before(objects: &Objects, plan: &Plan, first: u64, until: 
         if layout::number_of(path).is_some_and(|epoch| epoch > first) {
             continue;
         }
-        let manifest = match read_manifest(objects, path, &plan.job) {
+        let manifest = match read_manifest(objects, path, job) {
             // Those of the plans behind it come first, then those of the plan, then the rest.
             Ok(manifest) if manifest.plan > plan.number => continue,
             Ok(manifest) if manifest.plan < plan.number => break,
@@ -321,17 +337,17 @@ pub(crate) fn recover_before(objects: &Objects, plan: &Plan, first: u64, until: 
     }
     let (checkpoint, newest) = newest.unzip();
     let from = checkpoint.as_ref().map_or(0, |c: &Checkpoint| c.cut.epoch.0);
-    match log_from(objects, from, until) {
+    match log_from(objects, job, from, until) {
         Ok(log) => Ok(Found { recovered: Recovered { checkpoint, log }, newest, damaged }),
         // Without the log behind it an older checkpoint is worth nothing: say what is wrong with the newest.
         Err(error) => Err(damaged.into_iter().next().unwrap_or(error)),
     }
 }
 
-/// A manifest of this job, if its name is known.
+/// A manifest of this job.
 pub(crate) fn read_manifest(objects: &Objects, path: &Path, job: &str) -> Result<Manifest> {
     let manifest = Manifest::decode(&objects.read(path)?, path.as_ref())?;
-    if !job.is_empty() && !manifest.job.is_empty() && manifest.job != job {
+    if !manifest.job.is_empty() && manifest.job != job {
         return Err(Error::data(format!("'{path}' is damaged: it is of another job, {}", manifest.job)));
     }
     if layout::number_of(path) != Some(manifest.epoch) {
@@ -386,7 +402,7 @@ fn read_part(objects: &Objects, file: &StateFile) -> Result<OperatorState> {
 }
 
 /// The entries of all epochs from `first` on; `until`: of those in the segments before this one.
-pub(crate) fn log_from(objects: &Objects, first: u64, until: Option<u64>) -> Result<Vec<EpochEntry>> {
+pub(crate) fn log_from(objects: &Objects, job: &str, first: u64, until: Option<u64>) -> Result<Vec<EpochEntry>> {
     let mut log: Vec<EpochEntry> = vec![];
     let mut segments = vec![];
     let mut after = None;
@@ -401,7 +417,7 @@ pub(crate) fn log_from(objects: &Objects, first: u64, until: Option<u64>) -> Res
                 .hint("Segments of the log are missing: restore them from a copy."));
         }
         after = number;
-        let segment = read_segment(objects, path)?;
+        let segment = read_segment(objects, path, job)?;
         let begins = segment.entries.first().map(|(epoch, _)| epoch.0);
         segments.push(segment);
         if begins.is_some_and(|epoch| epoch <= first) {

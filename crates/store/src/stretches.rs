@@ -33,6 +33,8 @@ pub struct Stretch {
     pub kept: Option<u64>,
     /// The segment with which the next plan begins.
     until: Option<u64>,
+    /// The job's name.
+    job: String,
 }
 
 impl Inspection {
@@ -66,14 +68,14 @@ impl Inspection {
             Err(_) => None,
         };
         let kept = checkpoints.chain(begins).filter(|epoch| logged.contains(epoch)).min();
-        Stretch { number: part.plan, plan, logged, kept, until }
+        Stretch { until, job: self.job.clone(), ..Stretch::new(part.plan, plan, logged, kept) }
     }
 }
 
 impl Stretch {
-    /// A stretch that nothing comes behind.
+    /// A stretch of a job without a name.
     pub fn new(number: u64, plan: Result<Plan>, logged: Range<u64>, kept: Option<u64>) -> Stretch {
-        Stretch { number, plan, logged, kept, until: None }
+        Stretch { number, plan, logged, kept, until: None, job: String::new() }
     }
 
     /// What is needed to make its epochs from `first` on again: the newest whole checkpoint at or before it, and the log.
@@ -85,6 +87,6 @@ impl Stretch {
         if self.kept.is_none_or(|kept| kept > first) || !self.logged.contains(&first) {
             return Err(Error::invalid(format!("epoch {first} cannot be made again: what it needs is no longer kept")));
         }
-        recover_before(objects, plan, first, self.until).map(|found| found.recovered)
+        recover_before(objects, (&self.job, plan), first, self.until).map(|found| found.recovered)
     }
 }

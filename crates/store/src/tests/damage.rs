@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::memory::InMemory;
@@ -10,9 +11,9 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
 use sloth_types::journal::Recovered;
 use sloth_types::rng::Rng;
-use sloth_types::{Epoch, Error, JobStore};
+use sloth_types::{Epoch, Error, ErrorKind, JobStore};
 
-use super::{begin, checkpoint, entry, fixture, objects, plan, recover, wait};
+use super::{begin, checkpoint, entry, fixture, log, names, objects, plan, recover, wait};
 use crate::frame::{self, Kind};
 use crate::{Objects, claim, inspect};
 
@@ -247,15 +248,57 @@ fn files_of_another_job_are_refused() {
     take("checkpoints/00000000000000000003.json");
     let damaged = recover(&objects(one.path())).unwrap().1;
     assert!(damaged.iter().any(|error| error.message().contains("it is of another job")), "{damaged:?}");
+    // Its plan, which says where the sources stand.
+    let path = one.path().join("plans/0000000001.json");
+    let own = fs::read(&path).unwrap();
+    take("plans/0000000001.json");
+    let error = claim(&objects(one.path()), &plan("a plan")).err().map(message).unwrap();
+    assert!(error.contains("'plans/0000000001.json' is of job"), "{error}");
+    assert!(inspect(&objects(one.path())).unwrap().damaged_plan.is_some());
+    fs::write(path, own).unwrap();
     // Its name: with it the job would take the other's transactions for its own.
     take("job.json");
     let error = claim(&objects(one.path()), &plan("a plan")).err().map(message).unwrap();
-    assert!(error.contains("'job.json' is of job") && error.contains("is of job"), "{error}");
-    assert!(inspect(&objects(one.path())).unwrap().damaged_plan.is_some());
+    assert!(error.contains("'job.json' is of job") && error.contains("'log/0000"), "{error}");
     // Without its log nothing is whole.
     let found = inspect(&objects(other.path())).unwrap();
     assert_eq!(found.verify_log(&objects(other.path()), &[3]).unwrap(), (3, 0));
     fs::remove_dir_all(other.path().join("log")).unwrap();
     let error = found.verify_log(&objects(other.path()), &[3]).err().map(message).unwrap();
     assert!(error.contains("the epoch log is missing"), "{error}");
+}
+
+/// The whole log of another job fits together as well as the own one, and may tell of more epochs.
+#[test]
+fn the_log_of_another_job_is_refused() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for directory in [&one, &other] {
+        let (keeper, _) = begin(directory.path());
+        (0..5).for_each(|epoch| log(&keeper, epoch));
+        checkpoint(&keeper, 2);
+        keeper.close().unwrap();
+    }
+    let logs = [&one, &other].map(|directory| directory.path().join("log"));
+    fs::remove_dir_all(&logs[0]).unwrap();
+    fs::rename(&logs[1], &logs[0]).unwrap();
+    let before = names(one.path(), "log");
+    let objects = objects(one.path());
+    let refused = |error: Option<Error>| {
+        let error = error.unwrap();
+        assert!(error.kind() == ErrorKind::Data && error.message().contains("' is of job sloth-"), "{error}");
+    };
+    refused(claim(&objects, &plan("a plan")).err());
+    refused(recover(&objects).err());
+    refused(crate::current_plan(&objects).err());
+    refused(crate::newest_manifest(&objects).err());
+    let patience = crate::Patience { silence: Duration::ZERO, retained: 2 };
+    refused(crate::stand_by(&objects, "a plan", patience).err());
+    let found = inspect(&objects).unwrap();
+    refused(found.damaged_log.first().cloned());
+    refused(found.verify_log(&objects, &[2]).err());
+    assert_eq!(found.logged, None);
+    assert_eq!(names(one.path(), "log"), before, "it has been claimed");
+    // A part of it does no better.
+    fs::remove_file(before.last().unwrap()).unwrap();
+    refused(claim(&objects, &plan("a plan")).err());
 }
