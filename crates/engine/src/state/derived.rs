@@ -9,10 +9,7 @@ use arrow::datatypes::Schema;
 use sloth_types::Result;
 
 use super::keys::{KeyEncoder, KeyTable, RowSet};
-use super::snapshot::{ROWS_MAX, column_of, numbers, split, table};
-
-/// So many changed rows are always kept.
-const CHANGES_MIN: usize = 1 << 14;
+use super::snapshot::{CHANGES_MIN, ROWS_MAX, column_of, numbers, split, table};
 
 /// A set of rows with what holds them up.
 pub(crate) struct Derived {

@@ -15,6 +15,8 @@ use crate::hash::{KeyHasher, worker_of};
 
 /// Rows that go into one batch of a section: few enough for the 32-bit offsets of their texts.
 pub(crate) const ROWS_MAX: usize = 1 << 16;
+/// So many changed rows are always kept; more are when the state has more rows.
+pub(crate) const CHANGES_MIN: usize = 1 << 14;
 
 /// A number that every worker knows alike, as a section.
 ///

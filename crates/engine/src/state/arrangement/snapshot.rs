@@ -8,7 +8,7 @@ use sloth_types::Result;
 
 use super::Arrangement;
 use crate::state::keys::{EncodedKeys, RowSet};
-use crate::state::snapshot::{ROWS_MAX, column_of, numbers, split, table};
+use crate::state::snapshot::{CHANGES_MIN, ROWS_MAX, column_of, numbers, split, table};
 
 /// The order in which the rows of a key are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +49,6 @@ impl Changes {
         self.ones.insert(ones.unwrap_or_else(|| Int64Array::from(vec![1; count]))).slice(0, count)
     }
 }
-
-/// So many changed rows are always kept.
-const CHANGES_MIN: usize = 1 << 14;
 
 impl Arrangement {
     /// Notes changes that are about to be applied. When they are more than all rows, they are forgotten: writing everything
