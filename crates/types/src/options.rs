@@ -1,22 +1,44 @@
-//! The `WITH ('key' = 'value')` options of a table, with typed access and good errors.
+//! The `WITH ('key' = 'value')` options of a table, and settings (`SET 'key' = 'value'`), with typed access and good errors.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-/// Options of one table. Keys are case-sensitive, as in Flink.
+/// Options of one table, or settings. Keys are case-sensitive, as in Flink.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options(BTreeMap<String, String>);
+pub struct Options {
+    pairs: BTreeMap<String, String>,
+    word: Word,
+}
+
+/// What errors call the pairs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Word {
+    #[default]
+    Option,
+    Setting,
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Word::Setting { "setting" } else { "option" })
+    }
+}
 
 impl Options {
     /// Options from pairs.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        Options(pairs.into_iter().collect())
+        Options { pairs: pairs.into_iter().collect(), word: Word::Option }
+    }
+    /// Settings from pairs.
+    pub fn settings(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        Options { word: Word::Setting, ..Options::new(pairs) }
     }
     /// The value of `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
+        self.pairs.get(key).map(String::as_str)
     }
     /// The value of `key`, or an error that names it.
     ///
@@ -40,7 +62,9 @@ impl Options {
     /// As [`Options::parse_or`].
     pub fn parse<T: std::str::FromStr>(&self, key: &str, what: &str) -> Result<Option<T>> {
         self.get(key)
-            .map(|v| v.trim().parse().map_err(|_| Error::invalid(format!("option '{key}' = '{v}': expected {what}"))))
+            .map(|v| {
+                v.trim().parse().map_err(|_| Error::invalid(format!("{} '{key}' = '{v}': expected {what}", self.word)))
+            })
             .transpose()
     }
     /// A duration in Flink's notation (`500 ms`, `10 s`, `1 min`, `2 h`, `1 d`; a bare number is milliseconds).
@@ -51,7 +75,10 @@ impl Options {
         self.get(key)
             .map(|v| {
                 parse_duration(v).ok_or_else(|| {
-                    Error::invalid(format!("option '{key}' = '{v}': expected a duration such as '10 s' or '500 ms'"))
+                    Error::invalid(format!(
+                        "{} '{key}' = '{v}': expected a duration such as '10 s' or '500 ms'",
+                        self.word
+                    ))
                 })
             })
             .transpose()
@@ -63,29 +90,30 @@ impl Options {
     pub fn bytes(&self, key: &str) -> Result<Option<u64>> {
         self.get(key)
             .map(|v| {
-                parse_bytes(v)
-                    .ok_or_else(|| Error::invalid(format!("option '{key}' = '{v}': expected a size such as '64 mb'")))
+                parse_bytes(v).ok_or_else(|| {
+                    Error::invalid(format!("{} '{key}' = '{v}': expected a size such as '64 mb'", self.word))
+                })
             })
             .transpose()
     }
     /// The options whose keys start with `prefix`, without it.
     pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.0.iter().filter_map(move |(k, v)| Some((k.strip_prefix(prefix)?, v.as_str())))
+        self.pairs.iter().filter_map(move |(k, v)| Some((k.strip_prefix(prefix)?, v.as_str())))
     }
     /// All pairs in key order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(k, v)| (k.as_str(), v.as_str()))
+        self.pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()))
     }
     /// Sets one option.
     pub fn set(&mut self, key: impl Into<String>, value: impl Into<String>) {
-        self.0.insert(key.into(), value.into());
+        self.pairs.insert(key.into(), value.into());
     }
     /// Fails on a key that is neither in `known` nor starts with one of `prefixes`, and proposes the nearest.
     ///
     /// # Errors
     /// On the first unknown key.
     pub fn check_known(&self, connector: &str, known: &[&str], prefixes: &[&str]) -> Result<()> {
-        for key in self.0.keys() {
+        for key in self.pairs.keys() {
             if known.contains(&key.as_str()) || prefixes.iter().any(|p| key.starts_with(p)) {
                 continue;
             }

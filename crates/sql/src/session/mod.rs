@@ -118,7 +118,7 @@ impl Session {
             // A registry refuses rewrites only when it keeps none; this one does.
             let _ = context.state_ref().write().register_function_rewrite(Arc::new(division));
         }
-        Session { catalog: Catalog::default(), settings: Options::default(), context, has_queries: false }
+        Session { catalog: Catalog::default(), settings: Options::settings([]), context, has_queries: false }
     }
 
     /// Cuts a script into statements. Spans are byte ranges of the whole text.
@@ -259,7 +259,7 @@ impl Session {
 
     fn reset(&mut self, key: Option<&str>) {
         let kept = self.settings.iter().filter(|(k, _)| key.is_some_and(|key| key != *k));
-        self.settings = Options::new(kept.map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<Vec<_>>());
+        self.settings = Options::settings(kept.map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<Vec<_>>());
         if self.settings.get(TIME_ZONE).is_none() {
             self.set_zone(None);
         }
