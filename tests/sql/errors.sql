@@ -229,10 +229,14 @@ CREATE VIEW v AS SELECT nope FROM orders;
 SET 'sloth.epoch.max-row' = '1';
 SELECT 1;
 --| error: setting 'sloth.epoch.max-row' is not known
---|  |
---|  = help: Known settings: parallelism.default, sloth.epoch.max-rows, sloth.epoch.cut-seed, sloth.epoch.target, sloth.epoch.min-interval, sloth.epoch.max-in-flight, sloth.epoch.max-bytes, sloth.batch.rows, execution.runtime-mode, sloth.recursion.max-rounds, sloth.join.share-state, state.checkpoints.dir, state.checkpoints.num-retained, state.checkpoints.fallback, execution.checkpointing.interval, restart-strategy.type, table.exec.source.idle-timeout, table.exec.state.ttl, table.exec.emit.early-fire.enabled, table.exec.emit.early-fire.delay, table.exec.emit.late-fire.enabled, table.exec.emit.late-fire.delay, table.exec.emit.allow-lateness, table.optimizer.join-reorder-enabled, table.optimizer.multi-join.enabled, table.local-time-zone.
+--|   = help: Known settings: parallelism.default, sloth.epoch.max-rows, sloth.epoch.cut-seed, sloth.epoch.target, sloth.epoch.min-interval, sloth.epoch.max-in-flight, sloth.epoch.max-bytes, sloth.batch.rows, execution.runtime-mode, sloth.recursion.max-rounds, sloth.join.share-state, state.checkpoints.dir, state.checkpoints.num-retained, state.checkpoints.fallback, execution.checkpointing.interval, restart-strategy.type, table.exec.source.idle-timeout, table.exec.state.ttl, table.exec.emit.early-fire.enabled, table.exec.emit.early-fire.delay, table.exec.emit.late-fire.enabled, table.exec.emit.late-fire.delay, table.exec.emit.allow-lateness, table.optimizer.join-reorder-enabled, table.optimizer.multi-join.enabled, table.local-time-zone.
 
 RESET 'sloth.epoch.max-row';
+SET 'sloth.epoch.target' = 'soon';
+SELECT 1;
+--| error: setting 'sloth.epoch.target' = 'soon': expected a duration such as '10 s' or '500 ms'
+
+RESET 'sloth.epoch.target';
 SET 'table.local-time-zone' = 'Mars/Base';
 --| error: 'Mars/Base' is no time zone
 --|  --> errors.sql:2:1

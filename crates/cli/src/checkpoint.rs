@@ -5,6 +5,7 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, SecondsFormat};
+use sloth_sql::render_error;
 use sloth_store::{Inspection, Manifest, Objects, Plan, PlanSink, inspect, plan_of};
 use sloth_types::journal::{Checkpoint as Whole, Section};
 use sloth_types::{Error, Result, Watermark};
@@ -26,8 +27,7 @@ pub(crate) fn checkpoint(command: &Checkpoint) -> Shown<()> {
 
 /// An error that has no place in a script.
 pub(crate) fn show_error(error: &Error) -> String {
-    let hint = error.hint_text().map(|hint| format!("\n  = hint: {hint}")).unwrap_or_default();
-    format!("error: {}{hint}", error.message())
+    render_error("", "", error)
 }
 
 /// Opens a state directory that must be there.

@@ -1,6 +1,6 @@
 //! Draws an error with its place in the script.
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use sloth_types::{Error, ErrorKind};
 
 /// Draws `error` with the line of `text` that it points at, a caret under the word, and its hint.
@@ -10,23 +10,23 @@ pub fn render_error(text: &str, file_name: &str, error: &Error) -> String {
         ErrorKind::Internal => format!("internal error: {message}"),
         _ => message.to_owned(),
     };
-    let mut report: Vec<Group<'_>> = Vec::new();
-    let mut group = match error.span() {
-        Some(span) => {
-            let span = clip(text, span);
-            let snippet = Snippet::source(text).path(file_name).annotation(AnnotationKind::Primary.span(span));
-            Level::ERROR.primary_title(title).element(snippet)
-        }
-        None => Group::with_title(Level::ERROR.primary_title(title)),
-    };
+    let Some(span) = error.span() else { return without_place(&title, error) };
+    let snippet = Snippet::source(text).path(file_name).annotation(AnnotationKind::Primary.span(clip(text, span)));
+    let mut group = Level::ERROR.primary_title(title).element(snippet);
     if let Some(detail) = error.detail_text() {
         group = group.element(Level::NOTE.message(detail.to_owned()));
     }
     if let Some(hint) = error.hint_text() {
         group = group.element(Level::HELP.message(hint.to_owned()));
     }
-    report.push(group);
-    Renderer::plain().render(&report).to_string()
+    Renderer::plain().render(&[group]).to_string()
+}
+
+/// An error that points at nothing: the same lines, and no margin for a text that is not shown.
+fn without_place(title: &str, error: &Error) -> String {
+    let detail = error.detail_text().map(|detail| format!("\n  = note: {detail}"));
+    let hint = error.hint_text().map(|hint| format!("\n  = help: {hint}"));
+    format!("error: {title}{}{}", detail.unwrap_or_default(), hint.unwrap_or_default())
 }
 
 /// A range inside the text, on character boundaries and not over the end of its line.
