@@ -251,3 +251,41 @@ fn a_log_that_has_lost_its_end_is_noticed_by_what_the_sinks_have() {
     fs::rename(&old, &state).unwrap();
     fails(&[&run[..], &["rate=1000000"]].concat(), "but the epoch log ends before epoch");
 }
+
+/// A job that is under way meets with something that no waiting changes: it ends, whatever its restart policy says.
+#[test]
+fn a_place_that_cannot_be_used_ends_the_job_at_once() {
+    let place = Place::new("places");
+    let path = |name: &str| place.0.join(name).to_str().unwrap().to_owned();
+    let run = |name: &str, path: &str, value: &str, with: &[&str]| {
+        let sql = format!(
+            "
+            SET 'execution.checkpointing.interval' = '1 ms';
+            CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '200',
+              'fields.n.kind' = 'sequence', 'fields.n.start' = '1', 'fields.n.end' = '100');
+            CREATE TABLE files (n BIGINT, part STRING) PARTITIONED BY (part)
+            WITH ('connector' = 'filesystem', 'path' = '{path}', 'format' = 'csv');
+            INSERT INTO files SELECT n, {value} FROM numbers;"
+        );
+        let (script, state) = (place.0.join(format!("{name}.sql")), place.0.join(format!("{name}-state")));
+        fs::write(&script, sql).unwrap();
+        let output = sloth(&["run", script.to_str().unwrap(), "--state", state.to_str().unwrap()]);
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{name}: {errors}");
+        assert!(!errors.contains("starts again") && !errors.contains(" |\n"), "{name}: {errors}");
+        with.iter().for_each(|with| assert!(errors.contains(with), "{name}: {with:?} is not in:\n{errors}"));
+    };
+    // Instead of the directory of checkpoints there is a file.
+    fs::create_dir_all(path("state-state")).unwrap();
+    fs::write(path("state-state/checkpoints"), "a file").unwrap();
+    let manifest = format!("'{}/", path("state-state/checkpoints"));
+    run("state", &path("files"), "'x'", &["a checkpoint: ", &manifest, "Not a directory", "A file stands where"]);
+    // A partition that comes in the middle.
+    fs::create_dir_all(path("taken")).unwrap();
+    fs::write(path("taken/part=late"), "a file").unwrap();
+    let late = "CASE WHEN n > 50 THEN 'late' ELSE 'soon' END";
+    let partition = format!("'{}", path("taken/part=late"));
+    run("taken", &path("taken"), late, &[&partition, "File exists", "A file stands where a directory is wanted"]);
+    let long = "CASE WHEN n > 50 THEN REPEAT('x', 300) ELSE 'soon' END";
+    run("long", &path("long"), long, &["File name too long", "give a shorter path"]);
+}

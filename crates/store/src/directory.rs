@@ -36,6 +36,11 @@ impl Directory {
         Directory(path)
     }
 
+    /// The name of a file as errors tell it.
+    pub(crate) fn whole_name(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+
     /// Reads a file.
     pub(crate) fn read(&self, name: &str) -> Result<Bytes> {
         fs::read(self.0.join(name)).map(Bytes::from)

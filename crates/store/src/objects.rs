@@ -42,6 +42,8 @@ const REQUEST_TIME: Duration = Duration::from_secs(30);
 /// A connection that carries fewer bytes a second than this is of no use for state.
 const SLOWEST: u64 = 128 << 10;
 
+/// What the store of local files calls itself in its errors.
+const LOCAL: &str = "LocalFileSystem";
 /// How places in S3 begin.
 const S3: &str = "s3://";
 /// How often an operation of S3 is tried, beside what its client does by itself where nothing can have happened yet.
@@ -94,14 +96,13 @@ impl Objects {
     /// # Errors
     /// When it cannot be made.
     pub fn directory(path: &std::path::Path) -> Result<Objects> {
-        let failed = |e: String| {
-            Error::unavailable(format!("the state directory '{}' cannot be used: {e}", path.display()))
+        let failed = |e: &(dyn std::error::Error + 'static)| {
+            Error::of_file(format_args!("the state directory '{}' cannot be used", path.display()), e)
                 .hint("Give a directory on a local disk that you may write to.")
         };
-        std::fs::create_dir_all(path).map_err(|e| failed(e.to_string()))?;
-        let store =
-            LocalFileSystem::new_with_prefix(path).map_err(|e| failed(e.to_string()))?.with_automatic_cleanup(true);
-        let path = path.canonicalize().map_err(|e| failed(e.to_string()))?;
+        std::fs::create_dir_all(path).map_err(|e| failed(&e))?;
+        let store = LocalFileSystem::new_with_prefix(path).map_err(|e| failed(&e))?.with_automatic_cleanup(true);
+        let path = path.canonicalize().map_err(|e| failed(&e))?;
         Ok(Objects { directory: Some(Arc::new(Directory::new(path))), ..Objects::new(Arc::new(store))? })
     }
 
@@ -143,7 +144,8 @@ impl Objects {
     pub(crate) fn create_from(&self, path: &Path, pieces: Vec<Bytes>) -> Result<bool> {
         if let Some(directory) = &self.directory {
             let created = directory.create(path.as_ref(), &pieces);
-            return created.map_err(|e| Error::unavailable(format!("'{path}' cannot be written: {e}")));
+            let name = || directory.whole_name(path.as_ref());
+            return created.map_err(|e| Error::of_file(format_args!("'{}' cannot be written", name()), &e));
         }
         let store = self.store_for(pieces.iter().map(|piece| piece.len() as u64).sum());
         let put = self.insist(|| {
@@ -315,6 +317,9 @@ fn failed(what: &str, path: &Path, error: &object_store::Error) -> Error {
     use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
     let text = format!("'{path}' cannot be {what}: {error}");
     match error {
+        object_store::Error::Generic { store: LOCAL, source } => {
+            Error::of_file(format_args!("'{path}' cannot be {what}"), source.as_ref())
+        }
         // Objects that are not there are no failures: this is the bucket.
         NotFound { .. } => Error::invalid(text).hint("Is there such a bucket?"),
         PermissionDenied { .. } | Unauthenticated { .. } => Error::invalid(text)
@@ -338,6 +343,32 @@ mod tests {
                 (Path::from(format!("state/{size}")), [&object[..object.len() / 3], &object[object.len() / 3..]]);
             assert!(objects.create_from(&path, pieces.map(Bytes::copy_from_slice).to_vec()).unwrap());
             assert!(objects.read(&path).unwrap() == object, "{size}");
+        }
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_used_is_no_matter_of_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let objects = Objects::directory(directory.path()).unwrap();
+        std::fs::write(directory.path().join("log"), "a file").unwrap();
+        let (segment, name) = (layout::segment(0), directory.path().canonicalize().unwrap().join(layout::LOG));
+        let long = Path::from("x".repeat(300));
+        let errors = [
+            objects.create(&segment, Bytes::from_static(b"text")).err(),
+            objects.find(&segment).err(),
+            objects.exists(&segment).err(),
+            objects.remove(&segment).err(),
+            objects.create(&long, Bytes::from_static(b"text")).err(),
+            Objects::directory(&directory.path().join("log/below")).err(),
+            Objects::directory(&directory.path().join("log")).err(),
+        ];
+        for (number, error) in errors.into_iter().enumerate() {
+            let error = error.unwrap();
+            assert!(
+                error.kind() == sloth_types::ErrorKind::Invalid && error.hint_text().is_some(),
+                "{number}: {error}"
+            );
+            assert!(error.message().contains(name.parent().unwrap().to_str().unwrap()), "{number}: {error}");
         }
     }
 

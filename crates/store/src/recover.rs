@@ -123,7 +123,8 @@ pub(crate) fn claim_segment(objects: &Objects, number: u64, by: By<'_>) -> Resul
 pub(crate) fn lock_of_run(objects: &Objects, generation: u64) -> Result<Option<File>> {
     let Some(directory) = objects.local() else { return Ok(None) };
     directory.lock(generation).map_err(|e| {
-        Error::unavailable(format!("the lock of run {generation} cannot be taken: {e}"))
+        let name = directory.whole_name(&layout::lock(generation));
+        Error::of_file(format_args!("the lock '{name}' cannot be taken"), &e)
             .hint("The state directory must be on a disk that you may write to.")
     })
 }

@@ -28,7 +28,7 @@ impl InputFile {
     /// The file, opened.
     pub(super) fn open(&self) -> Result<File> {
         File::open(&self.found.path)
-            .map_err(|e| Error::unavailable(format!("file '{}' cannot be opened: {e}", self.found.path.display())))
+            .map_err(|e| Error::of_file(format_args!("file '{}' cannot be opened", self.found.path.display()), &e))
     }
 }
 
@@ -65,7 +65,7 @@ struct State {
     blocks: Vec<Block>,
     wakers: Vec<Waker>,
     /// What the last look for new files ended with.
-    failure: Option<String>,
+    failure: Option<Error>,
 }
 
 impl Blocks {
@@ -101,7 +101,7 @@ impl Blocks {
     pub(super) fn get(&self, index: u64) -> Result<Option<Block>> {
         let state = self.listed()?;
         match &state.failure {
-            Some(failure) => Err(Error::unavailable(failure.clone())),
+            Some(failure) => Err(failure.clone()),
             None => Ok(usize::try_from(index).ok().and_then(|index| state.blocks.get(index).cloned())),
         }
     }
@@ -111,7 +111,7 @@ impl Blocks {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let before = state.blocks.len();
         if let Err(error) = self.extend(&mut state) {
-            state.failure = Some(error.to_string());
+            state.failure = Some(error);
         }
         if state.blocks.len() > before || state.failure.is_some() {
             state.wakers.iter().for_each(Waker::wake);

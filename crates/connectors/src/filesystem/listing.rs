@@ -6,6 +6,8 @@ use std::time::UNIX_EPOCH;
 
 use sloth_types::{Error, Result};
 
+use super::cannot;
+
 /// A file as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FileFound {
@@ -54,7 +56,7 @@ pub(super) fn list(path: &str) -> Result<Vec<FileFound>> {
         let matches = glob::glob_with(path, options)
             .map_err(|e| Error::invalid(format!("option 'path' = '{path}' is not a valid pattern: {e}")))?;
         for matched in matches {
-            let matched = matched.map_err(|e| Error::unavailable(format!("'{path}' cannot be listed: {e}")))?;
+            let matched = matched.map_err(|e| cannot("listed", e.path())(e.into()))?;
             visit(&matched, &mut found)?;
         }
     } else {
@@ -66,7 +68,8 @@ pub(super) fn list(path: &str) -> Result<Vec<FileFound>> {
 
 fn visit(path: &Path, found: &mut Vec<FileFound>) -> Result<()> {
     let error = |e: std::io::Error| {
-        Error::unavailable(format!("'{}' cannot be read: {e}", path.display())).hint("Check the option 'path'.")
+        let error = cannot("read", path)(e);
+        if error.hint_text().is_some() { error } else { error.hint("Check the option 'path'.") }
     };
     let metadata = fs::metadata(path).map_err(error)?;
     if !metadata.is_dir() {

@@ -23,6 +23,8 @@ mod text_block;
 #[cfg(test)]
 mod tests;
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -118,6 +120,12 @@ impl ReadOptions {
             multiline: options.parse_or("csv.multiline", "true or false", false)?,
         })
     }
+}
+
+/// The error for a file or directory that cannot be `what`: read, say.
+fn cannot(what: &'static str, path: &Path) -> impl Fn(io::Error) -> Error + use<> {
+    let path = path.to_owned();
+    move |error| Error::of_file(format_args!("'{}' cannot be {what}", path.display()), &error)
 }
 
 /// A path on this machine; `file:` URLs are taken apart.

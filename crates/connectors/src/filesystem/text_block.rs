@@ -80,7 +80,9 @@ impl TextReader {
         let input = match file.packing {
             Packing::Plain => Input::Plain(file.open()?),
             Packing::Gzip => Input::Packed(Box::new(flate2::read::MultiGzDecoder::new(file.open()?))),
-            Packing::Zstd => Input::Packed(Box::new(zstd::stream::read::Decoder::new(file.open()?)?)),
+            Packing::Zstd => Input::Packed(Box::new(
+                zstd::stream::read::Decoder::new(file.open()?).map_err(|e| unreadable(file, &e))?,
+            )),
         };
         let file = file.clone();
         let mut block = TextBlock { file, input, start, end, position: 0, from: 0, to: 0, exhausted: false };
@@ -378,5 +380,5 @@ fn read_packed(stream: &mut dyn Read, space: &mut [u8], input: &InputFile) -> Re
 }
 
 fn unreadable(input: &InputFile, error: &std::io::Error) -> Error {
-    Error::unavailable(format!("file '{}' cannot be read: {error}", input.found.path.display()))
+    Error::of_file(format_args!("file '{}' cannot be read", input.found.path.display()), error)
 }

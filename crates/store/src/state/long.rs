@@ -16,6 +16,8 @@ use crate::manifest::StateFile;
 /// A state file that grows.
 pub(crate) struct Long {
     path: Path,
+    /// Its whole name.
+    name: String,
     body: Body,
     schema: SchemaRef,
     encoder: StreamEncoder,
@@ -54,10 +56,11 @@ impl Long {
     ) -> Result<Long> {
         let longest = Head::new(&about, vec![Table::new(&section, usize::MAX, usize::MAX)]).line()?.len()
             + frame::head_of_long(Kind::State, 0, 0).len();
-        let file = directory.grow(path.as_ref(), longest + 1).map_err(|error| failed(&path, &error))?;
+        let name = directory.whole_name(path.as_ref());
+        let file = directory.grow(path.as_ref(), longest + 1).map_err(|error| failed(&name, &error))?;
         let encoder = StreamEncoder::try_new(&schema)?;
         let body = Body { file, bytes: 0, sum: crc32fast::Hasher::new() };
-        Ok(Long { path, body, schema, encoder, about, section, rows: 0 })
+        Ok(Long { path, name, body, schema, encoder, about, section, rows: 0 })
     }
 
     /// True when rows of this schema can be written here.
@@ -72,7 +75,7 @@ impl Long {
     pub(crate) fn write(&mut self, rows: &RecordBatch) -> Result<()> {
         self.rows += rows.num_rows();
         let buffers = self.encoder.encode(rows)?;
-        buffers.iter().try_for_each(|buffer| self.body.write(buffer)).map_err(|error| failed(&self.path, &error))
+        buffers.iter().try_for_each(|buffer| self.body.write(buffer)).map_err(|error| failed(&self.name, &error))
     }
 
     /// The file is complete: `None` when another one has its name.
@@ -80,9 +83,9 @@ impl Long {
     /// # Errors
     /// When the disk refuses.
     pub(crate) fn finish(self) -> Result<Option<StateFile>> {
-        let Long { path, mut body, encoder, about, section, rows, .. } = self;
+        let Long { path, name, mut body, encoder, about, section, rows, .. } = self;
         let rest = encoder.finish()?;
-        rest.iter().try_for_each(|buffer| body.write(buffer)).map_err(|error| failed(&path, &error))?;
+        rest.iter().try_for_each(|buffer| body.write(buffer)).map_err(|error| failed(&name, &error))?;
         let Body { file, bytes, sum } = body;
         let mut line = Head::new(&about, vec![Table::new(&section, rows, bytes)]).line()?;
         let first = frame::head_of_long(Kind::State, 0, 0).len();
@@ -95,7 +98,7 @@ impl Long {
         let mut head = frame::head_of_long(Kind::State, line.len() + bytes, crc32).into_bytes();
         head.append(&mut line);
         let bytes = head.len() + bytes;
-        let created = file.finish(&head).map_err(|error| failed(&path, &error))?;
+        let created = file.finish(&head).map_err(|error| failed(&name, &error))?;
         Ok(created.then(|| StateFile {
             path: path.to_string(),
             operator: format!("{:016x}", about.operator),
@@ -108,6 +111,6 @@ impl Long {
     }
 }
 
-fn failed(path: &Path, error: &std::io::Error) -> Error {
-    Error::unavailable(format!("'{path}' cannot be written: {error}"))
+fn failed(name: &str, error: &std::io::Error) -> Error {
+    Error::of_file(format_args!("'{name}' cannot be written"), error)
 }

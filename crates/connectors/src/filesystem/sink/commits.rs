@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sloth_types::sink::DurableSink;
 use sloth_types::{ChangeBatch, Epoch, Error, Result, SinkWriter};
 
-use super::{leftovers, sync_directory};
+use super::{cannot, leftovers, sync_directory};
 
 /// A finished file: its hidden name and the one that it is to have.
 pub(super) type Finished = (PathBuf, PathBuf);
@@ -87,13 +87,13 @@ struct Commits {
 
 impl Commits {
     fn claim(root: &Path, durable: &DurableSink) -> Result<Commits> {
-        fs::create_dir_all(root)?;
+        fs::create_dir_all(root).map_err(cannot("created", root))?;
         let prefix = format!(".commit-{}-", durable.name);
         let mut commits =
             Commits { root: root.to_owned(), prefix, number: 0, generation: durable.generation, last: None };
         if let Some(number) = commits.numbers()?.last().copied() {
             let path = commits.path(number);
-            let found = fs::read(&path)?;
+            let found = fs::read(&path).map_err(cannot("read", &path))?;
             let found: Value = serde_json::from_slice(&found)
                 .map_err(|e| Error::data(format!("'{}' is damaged: {e}", path.display())))?;
             if found["generation"].as_u64() > Some(durable.generation) {
@@ -141,15 +141,17 @@ impl Commits {
         let path = self.path(self.number);
         // Written whole under another name first; a link is refused where the name exists.
         let staged = self.root.join(format!("{}staged-{}", self.prefix, self.generation));
-        let mut file = fs::File::create(&staged)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
+        let written = fs::File::create(&staged).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(cannot("written", &staged))?;
         let linked = fs::hard_link(&staged, &path);
         let _ = fs::remove_file(&staged);
         match linked {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(taken_over()),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(cannot("created", &path)(error)),
         }
         sync_directory(&self.root);
         if before > 0 {
@@ -164,8 +166,9 @@ impl Commits {
 
     fn numbers(&self) -> Result<Vec<u64>> {
         let mut numbers = vec![];
-        for entry in fs::read_dir(&self.root)? {
-            let name = entry?.file_name();
+        let cannot = cannot("read", &self.root);
+        for entry in fs::read_dir(&self.root).map_err(&cannot)? {
+            let name = entry.map_err(&cannot)?.file_name();
             numbers
                 .extend(name.to_str().and_then(|n| n.strip_prefix(&self.prefix)).and_then(|n| n.parse::<u64>().ok()));
         }
@@ -178,7 +181,7 @@ impl Commits {
 fn show(hidden: &Path, visible: &Path) -> Result<()> {
     match fs::rename(hidden, visible) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Error::unavailable(format!("'{}' cannot be given its name: {error}", visible.display()))),
+        Err(error) => Err(cannot("given its name", visible)(error)),
         Ok(()) => {
             visible.parent().into_iter().for_each(sync_directory);
             Ok(())

@@ -26,7 +26,7 @@ use sloth_types::{
 use self::commits::{Committing, Finished, Gathers};
 use self::part::{Part, PartFormat};
 use self::partitions::PartitionedWriter;
-use super::{FORMAT_PREFIXES, KNOWN, local_path};
+use super::{FORMAT_PREFIXES, KNOWN, cannot, local_path};
 
 /// A directory that files are written to.
 #[derive(Debug)]
@@ -109,8 +109,7 @@ impl Sink for FileSink {
 impl FileSink {
     /// A writer of rolling files in a directory.
     fn writer(&self, directory: PathBuf, schema: &SchemaRef, whose: &Whose) -> Result<FileWriter> {
-        fs::create_dir_all(&directory)
-            .map_err(|e| Error::unavailable(format!("'{}' cannot be created: {e}", directory.display())))?;
+        fs::create_dir_all(&directory).map_err(cannot("created", &directory))?;
         let format = PartFormat::new(&self.table, schema)?;
         let files = Files { directory, start_ms: Clock::System.now_ms(), writer: whose.name.clone(), next: 0 };
         Ok(FileWriter { files, rolling: self.rolling, format, open: None, finished: whose.gathers.then(Vec::new) })
@@ -158,10 +157,10 @@ impl Files {
             let (hidden, visible) = (self.directory.join(format!(".{name}.inprogress")), self.directory.join(&name));
             match fs::File::create_new(&hidden) {
                 // Looked at only now: whoever made it visible had the hidden name before.
-                Ok(_) if visible.exists() => fs::remove_file(&hidden)?,
+                Ok(_) if visible.exists() => fs::remove_file(&hidden).map_err(cannot("removed", &hidden))?,
                 Ok(file) => return Ok(NextFile { file, hidden, visible }),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(Error::from(error).context(format_args!("file '{}'", hidden.display()))),
+                Err(error) => return Err(cannot("created", &hidden)(error)),
             }
         }
     }
@@ -196,8 +195,7 @@ impl FileWriter {
             finished.push((open.hidden, open.visible));
             return Ok(());
         }
-        fs::rename(&open.hidden, &open.visible)
-            .map_err(|e| failed(Error::unavailable(format!("cannot be given its name: {e}"))))?;
+        fs::rename(&open.hidden, &open.visible).map_err(|e| failed(Error::of_file("cannot be given its name", &e)))?;
         sync_directory(&self.files.directory);
         Ok(())
     }
@@ -250,7 +248,8 @@ impl SinkWriter for FileWriter {
 
     fn end_epoch(&mut self, _: Epoch) -> Result<()> {
         if let Some(open) = &mut self.open {
-            open.part.flush()?;
+            let path = &open.hidden;
+            open.part.flush().map_err(|e| e.context(format_args!("file '{}'", path.display())))?;
         }
         self.roll_when_due()
     }

@@ -129,7 +129,7 @@ impl Part {
     /// Writes the end and makes the file durable.
     pub(super) fn finish(self) -> Result<()> {
         let file = match self {
-            Part::Lines { out, .. } => out.into_inner().map_err(|e| Error::unavailable(e.error().to_string()))?,
+            Part::Lines { out, .. } => out.into_inner().map_err(|e| Error::from(e.into_error()))?,
             Part::Parquet(writer) => writer.into_inner().map_err(parquet_error)?,
         };
         Ok(file.sync_all()?)
@@ -137,5 +137,5 @@ impl Part {
 }
 
 fn parquet_error(error: parquet::errors::ParquetError) -> Error {
-    Error::unavailable(format!("Parquet cannot be written: {error}"))
+    Error::of_file("Parquet cannot be written", &error)
 }

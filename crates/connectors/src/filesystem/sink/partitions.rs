@@ -13,7 +13,7 @@ use sloth_types::{ChangeBatch, Epoch, Error, Result, SinkWriter, TableSpec};
 use std::sync::Arc;
 
 use super::commits::{Finished, Gathers};
-use super::{FileSink, FileWriter, Whose};
+use super::{FileSink, FileWriter, Whose, cannot};
 
 /// The directory of NULL, as in Hive.
 const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -158,7 +158,8 @@ impl SinkWriter for PartitionedWriter {
         for (directory, mut writer) in std::mem::take(&mut self.open) {
             writer.close()?;
             if self.success {
-                fs::write(self.sink.directory.join(directory).join(SUCCESS_FILE), b"")?;
+                let path = self.sink.directory.join(directory).join(SUCCESS_FILE);
+                fs::write(&path, b"").map_err(cannot("written", &path))?;
             }
         }
         Ok(())

@@ -357,9 +357,5 @@ fn open_segment(journal: &Journal, segment: u64) -> Result<File> {
 
 /// The error for something of the journal that cannot be worked with.
 pub(super) fn broken(path: &Path, what: &str, error: &std::io::Error) -> Error {
-    let text = format!("the journal '{}' cannot be {what}: {error}", path.display());
-    match error.kind() {
-        ErrorKind::PermissionDenied | ErrorKind::NotADirectory => Error::invalid(text),
-        _ => Error::unavailable(text),
-    }
+    Error::of_file(format_args!("the journal '{}' cannot be {what}", path.display()), error)
 }
