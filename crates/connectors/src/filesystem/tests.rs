@@ -1,6 +1,7 @@
 //! Reading files: every record exactly once however the input is cut, and seeking to every offset.
 
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,7 +12,9 @@ use arrow::datatypes::{DataType, Field, Fields, Int32Type, Int64Type, Schema, Sc
 use sloth_types::rng::Rng;
 use sloth_types::source::OpenSplit;
 use sloth_types::table::MetadataColumn;
-use sloth_types::{BadRecord, Clock, Connector, Offset, ReadLimit, ReadOutcome, Readiness, Source, TableSpec, Waker};
+use sloth_types::{
+    BadRecord, Clock, Connector, Error, ErrorKind, Offset, ReadLimit, ReadOutcome, Readiness, Source, TableSpec, Waker,
+};
 
 use super::Filesystem;
 use crate::testing::{TempDir, drain, nullable, open, rows, table};
@@ -337,6 +340,35 @@ fn a_watched_directory_gives_new_files_and_says_when_it_is_caught_up() {
     let ReadOutcome::Rows(read) = reader.read(rows(10)).unwrap() else { panic!("no rows") };
     assert_eq!(ids(&[read.batch]), [2]);
     assert!(caught_up(reader.read(rows(10)).unwrap()));
+}
+
+#[test]
+fn only_what_may_come_back_by_itself_is_worth_another_try() {
+    let dir = TempDir::new("through");
+    dir.write("real/day/a.csv", "1,a\n");
+    symlink(dir.path("real"), dir.path("files")).unwrap();
+    let refused = |error: Error, what: &str| {
+        assert!(error.kind() == ErrorKind::Invalid && error.hint_text().is_some(), "{error}");
+        assert!(error.message().contains(&dir.path(what)), "{error}");
+    };
+    let splits = |path: &str| source(&spec(&dir.path(path), "csv", &[])).splits();
+    refused(splits("files/day/a.csv/below").unwrap_err(), "files/day/a.csv/below");
+    refused(splits(&"x".repeat(300)).unwrap_err(), "xxx");
+    assert_eq!(splits("files/night").unwrap_err().kind(), ErrorKind::Unavailable);
+    // So it is while a job looks for new files.
+    let table = spec(&dir.path("files/day"), "csv", &[("source.monitor-interval", "5 ms")]);
+    let source = source(&table);
+    let split = source.splits().unwrap().remove(0);
+    let mut reader = open(&*source, &split, &table.schema, None);
+    assert!(matches!(reader.read(rows(10)).unwrap(), ReadOutcome::Rows(_)));
+    // At once, as it is another matter when there is nothing.
+    symlink(dir.write("file", "text"), dir.path("next")).unwrap();
+    std::fs::rename(dir.path("next"), dir.path("files")).unwrap();
+    let found = (0..1000).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(5));
+        reader.read(rows(10)).err()
+    });
+    refused(found.unwrap(), "files/day");
 }
 
 #[test]
