@@ -12,7 +12,7 @@ use object_store::path::Path;
 use sloth_types::journal::Recovered;
 use sloth_types::{Error, Result};
 
-use crate::inspect::{Inspection, LogPart};
+use crate::inspect::{Inspection, LogPart, inspect};
 use crate::layout;
 use crate::manifest::Manifest;
 use crate::objects::Objects;
@@ -84,9 +84,34 @@ impl Stretch {
     /// When that is no longer kept, or damaged.
     pub fn before(&self, objects: &Objects, first: u64) -> Result<Recovered> {
         let plan = self.plan.as_ref().map_err(Clone::clone)?;
-        if self.kept.is_none_or(|kept| kept > first) || !self.logged.contains(&first) {
-            return Err(Error::invalid(format!("epoch {first} cannot be made again: what it needs is no longer kept")));
+        if !self.keeps(first) {
+            return Err(no_longer_kept(first));
         }
-        recover_before(objects, (&self.job, plan), first, self.until).map(|found| found.recovered)
+        let found = recover_before(objects, (&self.job, plan), first, self.until);
+        found.map(|found| found.recovered).map_err(|error| match self.is_overtaken(objects, first) {
+            Ok(true) => {
+                no_longer_kept(first).hint("The job runs, and has newer checkpoints now: ask for later epochs.")
+            }
+            _ => error,
+        })
     }
+
+    fn keeps(&self, epoch: u64) -> bool {
+        self.logged.contains(&epoch) && self.kept.is_some_and(|kept| kept <= epoch)
+    }
+
+    /// True when a job that runs has removed since what was needed for an epoch.
+    fn is_overtaken(&self, objects: &Objects, epoch: u64) -> Result<bool> {
+        let found = inspect(objects)?;
+        // Then it is the damage that is to be told.
+        if !found.damaged_log.is_empty() {
+            return Ok(false);
+        }
+        let now = found.stretches(objects)?;
+        Ok(now.iter().all(|stretch| stretch.number != self.number || !stretch.keeps(epoch)))
+    }
+}
+
+fn no_longer_kept(epoch: u64) -> Error {
+    Error::invalid(format!("epoch {epoch} cannot be made again: what it needs is no longer kept"))
 }

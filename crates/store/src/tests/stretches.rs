@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sloth_types::{Epoch, JobStore};
 
-use super::{begin, checkpoint, entry, log, message, names, objects, plan, worked};
+use super::{begin, checkpoint, entry, log, message, names, objects, plan, wait, worked};
 use crate::{Keeper, Plan, Stretch, change, claim, inspect};
 
 fn stretches(directory: &Path) -> Vec<Stretch> {
@@ -87,7 +87,8 @@ fn of_a_plan_that_is_over_nothing_more_is_kept_for_it() {
     // Three checkpoints are kept, and two of them are still those before the change.
     assert_eq!(stretches(place.path())[0].kept, Some(6));
     checkpoint(&keeper, 12);
-    assert_eq!(stretches(place.path())[0].kept, Some(8));
+    // A checkpoint counts before what is superfluous has gone.
+    wait("the cleaning", || stretches(place.path())[0].kept == Some(8));
     log(&keeper, 12);
     checkpoint(&keeper, 13);
     keeper.close().unwrap();
@@ -107,4 +108,22 @@ fn a_plan_that_cannot_be_read_takes_none_of_the_others_away() {
     let all = stretches(place.path());
     assert!(message(all[0].plan.as_ref().unwrap_err()).contains("its checksum is wrong"), "{all:?}");
     assert_eq!(needed(place.path(), &all[1], 10), (8, 4));
+}
+
+#[test]
+fn what_a_job_that_runs_has_removed_since_is_told_as_such() {
+    let place = tempfile::tempdir().unwrap();
+    worked(place.path());
+    let all = stretches(place.path());
+    let (keeper, _) = begin(place.path());
+    (10..12).for_each(|epoch| log(&keeper, epoch));
+    (11..13).for_each(|epoch| checkpoint(&keeper, epoch));
+    keeper.close().unwrap();
+    let error = all[0].before(&objects(place.path()), 7).unwrap_err();
+    assert!(message(&error).contains("epoch 7 cannot be made again: what it needs is no longer kept"), "{error}");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("newer checkpoints")), "{error}");
+    // What is damaged is told as damaged.
+    let all = stretches(place.path());
+    fs::write(names(place.path(), "log").pop().unwrap(), "torn").unwrap();
+    assert!(message(&all[0].before(&objects(place.path()), 11).unwrap_err()).contains("is damaged"));
 }
