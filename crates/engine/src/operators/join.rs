@@ -30,11 +30,13 @@ mod alone;
 mod equal;
 mod held;
 mod lifetime;
+mod partners;
 pub(super) mod residual;
 mod snapshot;
 mod windows;
 
 use held::Held;
+use partners::Partners;
 use residual::{Moved, Residual};
 pub(crate) use snapshot::{CHANGES, SIDES, owners};
 use windows::Windows;
@@ -58,8 +60,8 @@ pub(crate) struct JoinOperator {
     now: [i64; 2],
     /// Rows are within windows, and go with them.
     windows: Option<Windows>,
-    /// The state of the last checkpoint has been taken up from another operator's, too.
-    taken_over: bool,
+    /// What the last checkpoint has cannot be gone on with: a part is of another operator, or of an earlier release.
+    whole_next: bool,
     gauge: StateGauge,
 }
 
@@ -72,10 +74,10 @@ struct Side {
     /// What becomes of the side's rows by themselves.
     alone: Alone,
     /// Partners of each stored row, where a residual decides; else the key's weight on the other side tells.
-    partners: Vec<i64>,
+    partners: Partners,
     /// When rows came, where they are forgotten at some time.
     ages: Option<Ages>,
-    /// Clock and epoch of each of the changes that the rows have noted, where they are forgotten.
+    /// Clock and epoch of each of the changes that the rows have noted, where they matter.
     clocks: Vec<[i64; 2]>,
 }
 
@@ -131,6 +133,7 @@ impl JoinOperator {
         let [left, right] = inputs;
         // Rows of a side that never come out are not kept, when their keys tell all.
         let by_weight = !join.counts_partners() && !join.kind.pairs();
+        let forgets = join.ttl_ms != [None; 2];
         let side = |schema: SchemaRef, keys: &[usize], retracts, alone, ttl_ms: Option<i64>| -> Result<Side> {
             let arrangement = match by_weight && alone == Alone::Never {
                 true => Arrangement::of_weights(&schema, keys, retracts)?,
@@ -143,7 +146,7 @@ impl JoinOperator {
                 keys: keys.to_vec(),
                 schema,
                 alone,
-                partners: vec![],
+                partners: Partners::new(forgets && !retracts && alone != Alone::Never),
                 ages: ttl_ms.map(Ages::new),
                 clocks: vec![],
             })
@@ -165,7 +168,7 @@ impl JoinOperator {
             netted,
             now: [0, 0],
             windows: None,
-            taken_over: false,
+            whole_next: false,
             gauge,
         })
     }
@@ -226,10 +229,7 @@ impl JoinOperator {
                 None => side.stamp(&slots, self.now),
             }
             if by_pairs && counts {
-                side.partners.resize(side.arrangement.read().slots(), 0);
-                for (slot, count) in slots.iter().zip(&partners) {
-                    side.partners[*slot as usize] = *count;
-                }
+                side.partners.set(&slots, &partners, side.arrangement.read().slots());
             }
         }
         if by_key {
@@ -476,8 +476,9 @@ impl Operator for JoinOperator {
         self.save_sides_ahead()
     }
     fn kept_rows(&self) -> Option<(usize, usize)> {
-        let own = || self.sides.iter().map(|side| &side.arrangement).filter(|held| !held.is_elsewhere());
-        Some((own().map(|held| held.read().kept_rows()).sum(), own().map(|held| held.read().len()).sum()))
+        let own = || self.sides.iter().filter(|side| !side.arrangement.is_elsewhere());
+        let kept = |side: &Side| side.arrangement.read().kept_rows() + side.partners.kept();
+        Some((own().map(kept).sum(), own().map(|side| side.arrangement.read().len()).sum()))
     }
 
     fn resume_changes(&mut self, _: i64) -> bool {

@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::Schema;
 use sloth_types::Result;
 
+use super::change_log::ChangeLog;
 use super::index::{CHUNK, SlotIndex, Stored, tag_of};
 use super::keys::{ABSENT, EncodedKeys, KeyEncoder, KeyTable, RowSet};
 use super::paged::Paged;
@@ -15,7 +16,7 @@ use crate::hash::KeyHasher;
 
 mod snapshot;
 
-pub(crate) use snapshot::{Changes, Written};
+pub(crate) use snapshot::Written;
 
 /// Fewer keys stay in the caches. Few in tests, so that these see more.
 const TOUCHED_KEYS_MIN: usize = if cfg!(test) { 4 } else { 1 << 14 };
@@ -35,8 +36,8 @@ pub(crate) struct Arrangement {
     hasher: KeyHasher,
     /// Only the weights of keys are kept, no rows.
     bare: bool,
-    /// The changes since the last checkpoint; absent when none was made or when they are too many.
-    changes: Option<Changes>,
+    /// The changes since the last checkpoint.
+    changes: ChangeLog,
 }
 
 /// Beside a key: the first of its rows, plus 1.
@@ -97,7 +98,7 @@ impl Arrangement {
             index: retracts.then(SlotIndex::default),
             hasher: KeyHasher::default(),
             bare: false,
-            changes: None,
+            changes: ChangeLog::default(),
         })
     }
 

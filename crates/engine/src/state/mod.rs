@@ -6,6 +6,7 @@ pub(crate) mod arrangement;
 pub(crate) mod bags;
 pub(crate) mod bits;
 pub(crate) mod cache;
+pub(crate) mod change_log;
 pub(crate) mod changed;
 pub(crate) mod derived;
 pub(crate) mod groups;

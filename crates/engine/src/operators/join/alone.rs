@@ -36,12 +36,9 @@ impl JoinOperator {
     pub(super) fn turn_rows(&mut self, which: usize, moved: &Moved, out: &mut Vec<Batch>) -> Result<()> {
         let (mut gained, mut lost) = (vec![], vec![]);
         let side = &mut self.sides[which];
-        side.partners.resize(side.arrangement.read().slots(), 0);
+        let all = side.arrangement.read().slots();
         for (slot, delta) in moved.changes() {
-            let count = &mut side.partners[slot as usize];
-            let before = *count > 0;
-            *count += delta;
-            match (before, *count > 0) {
+            match side.partners.add(slot, delta, all) {
                 (false, true) => gained.push(slot),
                 (true, false) => lost.push(slot),
                 _ => {}

@@ -18,12 +18,19 @@ impl Side {
         expired.len()
     }
 
+    /// Changes are kept with the clock and the epoch in which they came: rows are forgotten by the one, or told apart by the
+    /// other.
+    pub(super) fn tells_epochs(&self) -> bool {
+        self.ages.is_some() || self.partners.by_epoch()
+    }
+
     /// Notes when rows have come or changed: the clock, and the epoch's number.
     pub(super) fn stamp(&mut self, slots: &[u32], [now_ms, epoch]: [i64; 2]) {
-        let Some(ages) = &mut self.ages else { return };
-        if self.arrangement.read().knows_changes() {
+        if self.tells_epochs() && self.arrangement.read().knows_changes() {
             self.clocks.push([now_ms, epoch]);
         }
+        self.partners.come(slots, epoch);
+        let Some(ages) = &mut self.ages else { return };
         for slot in slots {
             match self.arrangement.read().weight(*slot) {
                 0 => ages.forget(*slot),
@@ -66,7 +73,7 @@ impl JoinOperator {
         let Some(side) = self.sides.get_mut(which) else { return Ok(()) };
         let stored = side.arrangement.write().slots_of(&delta.rows)?;
         for (partners, slot) in partners.iter_mut().zip(stored).filter(|(_, slot)| *slot != ABSENT) {
-            *partners = side.partners.get(slot as usize).copied().unwrap_or(*partners);
+            *partners = side.partners.get(slot).unwrap_or(*partners);
         }
         Ok(())
     }

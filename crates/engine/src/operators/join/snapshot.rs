@@ -20,6 +20,9 @@ pub(crate) const SIDES: [&str; 2] = ["left", "right"];
 /// What has changed in them.
 pub(crate) const CHANGES: [&str; 2] = ["left changes", "right changes"];
 
+/// What has changed in the numbers of partners.
+const PARTNERS: [&str; 2] = ["left partners", "right partners"];
+
 /// The clock up to which rows have been forgotten.
 const CLOCK: &str = "clock";
 
@@ -54,7 +57,7 @@ impl JoinOperator {
         if let Some(side) = self.sides.get_mut(which) {
             take_up(&mut side.arrangement.write(), &side.schema, columns, state)?;
         }
-        self.taken_over = true;
+        self.whole_next = true;
         Ok(())
     }
 
@@ -65,7 +68,7 @@ impl JoinOperator {
 
     pub(super) fn save_sides(&mut self) -> Result<Vec<Section>> {
         self.note_side_changes();
-        self.taken_over = false;
+        self.whole_next = false;
         let owners = owners(&self.join, [0, 1].map(|which| self.sides[which].schema.fields().len()));
         let mut sections = vec![];
         for (which, owner) in owners.into_iter().enumerate() {
@@ -76,11 +79,11 @@ impl JoinOperator {
             }
             let stored = side.arrangement.read();
             let rows = stored.save(Written::Anyhow, |slots| {
-                let partners = slots.iter().map(|slot| side.partners.get(*slot as usize).copied().unwrap_or(0));
-                let mut beside = if counts { vec![column_of(partners)] } else { vec![] };
+                let mut beside = if counts { vec![side.partners.counts_of(slots)] } else { vec![] };
                 if let Some(ages) = &side.ages {
                     beside.push(column_of(slots.iter().map(|slot| ages.stamp(*slot))));
                 }
+                beside.extend(side.partners.epochs_of(slots).filter(|_| counts));
                 Ok(beside)
             })?;
             // Where only the weights of keys are kept, the key is all there is.
@@ -96,10 +99,15 @@ impl JoinOperator {
     }
 
     fn note_side_changes(&mut self) {
-        self.own_sides().for_each(|which| {
-            self.sides[which].arrangement.write().begin_changes();
-            self.sides[which].clocks.clear();
-        });
+        for which in self.own_sides() {
+            let counts = self.counts_partners(which);
+            let side = &mut self.sides[which];
+            side.arrangement.write().begin_changes();
+            side.clocks.clear();
+            if counts {
+                side.partners.begin(side.arrangement.read().slots());
+            }
+        }
     }
 
     /// From now on changes are noted.
@@ -110,13 +118,11 @@ impl JoinOperator {
 
     /// Changes are enough for the next checkpoint.
     pub(super) fn knows_changes(&self) -> bool {
-        !self.taken_over && self.knows_side_changes() && self.knows_held()
+        !self.whole_next && self.knows_side_changes() && self.knows_held()
     }
 
-    /// Changes of rows are enough where nothing is kept beside the rows.
     fn knows_side_changes(&self) -> bool {
-        let knows = |which: usize| self.sides[which].arrangement.read().knows_changes();
-        self.own_sides().all(|which| !self.counts_partners(which) && knows(which))
+        self.own_sides().all(|which| self.sides[which].arrangement.read().knows_changes())
     }
 
     pub(super) fn save_side_changes(&mut self) -> Result<Option<Vec<Section>>> {
@@ -124,6 +130,7 @@ impl JoinOperator {
             return Ok(None);
         }
         let mut sections = self.side_changes(Arrangement::take_changes)?;
+        sections.extend(self.partner_changes()?);
         self.save_held_changes(&mut sections)?;
         sections.extend(self.save_clock()?);
         Ok(Some(sections))
@@ -147,7 +154,7 @@ impl JoinOperator {
             }
             let mut changes = take(&mut side.arrangement.write())?;
             let clocks = std::mem::take(&mut side.clocks);
-            if side.ages.is_some() && self.windows.is_none() {
+            if side.tells_epochs() && self.windows.is_none() {
                 // What is forgotten is no change of the rows: the clock tells it.
                 for (changes, clock) in changes.iter_mut().zip(clocks) {
                     let own = clock.map(|number| column_of(std::iter::repeat_n(number, changes.num_rows())));
@@ -155,6 +162,20 @@ impl JoinOperator {
                 }
             }
             sections.push(Section::new(CHANGES[which], owner, changes));
+        }
+        Ok(sections)
+    }
+
+    fn partner_changes(&mut self) -> Result<Vec<Section>> {
+        let owners = owners(&self.join, [0, 1].map(|which| self.sides[which].schema.fields().len()));
+        let mut sections = vec![];
+        for (which, owner) in owners.into_iter().enumerate() {
+            if !self.counts_partners(which) {
+                continue;
+            }
+            let side = &mut self.sides[which];
+            let changes = side.partners.take_changes(&side.arrangement.read())?;
+            sections.push(Section::new(PARTNERS[which], owner, changes));
         }
         Ok(sections)
     }
@@ -168,7 +189,7 @@ impl JoinOperator {
     fn restore_changes(&mut self, state: &mut [Section]) -> Result<()> {
         for (which, name) in CHANGES.into_iter().enumerate() {
             let side = &self.sides[which];
-            let (forgets, width) = (side.ages.is_some() && self.windows.is_none(), side.schema.fields().len());
+            let (forgets, width) = (side.tells_epochs() && self.windows.is_none(), side.schema.fields().len());
             let mut changes = batches_of(state, name);
             if forgets {
                 // Those of several workers as they have come: none may forget what another one has not yet changed.
@@ -180,12 +201,16 @@ impl JoinOperator {
                     true => numbers(&rows, width + 1)?.values().first().copied(),
                     false => None,
                 };
+                let [epoch, _] = noted_at(&rows, width + 1);
                 if let Some(clock) = clock {
                     side.forget(clock);
                 }
                 let slots = side.arrangement.write().restore_changes(&side.schema, &rows)?;
                 match (clock, &self.windows) {
-                    (Some(clock), _) => side.stamp(&slots, [clock, 0]),
+                    (Some(clock), _) => {
+                        side.stamp(&slots, [clock, 0]);
+                        side.partners.came_in(&slots, std::iter::repeat(epoch.unwrap_or(0)));
+                    }
                     (None, Some(windows)) => side.stamp_ends(&slots, &rows, windows.ends[which])?,
                     (None, None) => {}
                 }
@@ -193,6 +218,9 @@ impl JoinOperator {
         }
         if let Some(clock) = take_newest_number(state, CLOCK)? {
             self.sides.iter_mut().for_each(|side| _ = side.forget(clock));
+        }
+        for (which, name) in PARTNERS.into_iter().enumerate() {
+            self.sides[which].restore_partners(&batches_of(state, name))?;
         }
         Ok(())
     }
@@ -232,7 +260,7 @@ impl JoinOperator {
             for rows in batches_of(&mut state, name) {
                 let side = &mut self.sides[which];
                 let (slots, beside) = side.arrangement.write().restore(&rows)?;
-                if let (Some(ages), Some(stamps)) = (&mut side.ages, beside.last()) {
+                if let (Some(ages), Some(stamps)) = (&mut side.ages, beside.get(usize::from(counts))) {
                     let stamps = crate::operators::stages::weights(stamps);
                     let mut order: Vec<(i64, u32)> =
                         stamps.values().iter().copied().zip(slots.iter().copied()).collect();
@@ -244,9 +272,14 @@ impl JoinOperator {
                 }
                 let partners = beside.first().ok_or_else(|| foreign_state(rows.num_columns()))?;
                 let partners = crate::operators::stages::weights(partners);
-                side.partners.resize(side.arrangement.read().slots(), 0);
-                for (slot, count) in slots.iter().zip(partners.values()) {
-                    side.partners[*slot as usize] = *count;
+                side.partners.set(&slots, partners.values(), side.arrangement.read().slots());
+                match beside.get(1 + usize::from(side.ages.is_some())) {
+                    Some(epochs) => {
+                        let epochs = crate::operators::stages::weights(epochs);
+                        side.partners.came_in(&slots, epochs.values().iter().copied());
+                    }
+                    // Earlier releases did not write what tells equal rows apart.
+                    None => self.whole_next |= side.partners.by_epoch(),
                 }
             }
         }

@@ -2,6 +2,8 @@
 
 #[path = "tests/lifetimes.rs"]
 mod lifetimes;
+#[path = "tests/partners.rs"]
+mod partners;
 
 use std::collections::BTreeMap;
 

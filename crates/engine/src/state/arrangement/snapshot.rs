@@ -8,7 +8,7 @@ use sloth_types::Result;
 
 use super::Arrangement;
 use crate::state::keys::{EncodedKeys, RowSet};
-use crate::state::snapshot::{CHANGES_MIN, ROWS_MAX, column_of, numbers, split, table};
+use crate::state::snapshot::{ROWS_MAX, column_of, numbers, split, table};
 
 /// The order in which the rows of a key are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,83 +19,37 @@ pub(crate) enum Written {
     OldestFirst,
 }
 
-/// Changes as they were applied, kept by pointer.
-#[derive(Default)]
-pub(crate) struct Changes {
-    batches: Vec<(RecordBatch, Option<Int64Array>)>,
-    /// Rows since the last checkpoint, those that were given ahead among them.
-    rows: usize,
-    /// Rows in all that has been given since the changes began, those that were there then among them.
-    given: usize,
-    /// Weights of rows that come, as many as any batch has had.
-    ones: Option<Int64Array>,
-}
-
-impl Changes {
-    /// The batches, each with its weights.
-    fn take(&mut self) -> Result<Vec<RecordBatch>> {
-        let mut taken = Vec::with_capacity(self.batches.len());
-        for (rows, diffs) in std::mem::take(&mut self.batches) {
-            let weights = diffs.unwrap_or_else(|| self.ones(rows.num_rows()));
-            let mut columns = rows.columns().to_vec();
-            columns.push(Arc::new(weights));
-            taken.push(table(columns)?);
-        }
-        Ok(taken)
-    }
-
-    fn ones(&mut self, count: usize) -> Int64Array {
-        let ones = self.ones.take().filter(|ones| ones.len() >= count);
-        self.ones.insert(ones.unwrap_or_else(|| Int64Array::from(vec![1; count]))).slice(0, count)
-    }
-}
-
 impl Arrangement {
-    /// Notes changes that are about to be applied. When they are more than all rows, they are forgotten: writing everything
-    /// costs no more then, and memory is bounded. Rows that only come are never so many.
+    /// Notes changes that are about to be applied. Rows that only come are never more than there are.
     pub(crate) fn note(&mut self, rows: &RecordBatch, diffs: Option<&Int64Array>) {
-        let most = CHANGES_MIN.max(self.len() + rows.num_rows());
-        let Some(changes) = &mut self.changes else { return };
-        changes.rows += rows.num_rows();
-        changes.batches.push((rows.clone(), diffs.cloned()));
-        if changes.rows > most {
-            self.changes = None;
-        }
+        let len = self.len() + rows.num_rows();
+        self.changes.note(rows, diffs, len);
     }
 
     /// From now on changes are noted, for [`Arrangement::take_changes`].
     pub(crate) fn begin_changes(&mut self) {
-        self.changes = Some(Changes { given: self.len(), ..Changes::default() });
-    }
-
-    /// From now on changes are not noted.
-    pub(crate) fn forget_changes(&mut self) {
-        self.changes = None;
+        self.changes.begin(self.len());
     }
 
     /// Rows in all that a checkpoint keeps when it is given the changes, too. Those above [`Arrangement::len`] are waste.
     pub(crate) fn kept_rows(&self) -> usize {
-        self.changes.as_ref().map_or(0, |changes| changes.given + changes.rows)
+        self.changes.kept_rows()
     }
 
     /// True when all changes since [`Arrangement::begin_changes`] are noted.
     pub(crate) fn knows_changes(&self) -> bool {
-        self.changes.is_some()
+        self.changes.known()
     }
 
     /// The changes noted since the last call: rows and their weights. To be applied one after the other.
     pub(crate) fn take_changes(&mut self) -> Result<Vec<RecordBatch>> {
-        let mut changes = self.changes.take().unwrap_or_default();
-        let given = changes.given + std::mem::take(&mut changes.rows);
-        let batches = changes.take()?;
-        self.changes = Some(Changes { given, ..changes });
-        Ok(batches)
+        self.changes.take()
     }
 
     /// A first part of what [`Arrangement::take_changes`] would give: that gives the rest then. Their memory is free as soon
     /// as they are written.
     pub(crate) fn take_changes_ahead(&mut self) -> Result<Vec<RecordBatch>> {
-        self.changes.as_mut().map_or(Ok(vec![]), Changes::take)
+        self.changes.take_ahead()
     }
 
     /// Takes up rows of `schema` that [`Arrangement::take_changes`] gave. Returns their slots, of rows that are gone, too.
