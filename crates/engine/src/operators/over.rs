@@ -6,6 +6,7 @@ mod blocks;
 mod early;
 mod frames;
 mod running;
+mod snapshot;
 mod stretches;
 pub(crate) mod timed;
 
@@ -26,11 +27,12 @@ use super::window::fit;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
-use crate::state::changed::{Changed, standing};
+use crate::state::change_log::ChangeLog;
+use crate::state::changed::Changed;
 use crate::state::marks::Marks;
 use crate::state::ordered::{OrderedRows, Stamp, weight_at};
 use crate::state::rows::Rows;
-use crate::state::snapshot::{Owner, Section, foreign_state};
+use crate::state::snapshot::Section;
 
 /// Results that change with their partitions.
 pub(crate) struct OverOperator {
@@ -50,7 +52,9 @@ pub(crate) struct OverOperator {
     consolidator: Consolidator,
     net: Consolidator,
     waiting: Vec<Batch>,
-    /// Partitions that have changed since the last checkpoint.
+    /// Rows that have come and gone with their results since the last checkpoint: what has been told.
+    told: ChangeLog,
+    /// Partitions of which something was forgotten since then.
     changed: Changed,
     gauge: StateGauge,
 }
@@ -120,6 +124,7 @@ impl OverOperator {
             input,
             schema,
             waiting: vec![],
+            told: ChangeLog::default(),
             changed: Changed::default(),
             gauge: StateGauge::new(context),
         })
@@ -243,6 +248,9 @@ impl OverOperator {
             self.results.store(&new, &places, &plus)?;
             add(&self.rows, &plus, &plus_of, new, 1)?;
         }
+        for change in &changes {
+            self.told.note(&change.rows, change.diffs.as_ref(), self.rows.len());
+        }
         // Equal rows may have handed their results on to each other.
         out.extend(self.net.run(&changes)?);
         Ok(())
@@ -268,60 +276,25 @@ impl Operator for OverOperator {
 
     fn save(&mut self) -> Result<Vec<Section>> {
         self.resume_changes(0);
-        let rows = self.rows_as_batches(self.rows.partitions())?;
-        let mut sections = vec![Section::new("rows", Owner::Key(self.over.partition.clone()), rows)];
-        if self.early.is_some() {
-            let states = self.states_as_batches(|_| true)?;
-            sections.push(Section::new("states", Owner::Key(self.key()), states));
-        }
-        Ok(sections)
+        self.save_whole()
     }
 
     fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
-        let Some(partitions) = self.changed.take(usize::MAX) else { return Ok(None) };
-        let rows: usize = partitions.iter().map(|partition| self.rows.len_of(*partition)).sum();
-        if rows > self.rows.len() / 2 {
-            return Ok(None);
-        }
-        let mut sections = vec![];
-        if self.early.is_some() {
-            // Where nothing but what its rows have come to is left of a partition, its rows have gone.
-            let empty = partitions.iter().copied().filter(|partition| self.rows.len_of(*partition) == 0);
-            let gone: Vec<u32> = empty.collect();
-            self.changed.note_gone(&gone, || self.rows.partition_columns(&gone))?;
-            let states = self.states_as_batches(|partition| partitions.binary_search(&partition).is_ok())?;
-            sections.push(self.changed.rows("states", &self.key(), states)?);
-        }
-        let rows = self.rows_as_batches(partitions.into_iter())?;
-        sections.extend(self.changed.sections("rows", &self.over.partition, rows)?);
-        Ok(Some(sections))
+        self.save_told()
+    }
+
+    fn kept_rows(&self) -> Option<(usize, usize)> {
+        Some((self.told.kept_rows(), self.rows.len()))
     }
 
     fn resume_changes(&mut self, newest: i64) -> bool {
-        // One partition is all there is where none is named.
-        let knows = !self.over.partition.is_empty();
-        if knows {
-            self.changed.go_on(newest);
-        }
-        knows
+        self.told.begin(self.rows.len());
+        self.changed.go_on(newest);
+        true
     }
 
-    fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        for rows in standing(&mut state, "rows", &self.over.partition)? {
-            let restored = self.rows.restore(&rows)?;
-            let (results, passed) =
-                restored.beside.split_at_checked(self.types.len()).ok_or_else(|| foreign_state(rows.num_columns()))?;
-            let all: Vec<u32> = (0..rows.num_rows() as u32).collect();
-            self.results.store(results, &all, &restored.slots)?;
-            self.restore_passed(&restored.slots, &restored.partitions, passed)?;
-        }
-        if self.early.is_some() {
-            for rows in standing(&mut state, "states", &self.key())? {
-                self.restore_states(&rows)?;
-            }
-        }
-        self.gauge.set(self.rows.len(), self.rows.bytes() + self.results.bytes());
-        Ok(())
+    fn restore(&mut self, state: Vec<Section>) -> Result<()> {
+        self.restore_all(state)
     }
 }
 
@@ -340,27 +313,7 @@ impl OverOperator {
         self.correct(corrections, out)?;
         moved.gone.iter().for_each(|slot| self.results.clear(*slot));
         self.rows.free(&mut moved.gone);
-        let partitions: Vec<u32> = moved.partitions.keys().copied().collect();
-        self.changed.note(&partitions);
-        if self.changed.begun() {
-            let empty = partitions.iter().copied().filter(|partition| self.rows.len_of(*partition) == 0);
-            let gone: Vec<u32> = empty.collect();
-            self.changed.note_gone(&gone, || self.rows.partition_columns(&gone))?;
-        }
-        partitions.iter().for_each(|partition| self.rows.forget(*partition));
+        moved.partitions.keys().for_each(|partition| self.rows.forget(*partition));
         Ok(())
-    }
-
-    fn key(&self) -> Vec<usize> {
-        (0..self.over.partition.len()).collect()
-    }
-
-    /// The rows of some partitions with their results.
-    fn rows_as_batches(&self, partitions: impl Iterator<Item = u32>) -> Result<Vec<RecordBatch>> {
-        self.rows.save(partitions, |slots, of| {
-            let mut beside = self.results.gather_all(slots)?;
-            beside.extend(self.passed_columns(slots, of));
-            Ok(beside)
-        })
     }
 }

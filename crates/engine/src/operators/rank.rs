@@ -23,6 +23,7 @@ use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
 use crate::state::ages::Ages;
 use crate::state::bits::Bits;
+use crate::state::change_log::ChangeLog;
 use crate::state::changed::Changed;
 use crate::state::ordered::{Located, OrderedRows, Spelled, Stamp, weight_at};
 use crate::state::snapshot::Section;
@@ -61,6 +62,8 @@ pub(crate) struct RankOperator {
     ages: Option<Ages>,
     /// Partitions, since the last checkpoint.
     changed: Changed,
+    /// Rows that have come and gone since then, where all of them are kept: see [`RankOperator::tells_rows`].
+    moved: ChangeLog,
     /// Rows so far, where ties are by arrival.
     arrived: u64,
     buffer: Vec<u8>,
@@ -131,6 +134,7 @@ impl RankOperator {
             rows,
             ages: rank.ttl_ms.map(Ages::new),
             changed: Changed::default(),
+            moved: ChangeLog::default(),
             rank,
             times,
             schema,
@@ -365,6 +369,7 @@ impl Operator for RankOperator {
     fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
         self.forget(epoch.now_ms)?;
         for batch in self.in_order()? {
+            self.moved.note(&batch.rows, batch.diffs.as_ref(), self.rows.len());
             self.add(epoch, &batch)?;
         }
         let mut changes = Output::default();
@@ -412,7 +417,15 @@ impl Operator for RankOperator {
         self.save_changed()
     }
 
+    fn kept_rows(&self) -> Option<(usize, usize)> {
+        self.tells_rows().then(|| (self.moved.kept_rows(), self.rows.len()))
+    }
+
     fn resume_changes(&mut self, newest: i64) -> bool {
+        if self.tells_rows() {
+            self.moved.begin(self.rows.len());
+            return true;
+        }
         // One partition is all there is where none is named.
         let knows = !self.rank.partition.is_empty();
         if knows {

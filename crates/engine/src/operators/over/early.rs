@@ -32,6 +32,8 @@ pub(super) struct Early {
     past: HashMap<u32, Past>,
     /// When a partition has rows that stand for good, or that are to be forgotten.
     due: BTreeMap<i64, Vec<u32>>,
+    /// The watermark that has passed rows.
+    passed: Watermark,
     context: Arc<JobContext>,
 }
 
@@ -51,7 +53,7 @@ impl Early {
     /// Nothing is behind the watermark yet.
     pub(super) fn new(column: usize, time: TimeDomain, context: Arc<JobContext>) -> Self {
         let (times, past, due) = (vec![], HashMap::new(), BTreeMap::new());
-        Early { column, time, frees: false, times, past, due, context }
+        Early { column, time, frees: false, times, past, due, passed: Watermark::NONE, context }
     }
 
     /// Decides whether rows are forgotten, given what a change reaches.
@@ -97,6 +99,11 @@ impl Early {
         }
     }
 
+    /// The watermark that has passed rows.
+    pub(super) fn passed(&self) -> i64 {
+        self.passed.0
+    }
+
     /// How many rows at the head of a partition stand for good.
     pub(super) fn settled(&self, partition: u32) -> usize {
         self.past.get(&partition).map_or(0, |past| past.settled)
@@ -133,8 +140,14 @@ impl Early {
 impl OverOperator {
     /// Forgets what is behind the watermark and not looked at any more.
     pub(super) fn forget_passed(&mut self, epoch: &EpochInfo) -> Result<()> {
+        let Some(watermark) = self.early.as_ref().map(|early| early.time.watermark(epoch)) else { return Ok(()) };
+        self.forget_behind(watermark, true)
+    }
+
+    /// Forgets what is behind a watermark; `adds` tells that what forgotten rows have come to is not known yet.
+    pub(super) fn forget_behind(&mut self, watermark: Watermark, adds: bool) -> Result<()> {
         let Some(mut early) = self.early.take() else { return Ok(()) };
-        let watermark = early.time.watermark(epoch);
+        early.passed = early.passed.max(watermark);
         let ripe = early.ripe(watermark);
         self.changed.note(&ripe);
         let mut gone = vec![];
@@ -144,7 +157,7 @@ impl OverOperator {
             let kept = looked_at(&self.over, |slot| early.time_of(slot), &passed, watermark);
             let (forgotten, standing) = passed.split_at(passed.len() - kept);
             let mut past = early.past.remove(&partition).unwrap_or_default();
-            if !forgotten.is_empty() && self.goes_on() {
+            if adds && !forgotten.is_empty() && self.goes_on() {
                 past.states = Some(self.moved_on(partition, past.states.as_ref(), forgotten)?);
             }
             past.settled = kept;
@@ -158,10 +171,7 @@ impl OverOperator {
             }
             match past.states.is_some() || self.rows.len_of(partition) > 0 {
                 true => drop(early.past.insert(partition, past)),
-                false => {
-                    self.changed.note_gone(&[partition], || self.rows.partition_columns(&[partition]))?;
-                    self.rows.forget(partition);
-                }
+                false => self.rows.forget(partition),
             }
         }
         gone.iter().for_each(|slot| self.results.clear(*slot));

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, SchemaRef};
 use hashbrown::HashMap;
@@ -22,6 +22,7 @@ use crate::operators::Operator;
 use crate::operators::sink::by_content;
 use crate::operators::window::fit;
 use crate::operators::window_assign::millis;
+use crate::state::change_log::ChangeLog;
 use crate::state::changed::Changed;
 use crate::state::ordered::{OrderedRows, Stamp};
 use crate::state::snapshot::Section;
@@ -45,8 +46,12 @@ pub(crate) struct TimedOver {
     gone: Vec<u32>,
     waiting: Vec<Batch>,
     buffer: Vec<u8>,
-    /// Partitions that have changed since the last checkpoint.
+    /// Rows that have come since the last checkpoint, each with its time.
+    came: ChangeLog,
+    /// Partitions whose rows have come to something else since then.
     changed: Changed,
+    /// What has passed rows: the watermark, or the clock, which does not go back here.
+    passed: i64,
     context: Arc<JobContext>,
     gauge: StateGauge,
 }
@@ -86,7 +91,9 @@ impl TimedOver {
             gone: vec![],
             waiting: vec![],
             buffer: vec![],
+            came: ChangeLog::default(),
             changed: Changed::default(),
+            passed: i64::MIN,
             gauge: StateGauge::new(Arc::clone(&context)),
             context,
         })
@@ -105,15 +112,22 @@ impl TimedOver {
                 let times = millis(rows.column(time))?.values().to_vec();
                 (rows, times)
             }
-            _ => (batch.rows.clone(), vec![epoch.now_ms; batch.rows.num_rows()]),
+            _ => (batch.rows.clone(), vec![epoch.now_ms.max(self.passed); batch.rows.num_rows()]),
         };
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let located = self.rows.locate(&batch)?;
-        self.changed.note(&located.partitions);
-        let spelled = self.rows.spell(&batch, None)?;
-        for (row, (partition, time)) in located.partitions.iter().zip(times).enumerate() {
+        if self.came.known() {
+            self.came.note(&batch, Some(&Int64Array::from(times.clone())), self.rows.len());
+        }
+        self.take_in(&batch, &times)
+    }
+
+    /// Takes in rows with these times.
+    fn take_in(&mut self, batch: &RecordBatch, times: &[i64]) -> Result<()> {
+        let located = self.rows.locate(batch)?;
+        let spelled = self.rows.spell(batch, None)?;
+        for (row, (partition, time)) in located.partitions.iter().zip(times.iter().copied()).enumerate() {
             let slot = if let OverEmission::Arrival { .. } = self.over.emission {
                 self.arrived += 1;
                 self.rows.change((&located, row), (&spelled, row), self.arrived, 1, &mut self.buffer).0
@@ -142,7 +156,10 @@ impl TimedOver {
         }
     }
 
-    fn fire(&mut self, watermark: Watermark, out: &mut Vec<Batch>) -> Result<()> {
+    /// Gives the results of rows that a watermark has passed, and forgets what is not looked at any more. With no place for
+    /// results, they have been given.
+    fn fire(&mut self, watermark: Watermark, mut out: Option<&mut Vec<Batch>>) -> Result<()> {
+        self.passed = self.passed.max(watermark.0);
         let mut ripe = vec![];
         while let Some(entry) = self.due.first_entry() {
             if *entry.key() > watermark.0 {
@@ -157,7 +174,7 @@ impl TimedOver {
             let mut part = self.partitions.remove(&partition).unwrap_or_default();
             let slots: Vec<u32> =
                 self.rows.rows_of(partition).take_while(|slot| self.times[*slot as usize] <= watermark.0).collect();
-            if part.emitted < slots.len() {
+            if let Some(out) = out.as_mut().filter(|_| part.emitted < slots.len()) {
                 out.push(self.give(partition, &mut part, &slots)?);
             }
             let kept = looked_at(&self.over, |slot| self.times[slot as usize], &slots, watermark);
@@ -169,10 +186,7 @@ impl TimedOver {
             }
             match part.running.iter().any(Option::is_some) || self.rows.len_of(partition) > 0 {
                 true => drop(self.partitions.insert(partition, part)),
-                false => {
-                    self.changed.note_gone(&[partition], || self.rows.partition_columns(&[partition]))?;
-                    self.rows.forget(partition);
-                }
+                false => self.rows.forget(partition),
             }
         }
         Ok(())
@@ -226,10 +240,10 @@ impl Operator for TimedOver {
             self.add(epoch, &batch)?;
         }
         let watermark = match self.over.emission {
-            OverEmission::Arrival { .. } => Watermark(epoch.now_ms),
+            OverEmission::Arrival { .. } => Watermark(epoch.now_ms.max(self.passed)),
             _ => self.time.watermark(epoch),
         };
-        self.fire(watermark, out)?;
+        self.fire(watermark, Some(out))?;
         self.rows.free(&mut self.gone);
         self.gauge.set(self.rows.len(), self.rows.bytes() + self.times.capacity() * 8);
         Ok(())
@@ -244,18 +258,20 @@ impl Operator for TimedOver {
         self.save_changed()
     }
 
+    fn kept_rows(&self) -> Option<(usize, usize)> {
+        Some((self.came.kept_rows(), self.rows.len()))
+    }
+
     fn resume_changes(&mut self, newest: i64) -> bool {
-        // One partition is all there is where none is named.
-        let knows = !self.over.partition.is_empty();
-        if knows {
-            self.changed.go_on(newest);
-        }
-        knows
+        self.came.begin(self.rows.len());
+        self.changed.go_on(newest);
+        true
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
         self.restore_rows(&mut state)?;
         self.restore_running(&mut state)?;
+        self.restore_passed(&mut state)?;
         self.gauge.set(self.rows.len(), self.rows.bytes() + self.times.capacity() * 8);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Ranked rows as rows for a checkpoint, and back.
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, RecordBatch};
 use sloth_plan::Ties;
 use sloth_types::Result;
 
@@ -11,17 +11,33 @@ use crate::operators::Operator;
 use crate::operators::window_assign::millis;
 use crate::state::ages::Ages;
 use crate::state::changed::standing;
-use crate::state::snapshot::{Owner, Section, column_of};
+use crate::state::snapshot::{Owner, Section, batches_of, column_of, numbers};
+
+/// Rows that have come and gone.
+const CHANGES: &str = "rows changes";
 
 impl RankOperator {
+    /// A checkpoint is told of rows that have come and gone, not of whole partitions: these may be large where rows may be
+    /// taken back, as any of them may come into the range. (What is forgotten or over goes by partitions.)
+    pub(super) fn tells_rows(&self) -> bool {
+        self.retracts && self.rank.ties == Ties::Content && self.ages.is_none() && self.rank.window_end.is_none()
+    }
+
     pub(super) fn save_rows(&mut self) -> Result<Vec<Section>> {
         self.resume_changes(0);
         let rows = self.rows.save(self.rows.partitions(), |_, partitions| self.stamps(partitions))?;
         Ok(vec![Section::new("rows", Owner::Key(self.rank.partition.clone()), rows)])
     }
 
-    /// Partitions that have changed, whole.
+    /// Rows that have changed, or partitions that have, whole.
     pub(super) fn save_changed(&mut self) -> Result<Option<Vec<Section>>> {
+        if self.tells_rows() {
+            if !self.moved.known() {
+                return Ok(None);
+            }
+            let owner = Owner::Key(self.rank.partition.clone());
+            return Ok(Some(vec![Section::new(CHANGES, owner, self.moved.take()?)]));
+        }
         let Some(partitions) = self.changed.take(usize::MAX) else { return Ok(None) };
         let rows: usize = partitions.iter().map(|partition| self.rows.len_of(*partition)).sum();
         if rows > self.rows.len() / 2 {
@@ -78,7 +94,29 @@ impl RankOperator {
                 }
             }
         }
+        for rows in batches_of(&mut state, CHANGES) {
+            self.restore_moved(&rows)?;
+        }
         self.gauge.set(self.rows.len(), self.rows.bytes());
+        Ok(())
+    }
+
+    /// Takes up rows that have come or gone, each with its weight.
+    fn restore_moved(&mut self, rows: &RecordBatch) -> Result<()> {
+        let width = rows.num_columns().saturating_sub(1);
+        let weights = numbers(rows, width)?;
+        let rows = rows.project(&(0..width).collect::<Vec<_>>())?;
+        let (located, spelled) = (self.rows.locate(&rows)?, self.rows.spell(&rows, None)?);
+        let mut gone = vec![];
+        for (row, weight) in weights.values().iter().enumerate() {
+            let (slot, moved) = self.rows.change((&located, row), (&spelled, row), 0, *weight, &mut self.buffer);
+            gone.extend((moved == Some(false)).then_some(slot));
+        }
+        self.rows.free(&mut gone);
+        let mut partitions = located.partitions;
+        partitions.sort_unstable();
+        partitions.dedup();
+        partitions.into_iter().for_each(|partition| self.rows.forget(partition));
         Ok(())
     }
 }

@@ -3,6 +3,36 @@
 use super::{Located, OrderedRows, Spelled};
 
 impl OrderedRows {
+    /// The slots of the rows that equal a row, the last first: [`OrderedRows::change_copy`] would take that one away.
+    pub(crate) fn copies(
+        &self,
+        (located, row): (&Located, usize),
+        (spelled, at): (&Spelled, usize),
+        buffer: &mut Vec<u8>,
+    ) -> Vec<u32> {
+        buffer.clear();
+        buffer.extend_from_slice(located.prefix(row));
+        if let Some(suffix) = &spelled.suffix {
+            buffer.extend_from_slice(suffix.row(at).data());
+        }
+        let base = buffer.len();
+        buffer.extend_from_slice(&u64::MAX.to_be_bytes());
+        let run = self.run(located.partitions.get(row).copied().unwrap_or(0));
+        let mut place = match run.find(|slot| self.bytes.get(slot).cmp(buffer.as_slice())) {
+            Ok((_, place)) | Err(place) => place,
+        };
+        let mut copies = vec![];
+        while let Some((slot, before)) = run.before(place) {
+            let bytes = self.bytes.get(slot);
+            if bytes.len() != base + 8 || bytes.get(..base) != buffer.get(..base) {
+                break;
+            }
+            copies.push(slot);
+            place = before;
+        }
+        copies
+    }
+
     /// Adds a row beside its equals (layout [`Stamp::Copy`]), behind them, or takes the last of them away. Returns its
     /// slot; `None` when there is none to take away. A slot that went stays readable until [`OrderedRows::free`].
     pub(crate) fn change_copy(

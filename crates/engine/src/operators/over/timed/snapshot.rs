@@ -4,11 +4,20 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use sloth_plan::{OverCall, Reach};
-use sloth_types::Result;
+use sloth_types::{Result, Watermark};
 
 use super::{Running, TimedOver, forgotten_at};
+use crate::operators::window::fit;
 use crate::state::changed::standing;
-use crate::state::snapshot::{Owner, ROWS_MAX, Section, column_of, foreign_state, split, table};
+use crate::state::snapshot::{
+    Owner, ROWS_MAX, Section, batches_of, column_of, foreign_state, number, numbers, split, table, take_newest_number,
+};
+
+/// Rows that have come, each with its time.
+const CHANGES: &str = "rows changes";
+
+/// What has passed rows.
+const PASSED: &str = "passed";
 
 impl TimedOver {
     pub(super) fn save_whole(&mut self) -> Result<Vec<Section>> {
@@ -17,25 +26,22 @@ impl TimedOver {
         Ok(vec![
             Section::new("rows", Owner::Key(self.over.partition.clone()), rows),
             Section::new("running", Owner::Key(self.running_key()), running),
+            number(PASSED, self.passed)?,
         ])
     }
 
-    /// Partitions that have changed, whole.
+    /// Rows that have come, and what rows have come to. Which have gone follows from what has passed them.
     pub(super) fn save_changed(&mut self) -> Result<Option<Vec<Section>>> {
-        let Some(partitions) = self.changed.take(usize::MAX) else { return Ok(None) };
-        let rows: usize = partitions.iter().map(|partition| self.rows.len_of(*partition)).sum();
-        let all = self.rows.len() + self.partitions.len();
-        if rows + partitions.len() > all / 2 {
+        if !self.came.known() {
             return Ok(None);
         }
-        // Where nothing but what its rows have come to is left of a partition, its rows have gone.
-        let (some, none): (Vec<u32>, Vec<u32>) = partitions.iter().partition(|p| self.rows.len_of(**p) > 0);
-        self.changed.note_gone(&none, || self.rows.partition_columns(&none))?;
-        let rows = self.rows_as_batches(some.into_iter())?;
+        let partitions = self.changed.take(usize::MAX).unwrap_or_default();
         let running = self.running_as_batches(&|partition| partitions.binary_search(&partition).is_ok())?;
-        let mut sections = vec![self.changed.rows("running", &self.running_key(), running)?];
-        sections.extend(self.changed.sections("rows", &self.over.partition, rows)?);
-        Ok(Some(sections))
+        Ok(Some(vec![
+            Section::new(CHANGES, Owner::Key(self.over.partition.clone()), self.came.take()?),
+            self.changed.rows("running", &self.running_key(), running)?,
+            number(PASSED, self.passed)?,
+        ]))
     }
 
     fn running_key(&self) -> Vec<usize> {
@@ -113,6 +119,21 @@ impl TimedOver {
                     self.is_due(*partition, time);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Takes up the rows that have come since the last whole state, and forgets those that are not looked at any more.
+    pub(super) fn restore_passed(&mut self, state: &mut [Section]) -> Result<()> {
+        let width = self.input.fields().len();
+        for rows in batches_of(state, CHANGES) {
+            let (columns, _) = split(&rows, width)?;
+            let times = numbers(&rows, width)?;
+            self.take_in(&fit(&self.input, columns.to_vec())?, times.values())?;
+        }
+        if let Some(passed) = take_newest_number(state, PASSED)? {
+            self.fire(Watermark(passed), None)?;
+            self.rows.free(&mut self.gone);
         }
         Ok(())
     }

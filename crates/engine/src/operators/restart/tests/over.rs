@@ -32,7 +32,7 @@ fn rows_before(rows: Option<u64>) -> WindowFrame {
     WindowFrame::new_bounds(WindowFrameUnits::Rows, start, WindowFrameBound::CurrentRow)
 }
 
-fn over_calls(kind: u64) -> Vec<OverCall> {
+pub(super) fn over_calls(kind: u64) -> Vec<OverCall> {
     let sum = || WindowFunctionDefinition::AggregateUDF(f::sum::sum_udaf());
     let count = || WindowFunctionDefinition::AggregateUDF(f::count::count_udaf());
     let ranking = |function| {
@@ -60,7 +60,7 @@ fn over_calls(kind: u64) -> Vec<OverCall> {
     }
 }
 
-fn over_schema(calls: &[OverCall]) -> SchemaRef {
+pub(super) fn over_schema(calls: &[OverCall]) -> SchemaRef {
     let mut fields: Vec<Field> = schema().fields().iter().map(|f| f.as_ref().clone()).collect();
     let result =
         |(i, c): (usize, &OverCall)| Field::new(format!("o{i}"), c.expr.field().unwrap().data_type().clone(), true);
@@ -88,14 +88,15 @@ fn over_in_the_order_of_time_goes_on() {
     for seed in 0..100u64 {
         let kind = seed % 3;
         let by_time = seed % 5 < 3;
-        let mut operator = Restarting::by_key(seed, &[0], move |_| {
+        let partition = if seed % 7 < 3 { vec![] } else { vec![0] };
+        let mut operator = Restarting::by_key(seed, &partition.clone(), move |_| {
             let calls = over_calls(kind);
             let schema_out = over_schema(&calls);
             let (order, emission) = match by_time {
                 true => (vec![ascending(4)], OverEmission::Watermark { time: 4, cascaded: false }),
                 false => (vec![], OverEmission::Arrival { by_content: false }),
             };
-            let over = Over { partition: vec![0], order, calls, emission };
+            let over = Over { partition: partition.clone(), order, calls, emission };
             TimedOver::new(&over, schema(), schema_out, domain(), JobContext::alone()).unwrap()
         });
         assert!(drive(seed, INSERTS, &mut operator) > 0);
