@@ -123,17 +123,6 @@ impl Changed {
         Ok(Section::new(&format!("{name} changed"), owner, rows))
     }
 
-    /// Beside [`Changed::rows`] of several tables: of these keys, given by their columns, nothing stands in section `name`
-    /// but what it says of them now.
-    ///
-    /// # Errors
-    /// As there.
-    pub(crate) fn anew(&self, name: &str, keys: &[Vec<ArrayRef>]) -> Result<Section> {
-        let owner = Owner::Key((1..=keys.first().map_or(0, Vec::len)).collect());
-        let keys = keys.iter().map(|keys| self.numbered(keys)).collect::<Result<_>>()?;
-        Ok(Section::new(&format!("{name} gone"), owner, keys))
-    }
-
     fn numbered(&self, columns: &[ArrayRef]) -> Result<RecordBatch> {
         let rows = columns.first().map_or(0, |c| c.len());
         let number = column_of(std::iter::repeat_n(self.checkpoints.unwrap_or_default(), rows));

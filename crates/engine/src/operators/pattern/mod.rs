@@ -24,6 +24,7 @@ use super::window_assign::millis;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
+use crate::state::change_log::ChangeLog;
 use crate::state::changed::Changed;
 use crate::state::keys::{KeyEncoder, KeyTable, RowSet};
 use crate::state::rows::Rows;
@@ -51,8 +52,14 @@ pub(crate) struct MatchOperator {
     order: RowConverter,
     /// Rows before an attempt that `PREV` may ask for.
     lookback: u64,
-    /// Partitions since the last checkpoint.
+    /// Rows that have come since the last checkpoint, each with its time and its epoch.
+    came: ChangeLog,
+    /// Partitions since then.
     changed: Changed,
+    /// The watermark that has passed rows.
+    passed: Watermark,
+    /// The state has been taken up from an earlier release, whose tables are not gone on with.
+    whole_next: bool,
     context: Arc<JobContext>,
     gauge: StateGauge,
 }
@@ -125,7 +132,10 @@ impl MatchOperator {
             deadlines: BTreeSet::new(),
             order: RowConverter::new(order)?,
             lookback,
+            came: ChangeLog::default(),
             changed: Changed::default(),
+            passed: Watermark::NONE,
+            whole_next: false,
             gauge: StateGauge::new(Arc::clone(&context)),
             context,
         })
@@ -152,6 +162,7 @@ impl MatchOperator {
         if kept.is_empty() {
             return Ok(());
         }
+        self.note(epoch, batch, &kept, &when)?;
         let mut partitions = vec![];
         self.keys.intern(&encoded, &RowSet::List(&kept), &mut partitions);
         partitions.resize(kept.len(), 0);
@@ -330,6 +341,7 @@ impl Operator for MatchOperator {
 
     fn on_epoch_end(&mut self, epoch: &EpochInfo, out: &mut Vec<Batch>) -> Result<()> {
         let watermark = self.time.watermark(epoch);
+        self.passed = self.passed.max(watermark);
         let mut touched = self.release(watermark)?;
         if watermark == Watermark::END {
             touched.extend(0..self.partitions.len() as u32);
@@ -348,6 +360,7 @@ impl Operator for MatchOperator {
 
     fn save(&mut self) -> Result<Vec<Section>> {
         self.resume_changes(0);
+        self.whole_next = false;
         self.save_whole()
     }
 
@@ -357,12 +370,15 @@ impl Operator for MatchOperator {
 
     fn resume_changes(&mut self, newest: i64) -> bool {
         self.changed.go_on(newest);
-        !self.node.partition.is_empty()
+        self.came.begin(self.rows.len());
+        self.partitions.iter_mut().filter_map(|p| p.attempt.as_mut()).for_each(|attempt| _ = attempt.all_written());
+        !self.whole_next
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
-        self.restore_partitions(&mut state)?;
+        let kept = self.restore_partitions(&mut state)?;
         self.restore_rows(&mut state)?;
+        self.restore_changes(&mut state, &kept)?;
         self.gauge.set(self.rows.len(), self.rows.bytes() + self.keys.bytes());
         Ok(())
     }

@@ -51,6 +51,8 @@ pub(super) struct Attempt {
     threads: Vec<Thread>,
     history: Vec<Mapped>,
     best: Option<u32>,
+    /// So many of the mapped rows are in checkpoints.
+    written: usize,
 }
 
 impl Program {
@@ -129,10 +131,15 @@ impl Attempt {
 
     /// What the attempt knows, as numbers: its threads (place, last mapped row), the rows mapped (row before, row,
     /// variable, whether it is excluded), and the last row of the best match.
-    pub(super) fn facts(&self) -> (Vec<[i64; 2]>, Vec<[i64; 4]>, Option<u32>) {
+    pub(super) fn facts(&self) -> (Vec<[i64; 2]>, impl Iterator<Item = [i64; 4]>, Option<u32>) {
         let threads = self.threads.iter().map(|t| [t.at as i64, i64::from(t.last)]).collect();
         let mapped = |m: &Mapped| [i64::from(m.before), m.row as i64, m.variable as i64, i64::from(m.excluded)];
-        (threads, self.history.iter().map(mapped).collect(), self.best)
+        (threads, self.history.iter().map(mapped), self.best)
+    }
+
+    /// Mapped rows that checkpoints have; now they have all of them.
+    pub(super) fn all_written(&mut self) -> usize {
+        std::mem::replace(&mut self.written, self.history.len())
     }
 
     /// An attempt that goes on from a best match; its threads and its mapped rows are told to it.

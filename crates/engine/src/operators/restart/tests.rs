@@ -41,6 +41,7 @@ use crate::operators::window_assign::Panes;
 use crate::state::groups::GroupsSpec;
 
 mod over;
+mod written;
 
 /// Key, text, number, float, time, and two truths.
 #[derive(Clone, PartialEq)]
