@@ -302,7 +302,7 @@ impl Operator for GroupAggregateOperator {
         if self.tells_later() {
             let new = self.held.take();
             let rows = self.touched.save_some(&self.spec, &mut self.groups, &self.schema, 0, &new)?;
-            sections.extend(self.held.sections(&self.touched_key(), rows, &self.touched)?);
+            sections.extend(self.held.sections(HELD_BACK, &self.touched_key(), rows, self.touched.slots())?);
             sections.push(self.pace.save("pace")?);
         }
         if self.has_totals && self.totals_told {
@@ -318,7 +318,7 @@ impl Operator for GroupAggregateOperator {
         self.held = HeldBack::default();
         if knows {
             self.changed.go_on(newest);
-            self.held.go_on(newest, &self.touched);
+            self.held.go_on(newest, self.touched.slots());
         }
         knows
     }

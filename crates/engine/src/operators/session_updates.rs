@@ -19,11 +19,13 @@ use super::delta::Consolidator;
 use super::pace::Pace;
 use super::session::SessionParts;
 use super::session_changes::SessionChangesOperator;
+use super::touched::HeldBack;
 use super::window_assign::millis;
 use crate::context::{JobContext, StateGauge};
 use crate::epoch::{EpochInfo, TimeDomain};
 use crate::message::Batch;
 use crate::state::arrangement::{Arrangement, Written};
+use crate::state::changed::standing;
 use crate::state::groups::GroupsSpec;
 use crate::state::keys::{ABSENT, KeyTable, RowSet};
 use crate::state::snapshot::{Owner, Section, batches_of, column_of, number, table, take_newest_number};
@@ -50,6 +52,8 @@ pub(crate) struct SessionUpdatesOperator {
     /// Keys whose rows have changed since they were told.
     dirty: Vec<u32>,
     marks: Vec<bool>,
+    /// What checkpoints have of them.
+    held: HeldBack,
     /// The watermark up to which sessions have closed.
     closed: Watermark,
     input: Consolidator,
@@ -58,6 +62,9 @@ pub(crate) struct SessionUpdatesOperator {
     schema: SchemaRef,
     gauge: StateGauge,
 }
+
+/// The section of keys that are held back.
+const DIRTY: &str = "dirty";
 
 impl SessionUpdatesOperator {
     /// No sessions yet; `input` is the schema of the rows, `keys` the same aggregation as that of `parts`.
@@ -84,6 +91,7 @@ impl SessionUpdatesOperator {
             queue: BinaryHeap::new(),
             dirty: vec![],
             marks: vec![],
+            held: HeldBack::default(),
             closed: Watermark::NONE,
             input: Consolidator::new(input)?,
             output: Consolidator::new(&schema)?,
@@ -93,11 +101,11 @@ impl SessionUpdatesOperator {
         })
     }
 
-    /// The keys that are to be told.
-    fn dirty_keys(&self) -> Result<RecordBatch> {
-        let mut dirty = self.keys.key_columns(&self.table, &self.dirty)?;
-        dirty.push(column_of(self.dirty.iter().map(|_| 1)));
-        table(dirty)
+    /// Keys that are to be told, or have been: there is a column behind the key's, which may have none.
+    fn told_keys(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        let mut keys = self.keys.key_columns(&self.table, slots)?;
+        keys.push(column_of(slots.iter().map(|_| 1)));
+        Ok(keys)
     }
 
     /// The slots of keys.
@@ -130,6 +138,7 @@ impl SessionUpdatesOperator {
             if let Some(mark) = self.marks.get_mut(*slot as usize).filter(|mark| !**mark) {
                 *mark = true;
                 self.dirty.push(*slot);
+                self.held.note_new(*slot);
             }
         }
         Ok(())
@@ -206,6 +215,9 @@ impl SessionUpdatesOperator {
         }
         changes.extend(gone);
         out.extend(self.net(&changes)?);
+        let mut held = std::mem::take(&mut self.held);
+        held.note_told(slots, |told| self.told_keys(told))?;
+        self.held = held;
         for (slot, kept) in slots.iter().zip(kept) {
             if let Some(mark) = self.marks.get_mut(*slot as usize) {
                 *mark = false;
@@ -276,28 +288,27 @@ impl Operator for SessionUpdatesOperator {
     fn save(&mut self) -> Result<Vec<Section>> {
         let keys = self.keys.keys.len();
         let mut sections = self.kept.save()?;
-        // What is held back is written with everything else.
-        if self.dirty.is_empty() {
-            self.told.begin_changes();
-        } else {
-            self.told.forget_changes();
-        }
+        self.told.begin_changes();
+        self.held.go_on(0, &self.dirty);
         let told = self.told.save(Written::Anyhow, |_| Ok(vec![]))?;
         sections.push(Section::new("told", Owner::Key((3..3 + keys).collect()), told));
-        sections.push(Section::new("dirty", Owner::Key((0..keys).collect()), vec![self.dirty_keys()?]));
+        sections.push(Section::new(DIRTY, Owner::Key((0..keys).collect()), vec![table(self.told_keys(&self.dirty)?)?]));
         sections.push(number("closed", self.closed.0)?);
         sections.push(self.pace.save("pace")?);
         Ok(sections)
     }
 
     fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
-        if !self.told.knows_changes() || !self.dirty.is_empty() {
+        if !self.told.knows_changes() {
             return Ok(None);
         }
         let Some(mut sections) = self.kept.save_changes()? else { return Ok(None) };
         let keys = self.keys.keys.len();
         let told = self.told.take_changes()?;
         sections.push(Section::new("told changes", Owner::Key((3..3 + keys).collect()), told));
+        let held = self.held.take();
+        let (held, key) = (table(self.told_keys(&held)?)?, (0..keys).collect::<Vec<_>>());
+        sections.extend(self.held.sections(DIRTY, &key, held, &self.dirty)?);
         sections.push(number("closed", self.closed.0)?);
         sections.push(self.pace.save("pace")?);
         Ok(Some(sections))
@@ -310,11 +321,9 @@ impl Operator for SessionUpdatesOperator {
     }
 
     fn resume_changes(&mut self, newest: i64) -> bool {
-        let knows = self.dirty.is_empty() && self.kept.resume_changes(newest);
-        if knows {
-            self.told.begin_changes();
-        }
-        knows
+        self.told.begin_changes();
+        self.held.go_on(newest, &self.dirty);
+        self.kept.resume_changes(newest)
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
@@ -332,7 +341,7 @@ impl Operator for SessionUpdatesOperator {
         if !told.is_empty() {
             self.intern(&columns, told.len())?;
         }
-        for rows in batches_of(&mut state, "dirty") {
+        for rows in standing(&mut state, DIRTY, &(0..keys).collect::<Vec<_>>())? {
             let columns: Vec<ArrayRef> = rows.columns().iter().take(keys).cloned().collect();
             for slot in self.intern(&columns, rows.num_rows())? {
                 if let Some(mark) = self.marks.get_mut(slot as usize).filter(|mark| !**mark) {

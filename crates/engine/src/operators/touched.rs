@@ -30,7 +30,7 @@ pub(crate) struct Touched {
 /// The section of what is held back.
 pub(crate) const HELD_BACK: &str = "touched";
 
-/// Which groups checkpoints have as held back: what has changed of that since the last one.
+/// Which groups (or keys) checkpoints have as held back: what has changed of that since the last one.
 #[derive(Default)]
 pub(crate) struct HeldBack {
     changed: Changed,
@@ -40,14 +40,19 @@ pub(crate) struct HeldBack {
 
 impl HeldBack {
     /// All that is held back is in a checkpoint, where the newest changes have this number.
-    pub(crate) fn go_on(&mut self, newest: i64, touched: &Touched) {
+    pub(crate) fn go_on(&mut self, newest: i64, held: &[u32]) {
         self.changed.go_on(newest);
         self.written = Bits::default();
-        self.all_written(touched);
+        self.all_written(held);
     }
 
-    fn all_written(&mut self, touched: &Touched) {
-        touched.slots.iter().for_each(|slot| _ = self.written.mark(*slot));
+    /// True when changes are noted.
+    pub(crate) fn begun(&self) -> bool {
+        self.changed.begun()
+    }
+
+    fn all_written(&mut self, held: &[u32]) {
+        held.iter().for_each(|slot| _ = self.written.mark(*slot));
     }
 
     /// Groups are about to be touched.
@@ -56,6 +61,11 @@ impl HeldBack {
             let new: Vec<u32> = slots.iter().copied().filter(|slot| !touched.has(*slot)).collect();
             self.changed.note(&new);
         }
+    }
+
+    /// A group comes to be held back.
+    pub(crate) fn note_new(&mut self, slot: u32) {
+        self.changed.note(&[slot]);
     }
 
     /// Groups have been told; `keys` gives the columns of their keys.
@@ -74,10 +84,17 @@ impl HeldBack {
         self.changed.take(usize::MAX).unwrap_or_default()
     }
 
-    /// What [`HeldBack::take`] gave as rows with the key's columns `key`, and the groups that were told.
-    pub(crate) fn sections(&mut self, key: &[usize], rows: RecordBatch, touched: &Touched) -> Result<Vec<Section>> {
-        self.all_written(touched);
-        self.changed.sections(HELD_BACK, key, vec![rows])
+    /// What [`HeldBack::take`] gave as rows with the key's columns `key`, and the groups that were told; `held` are all that
+    /// are held back, `name` is the section that has them.
+    pub(crate) fn sections(
+        &mut self,
+        name: &str,
+        key: &[usize],
+        rows: RecordBatch,
+        held: &[u32],
+    ) -> Result<Vec<Section>> {
+        self.all_written(held);
+        self.changed.sections(name, key, vec![rows])
     }
 }
 
@@ -97,6 +114,11 @@ impl Touched {
     /// True when nothing has changed.
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    /// The groups that have changed.
+    pub(crate) fn slots(&self) -> &[u32] {
+        &self.slots
     }
 
     /// True when a group has changed and has not been told.

@@ -16,7 +16,7 @@ use sloth_types::Result;
 use super::Operator;
 use super::pace::Pace;
 use super::panes::PaneRule;
-use super::touched::{Net, Touched};
+use super::touched::{HELD_BACK, HeldBack, Net, Touched};
 use super::window::{WindowParts, fit};
 use super::window_assign::{millis, repeated_window};
 use crate::context::{JobContext, StateGauge};
@@ -26,7 +26,7 @@ use crate::state::changed::standing;
 use crate::state::groups::{Groups, GroupsSpec};
 use crate::state::keys::RowSet;
 use crate::state::pane_changes::PaneChanges;
-use crate::state::snapshot::{Section, batches_of, number, numbers, take_newest_number};
+use crate::state::snapshot::{Owner, Section, column_of, number, numbers, table, take_newest_number};
 
 /// Windows of all keys that this worker owns, by their end (no two have the same).
 pub(crate) struct WindowUpdatesOperator {
@@ -62,6 +62,7 @@ struct Window {
     start: i64,
     groups: Groups,
     touched: Touched,
+    held: HeldBack,
 }
 
 /// Rows of a batch by the end of the window that takes them.
@@ -171,12 +172,18 @@ impl WindowUpdatesOperator {
             if tells {
                 self.dirty.insert(end);
             }
-            let Window { groups, touched, .. } = window;
+            let Window { groups, touched, held, .. } = window;
+            if self.changed.begun() && !held.begun() {
+                held.go_on(0, touched.slots());
+            }
             let known = groups.keys.slots();
             let (spec, schema) = (&self.spec, &self.groups_schema);
             let told = |groups: &Groups, slot: u32| (slot as usize) < known && groups.is_alive(slot);
             let mut seen = |groups: &mut Groups, slots: &[u32]| match tells {
-                true => touched.touch(spec, groups, schema, slots, told),
+                true => {
+                    held.note(slots, touched);
+                    touched.touch(spec, groups, schema, slots, told)
+                }
                 false => Ok(()),
             };
             add(groups, &RowSet::List(&rows), &mut self.buffer, &mut seen)?;
@@ -187,9 +194,13 @@ impl WindowUpdatesOperator {
 
     /// Tells what has changed in a window.
     fn tell(&mut self, end: i64, out: &mut Vec<Batch>) -> Result<()> {
-        let Some(Window { start, groups, touched }) = self.windows.get_mut(&end) else { return Ok(()) };
+        let Some(Window { start, groups, touched, held }) = self.windows.get_mut(&end) else { return Ok(()) };
         let start = *start;
-        let (_, net) = touched.take(&self.spec, groups, &self.groups_schema, false, Groups::is_alive)?;
+        let (slots, net) = touched.take(&self.spec, groups, &self.groups_schema, false, Groups::is_alive)?;
+        held.note_told(&slots, |told| {
+            let ends = column_of(told.iter().map(|_| end));
+            Ok(std::iter::once(ends).chain(self.spec.key_columns(&groups.keys, told)?).collect())
+        })?;
         if let Some(Net { rows, diffs }) = net {
             let rows = self.framed(start, end, rows.columns().to_vec())?;
             out.push(Batch { diffs, ..Batch::insert(rows, Place::default()) });
@@ -209,11 +220,6 @@ impl WindowUpdatesOperator {
         Ok(())
     }
 
-    /// True when something has changed that has not been told.
-    fn holds_back(&self) -> bool {
-        self.windows.values().any(|window| !window.touched.is_empty())
-    }
-
     /// What is held back, window by window.
     fn held_back(&mut self) -> Result<Vec<RecordBatch>> {
         let mut touched = vec![];
@@ -221,6 +227,33 @@ impl WindowUpdatesOperator {
             touched.push(window.touched.save(&self.spec, &mut window.groups, &self.groups_schema, *end)?);
         }
         Ok(touched)
+    }
+
+    /// What has come to be held back since the last checkpoint, and what has been told. Windows that are gone hold nothing
+    /// back.
+    fn held_changes(&mut self) -> Result<[Section; 2]> {
+        let keys = self.spec.keys.len();
+        let owner = |first: usize| Owner::Key((first..first + keys).collect());
+        let (mut held, mut told) = (vec![], vec![]);
+        for (end, window) in &mut self.windows {
+            let new = window.held.take();
+            let rows = match new.is_empty() {
+                true => table(vec![])?,
+                false => {
+                    let (groups, schema) = (&mut window.groups, &self.groups_schema);
+                    window.touched.save_some(&self.spec, groups, schema, *end, &new)?
+                }
+            };
+            for section in window.held.sections(HELD_BACK, &[], rows, window.touched.slots())? {
+                if section.name.ends_with("gone") { &mut told } else { &mut held }.extend(section.rows);
+            }
+        }
+        Ok([Section::new("touched changed", owner(3), held), Section::new("touched gone", owner(2), told)])
+    }
+
+    /// The columns that tell what is held back: the window's end, and the key.
+    fn held_key(&self) -> Vec<usize> {
+        std::iter::once(0).chain(2..2 + self.spec.keys.len()).collect()
     }
 
     /// How far windows are.
@@ -296,8 +329,6 @@ impl Operator for WindowUpdatesOperator {
     }
 
     fn save(&mut self) -> Result<Vec<Section>> {
-        // What is held back is written with everything else.
-        self.changed = PaneChanges::default();
         self.resume_changes(0);
         let mut groups = vec![];
         for (end, window) in &mut self.windows {
@@ -306,16 +337,13 @@ impl Operator for WindowUpdatesOperator {
         }
         let mut sections = vec![
             Section::new("groups", self.spec.owner(), groups),
-            Section::new("touched", Touched::owner(&self.spec), self.held_back()?),
+            Section::new(HELD_BACK, Touched::owner(&self.spec), self.held_back()?),
         ];
         sections.extend(self.times()?);
         Ok(sections)
     }
 
     fn save_changes(&mut self) -> Result<Option<Vec<Section>>> {
-        if self.holds_back() {
-            return Ok(None);
-        }
         let most = self.windows.values().map(|w| w.groups.keys.len()).sum::<usize>() / 2;
         let windows = &self.windows;
         let Some(changed) = self.changed.take(most, |end| windows.contains_key(&end)) else { return Ok(None) };
@@ -326,16 +354,15 @@ impl Operator for WindowUpdatesOperator {
             }
         }
         let mut sections = vec![self.changed.rows("groups", &self.groups_key(), groups)?];
+        sections.extend(self.held_changes()?);
         sections.extend(self.times()?);
         Ok(Some(sections))
     }
 
     fn resume_changes(&mut self, newest: i64) -> bool {
-        let knows = !self.holds_back();
-        if knows {
-            self.changed.go_on(newest);
-        }
-        knows
+        self.changed.go_on(newest);
+        self.windows.values_mut().for_each(|window| window.held.go_on(newest, window.touched.slots()));
+        true
     }
 
     fn restore(&mut self, mut state: Vec<Section>) -> Result<()> {
@@ -350,9 +377,12 @@ impl Operator for WindowUpdatesOperator {
             }
         }
         self.windows = self.windows.split_off(&self.gone.saturating_add(1));
-        for rows in batches_of(&mut state, "touched") {
+        for rows in standing(&mut state, HELD_BACK, &self.held_key())? {
             for range in runs(numbers(&rows, 0)?) {
                 let end = numbers(&rows, 0)?.value(range.start);
+                if end <= self.gone {
+                    continue;
+                }
                 let Window { groups, touched, .. } = window_at(&mut self.windows, &self.spec, &self.rule, end)?;
                 let part = rows.slice(range.start, range.len());
                 touched.restore(&mut self.spec, groups, &self.groups_schema, &part)?;
@@ -378,7 +408,8 @@ fn window_at<'w>(
         Entry::Occupied(entry) => entry.into_mut(),
         Entry::Vacant(entry) => {
             let start = if let PaneRule::Time { panes, .. } = rule { panes.start_of(end) } else { 0 };
-            entry.insert(Window { start, groups: spec.groups()?, touched: Touched::default() })
+            let (groups, touched, held) = (spec.groups()?, Touched::default(), HeldBack::default());
+            entry.insert(Window { start, groups, touched, held })
         }
     })
 }

@@ -31,6 +31,11 @@ impl PaneChanges {
         self.panes.clear();
     }
 
+    /// True when changes are noted.
+    pub(crate) fn begun(&self) -> bool {
+        self.all.begun()
+    }
+
     /// Some groups of a pane have changed; without slots its only one.
     pub(crate) fn note(&mut self, pane: i64, slots: &[u32]) {
         if !self.all.begun() {

@@ -236,3 +236,42 @@ fn sessions_are_told_as_the_policy_says() {
     }
     assert!(crate::operators::restart::resumed() > 0, "some restarts are gone on from");
 }
+
+/// What a checkpoint writes: all of the state in the first epoch, then what has changed.
+fn written(operator: &mut dyn Operator, number: u64, now_ms: i64, keys: &[i64]) -> BTreeMap<String, usize> {
+    let (info, mut out) = (EpochInfo { now_ms, watermarks: vec![Watermark::NONE], ..EpochInfo::alone(number) }, vec![]);
+    let changes: Vec<(Row, i64)> = keys.iter().map(|key| ((*key, number as i64, 5), 1)).collect();
+    operator.on_batch(&info, batch(&changes), &mut out).unwrap();
+    operator.on_epoch_end(&info, &mut out).unwrap();
+    let sections = if number == 0 { operator.save().unwrap() } else { operator.save_changes().unwrap().unwrap() };
+    let rows = |name: &str| name.contains("touched") || name.contains("dirty") || name.contains("groups");
+    let counts = sections.into_iter().filter(|section| rows(&section.name));
+    let counts = counts.map(|s| (s.name, s.rows.iter().map(|rows| rows.num_rows()).sum::<usize>()));
+    counts.filter(|(_, rows)| *rows > 0).collect()
+}
+
+/// A minute's changes are held back: each is written once, and once that it has been told.
+#[test]
+fn what_is_held_back_is_written_once() {
+    let emission = Emission { early: Some(Every::Millis(60_000)), late: Every::Epoch, ..Emission::default() };
+    let counted = |counts: &[(&str, usize)]| -> BTreeMap<String, usize> {
+        counts.iter().map(|(name, rows)| ((*name).to_owned(), *rows)).collect()
+    };
+    let keys: Vec<i64> = (0..1000).collect();
+    let rule =
+        PaneRule::Time { panes: Panes::new(WindowSpec::Tumble { size_ms: 10, offset_ms: 0 }).unwrap(), column: 2 };
+    let parts = WindowParts { spec: spec(), rule, time: domain(), schema: output_schema() };
+    let mut windows = WindowUpdatesOperator::new(parts, emission, context());
+    assert_eq!(written(&mut windows, 0, 0, &keys), counted(&[("groups", 1000), ("touched", 1000)]));
+    let two = counted(&[("groups changed", 2), ("touched changed", 1)]);
+    assert_eq!(written(&mut windows, 1, 1000, &[5, 1000]), two, "one was held back before");
+    assert_eq!(written(&mut windows, 2, 60_000, &[]), counted(&[("touched gone", 1001)]));
+    assert_eq!(written(&mut windows, 3, 61_000, &[7]), counted(&[("groups changed", 1), ("touched changed", 1)]));
+    // Sessions write rows and results by their weights, and the keys that are held back.
+    let parts = SessionParts { spec: spec(), time: 2, gap_ms: 6, domain: domain(), schema: output_schema() };
+    let mut sessions = SessionUpdatesOperator::new(parts, spec(), &input_schema(), emission, context()).unwrap();
+    assert_eq!(written(&mut sessions, 0, 0, &keys), counted(&[("dirty", 1000)]));
+    assert_eq!(written(&mut sessions, 1, 1000, &[5, 1000]), counted(&[("dirty changed", 1)]));
+    assert_eq!(written(&mut sessions, 2, 60_000, &[]), counted(&[("dirty gone", 1001)]));
+    assert_eq!(written(&mut sessions, 3, 61_000, &[7]), counted(&[("dirty changed", 1)]));
+}
