@@ -83,7 +83,7 @@ pub fn inspect(objects: &Objects) -> Result<Inspection> {
         }
     }
     let epochs = || parts.iter().filter_map(|part| part.logged);
-    let logged = epochs().next().zip(epochs().last()).map(|((first, _), (_, end))| (first, end));
+    let logged = epochs().next().zip(epochs().next_back()).map(|((first, _), (_, end))| (first, end));
     let plan = parts.last().map_or_else(|| Ok(Plan::default()), |part| Plan::read(objects, part.plan));
     let plan = plan.and_then(|plan| plan.is_of(&job).map(|()| plan));
     let (plan, damaged_plan) = plan.map_or_else(|error| (Plan::default(), Some(error)), |plan| (plan, None));
