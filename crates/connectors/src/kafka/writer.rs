@@ -199,11 +199,10 @@ pub(super) struct KafkaWriter {
 }
 
 impl KafkaWriter {
-    /// Reaches the brokers and looks the topic up.
+    /// Reaches the brokers and looks the topic up. With a transactional id, rows become visible by commits.
     ///
     /// # Errors
     /// When no broker answers or the topic does not exist.
-    /// With a transactional id, rows become visible by commits.
     pub(super) fn open(
         connection: &Connection,
         target: Target,

@@ -36,9 +36,9 @@ impl JoinOperator {
     pub(super) fn turn_rows(&mut self, which: usize, moved: &Moved, out: &mut Vec<Batch>) -> Result<()> {
         let (mut gained, mut lost) = (vec![], vec![]);
         let side = &mut self.sides[which];
-        let all = side.arrangement.read().slots();
+        side.partners.reach(side.arrangement.read().slots());
         for (slot, delta) in moved.changes() {
-            match side.partners.add(slot, delta, all) {
+            match side.partners.add(slot, delta) {
                 (false, true) => gained.push(slot),
                 (true, false) => lost.push(slot),
                 _ => {}

@@ -45,16 +45,20 @@ impl Partners {
 
     /// Rows in these slots have so many partners; there are `all` slots.
     pub(super) fn set(&mut self, slots: &[u32], counts: &[i64], all: usize) {
-        self.counts.resize(all, 0);
+        self.reach(all);
         for (slot, count) in slots.iter().zip(counts) {
             self.counts[*slot as usize] = *count;
         }
         self.changed.note(slots);
     }
 
-    /// The partners of a row in one of `all` slots have become more or fewer. Whether it had any before, and has now.
-    pub(super) fn add(&mut self, slot: u32, delta: i64, all: usize) -> (bool, bool) {
+    /// There are so many slots; rows in new ones have no partners yet.
+    pub(super) fn reach(&mut self, all: usize) {
         self.counts.resize(all, 0);
+    }
+
+    /// The partners of a row have become more or fewer: its slot has been reached. Whether it had any before, and has now.
+    pub(super) fn add(&mut self, slot: u32, delta: i64) -> (bool, bool) {
         let count = &mut self.counts[slot as usize];
         let before = *count > 0;
         *count += delta;
