@@ -252,7 +252,7 @@ fn a_log_that_has_lost_its_end_is_noticed_by_what_the_sinks_have() {
     fails(&[&run[..], &["rate=1000000"]].concat(), "but the epoch log ends before epoch");
 }
 
-/// A job that is under way meets with something that no waiting changes: it ends, whatever its restart policy says.
+/// A job meets with something that no waiting changes, at its start or under way: it ends, whatever its restart policy says.
 #[test]
 fn a_place_that_cannot_be_used_ends_the_job_at_once() {
     let place = Place::new("places");
@@ -278,8 +278,8 @@ fn a_place_that_cannot_be_used_ends_the_job_at_once() {
     // Instead of the directory of checkpoints there is a file.
     fs::create_dir_all(path("state-state")).unwrap();
     fs::write(path("state-state/checkpoints"), "a file").unwrap();
-    let manifest = format!("'{}/", path("state-state/checkpoints"));
-    run("state", &path("files"), "'x'", &["a checkpoint: ", &manifest, "Not a directory", "A file stands where"]);
+    let checkpoints = format!("'{}' cannot be listed", path("state-state/checkpoints"));
+    run("state", &path("files"), "'x'", &[&checkpoints, "Not a directory", "A file stands where"]);
     // A partition that comes in the middle.
     fs::create_dir_all(path("taken")).unwrap();
     fs::write(path("taken/part=late"), "a file").unwrap();

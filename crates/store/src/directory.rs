@@ -12,6 +12,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytes::Bytes;
+use object_store::path::Path as ObjectName;
+use sloth_types::threads;
+
 use crate::{direct, layout};
 
 /// How often a lock is tried that somebody else has for a moment.
@@ -23,9 +27,6 @@ const STAGE_TRIES: usize = 20;
 const TOLD_WITHIN: Duration = Duration::from_secs(60);
 /// Pieces smaller than this are written together.
 const TOGETHER_BYTES: usize = 1 << 16;
-
-use bytes::Bytes;
-use sloth_types::threads;
 
 /// The directory of a job's objects.
 #[derive(Debug)]
@@ -44,6 +45,30 @@ impl Directory {
     /// Reads a file.
     pub(crate) fn read(&self, name: &str) -> Result<Bytes> {
         fs::read(self.0.join(name)).map(Bytes::from)
+    }
+
+    /// The names of the files below a directory, in no order, and none where it does not exist.
+    pub(crate) fn list(&self, name: &str) -> Result<Vec<ObjectName>> {
+        let mut names = vec![];
+        let mut open = vec![self.0.join(name)];
+        while let Some(directory) = open.pop() {
+            let entries = match fs::read_dir(&directory) {
+                // Removed meanwhile.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                entries => entries?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                let path = entry.path();
+                if entry.file_type().is_ok_and(|of| of.is_dir() || of.is_symlink() && path.is_dir()) {
+                    open.push(path);
+                    continue;
+                }
+                let below = path.strip_prefix(&self.0).ok().and_then(Path::to_str).filter(|_| !is_staged(&path));
+                names.extend(below.and_then(|below| ObjectName::parse(below).ok()));
+            }
+        }
+        Ok(names)
     }
 
     /// Creates a file from its pieces; false when there is one of this name already, or when somebody else has removed it at once.

@@ -268,7 +268,7 @@ impl<'a> Watch<'a> {
             self.silent = Duration::ZERO;
         }
         let checkpoints = objects.list(layout::CHECKPOINTS)?;
-        if let Some(epoch) = checkpoints.last().and_then(|(path, _)| layout::number_of(path)) {
+        if let Some(epoch) = checkpoints.last().and_then(layout::number_of) {
             self.shared.published.fetch_max(epoch, Ordering::SeqCst);
             if epoch > self.shared.durable.load(Ordering::SeqCst) && !objects.exists(&layout::segment(self.segment))? {
                 return Err(gone_on());

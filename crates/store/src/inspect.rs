@@ -53,41 +53,74 @@ pub fn inspect(objects: &Objects) -> Result<Inspection> {
             .hint("Is this the directory that was given as --state?"));
     }
     let job = read_job(objects)?;
-    let mut checkpoints = vec![];
-    for (path, _) in objects.list(layout::CHECKPOINTS)? {
-        let manifest = read_manifest(objects, &path, &job.name);
-        // The job that runs removes what it does not need any more.
-        if manifest.is_err() && !objects.exists(&path)? {
-            continue;
-        }
-        checkpoints.push((layout::number_of(&path).unwrap_or_default(), manifest));
-    }
-    let (mut generation, mut damaged_log, mut parts) = (0, vec![], Vec::<LogPart>::new());
-    for (path, _) in objects.list(layout::LOG)? {
-        let segment = match read_segment(objects, &path, &job.name) {
-            Ok(segment) => segment,
-            Err(_) if !objects.exists(&path)? => continue,
-            Err(error) => {
-                damaged_log.push(error);
-                continue;
-            }
-        };
-        generation = generation.max(segment.generation);
-        if parts.last().is_none_or(|part| part.plan != segment.plan) {
-            let number = layout::number_of(&path).unwrap_or_default();
-            parts.push(LogPart { plan: segment.plan, segment: number, logged: None });
-        }
-        let ends = segment.entries.first().zip(segment.entries.last());
-        if let (Some(part), Some(((first, _), (last, _)))) = (parts.last_mut(), ends) {
-            part.logged = Some((part.logged.map_or(first.0, |(first, _)| first), last.0 + 1));
-        }
-    }
+    let checkpoints = look_until_seen(|| manifests(objects, &job.name))?;
+    let Log { generation, damaged: damaged_log, parts } = look_until_seen(|| log(objects, &job.name))?;
     let epochs = || parts.iter().filter_map(|part| part.logged);
     let logged = epochs().next().zip(epochs().next_back()).map(|((first, _), (_, end))| (first, end));
     let plan = parts.last().map_or_else(|| Ok(Plan::default()), |part| Plan::read(objects, part.plan));
     let plan = plan.and_then(|plan| plan.is_of(&job).map(|()| plan));
     let (plan, damaged_plan) = plan.map_or_else(|error| (Plan::default(), Some(error)), |plan| (plan, None));
     Ok(Inspection { job: job.name, plan, damaged_plan, generation, checkpoints, logged, damaged_log, parts })
+}
+
+/// Looks again when all that was listed has been removed before it was read: the job that runs does so, and has put newer
+/// objects in its place.
+fn look_until_seen<T>(look: impl Fn() -> Result<Option<T>>) -> Result<T> {
+    loop {
+        if let Some(seen) = look()? {
+            return Ok(seen);
+        }
+    }
+}
+
+/// Manifests by epoch, oldest first.
+type Manifests = Vec<(u64, Result<Manifest>)>;
+
+/// The manifests; `None` when all of them were removed meanwhile.
+fn manifests(objects: &Objects, job: &str) -> Result<Option<Manifests>> {
+    let listed = objects.list(layout::CHECKPOINTS)?;
+    let mut manifests = vec![];
+    for path in &listed {
+        let manifest = read_manifest(objects, path, job);
+        if manifest.is_ok() || objects.exists(path)? {
+            manifests.push((layout::number_of(path).unwrap_or_default(), manifest));
+        }
+    }
+    Ok(Some(manifests).filter(|manifests| !manifests.is_empty() || listed.is_empty()))
+}
+
+/// What the log tells.
+#[derive(Default)]
+struct Log {
+    generation: u64,
+    damaged: Vec<Error>,
+    parts: Vec<LogPart>,
+}
+
+/// Reads the log; `None` when all that was listed of it was removed meanwhile.
+fn log(objects: &Objects, job: &str) -> Result<Option<Log>> {
+    let listed = objects.list(layout::LOG)?;
+    let mut log = Log::default();
+    for path in &listed {
+        let segment = match read_segment(objects, path, job) {
+            Ok(segment) => segment,
+            Err(_) if !objects.exists(path)? => continue,
+            Err(error) => {
+                log.damaged.push(error);
+                continue;
+            }
+        };
+        log.generation = log.generation.max(segment.generation);
+        if log.parts.last().is_none_or(|part| part.plan != segment.plan) {
+            let number = layout::number_of(path).unwrap_or_default();
+            log.parts.push(LogPart { plan: segment.plan, segment: number, logged: None });
+        }
+        let ends = segment.entries.first().zip(segment.entries.last());
+        if let (Some(part), Some(((first, _), (last, _)))) = (log.parts.last_mut(), ends) {
+            part.logged = Some((part.logged.map_or(first.0, |(first, _)| first), last.0 + 1));
+        }
+    }
+    Ok(Some(log).filter(|log| !log.parts.is_empty() || !log.damaged.is_empty() || listed.is_empty()))
 }
 
 impl Inspection {
@@ -108,13 +141,14 @@ impl Inspection {
         objects.exists(&layout::manifest(epoch)).map(|exists| !exists)
     }
 
-    /// Reads the log that follows these checkpoints, or the whole log when there is none, and checks that no epoch is missing.
+    /// Reads the log that follows these checkpoints, or the oldest one when none of them is left, or the whole log when there
+    /// is none, and checks that no epoch is missing.
     /// Gives the first epoch, and how many there are.
     ///
     /// # Errors
     /// When a segment is damaged or missing.
     pub fn verify_log(&self, objects: &Objects, checkpoints: &[u64]) -> Result<(u64, usize)> {
-        let oldest = |prefix: &str| Ok::<_, Error>(objects.list(prefix)?.into_iter().next().map(|(path, _)| path));
+        let oldest = |prefix: &str| Ok::<_, Error>(objects.list(prefix)?.into_iter().next());
         loop {
             let before = oldest(layout::LOG)?;
             if before.is_none() && !checkpoints.is_empty() {
@@ -127,9 +161,7 @@ impl Inspection {
                 }
             }
             let from = match from {
-                None if !checkpoints.is_empty() => {
-                    oldest(layout::CHECKPOINTS)?.and_then(|path| layout::number_of(&path))
-                }
+                None => oldest(layout::CHECKPOINTS)?.and_then(|path| layout::number_of(&path)),
                 from => from,
             };
             // No run goes on from what other plans have logged before, and it may stand there twice.
@@ -195,7 +227,7 @@ impl Inspection {
             }
         }
         let mut removed = 0;
-        for (path, _) in objects.list(layout::STATE)? {
+        for path in objects.list(layout::STATE)? {
             let Some((_, made_at)) = layout::place_of(&path) else { continue };
             if made_at <= newest && !named.contains(&path) {
                 objects.remove(&path)?;

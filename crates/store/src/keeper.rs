@@ -425,12 +425,12 @@ impl Shared {
         }
         let manifests = self.objects.list(layout::CHECKPOINTS)?;
         let (old, kept) = manifests.split_at(manifests.len().saturating_sub(retained));
-        for (path, _) in old {
+        for path in old {
             self.objects.remove(path)?;
         }
         let mut named: Vec<Path> = savepoint::named(&self.objects)?;
         let mut of_plan = 0;
-        for (path, _) in kept {
+        for path in kept {
             let manifest = Manifest::decode(&self.objects.read(path)?, path.as_ref())?;
             of_plan += usize::from(manifest.plan == self.plan.number);
             named.extend(manifest.state.iter().map(|file| Path::from(file.path.as_str())));
@@ -440,19 +440,19 @@ impl Shared {
         if begin.is_some() {
             named.extend(plans::named(&self.plan));
         }
-        for (path, _) in self.objects.list(layout::STATE)? {
+        for path in self.objects.list(layout::STATE)? {
             // What a newer run has uploaded and not published yet is not ours to judge.
             let newer = layout::place_of(&path).is_none_or(|(generation, _)| generation > self.generation);
             if !newer && !named.contains(&path) && !ahead.has(&path) {
                 self.objects.remove(&path)?;
             }
         }
-        let oldest = kept.first().and_then(|(path, _)| layout::number_of(path)).unwrap_or(0);
+        let oldest = kept.first().and_then(layout::number_of).unwrap_or(0);
         let oldest = begin.map_or(oldest, |begin| begin.epoch.min(oldest));
         let segments = self.objects.list(layout::LOG)?;
         // Segments go that lie before the last one that begins no later than the oldest checkpoint.
         let mut superfluous = 0;
-        for (number, (path, _)) in segments.iter().enumerate() {
+        for (number, path) in segments.iter().enumerate() {
             let begins = log::decode(&self.objects.read(path)?, path, &self.job)?.entries.first().map(|(e, _)| e.0);
             match begins {
                 Some(epoch) if epoch > oldest => break,
@@ -464,19 +464,26 @@ impl Shared {
         let stands = |path: &Path| {
             self.begun.elapsed() < CLAIMS_STAND && layout::number_of(path).is_none_or(|number| number >= self.claim)
         };
-        for (path, _) in segments.iter().take(superfluous).take_while(|(path, _)| !stands(path)) {
+        for path in segments.iter().take(superfluous).take_while(|path| !stands(path)) {
             self.objects.remove(path)?;
         }
         Ok(())
     }
 }
 
-/// Number of the last segment of the log.
+/// Number of the last segment of the log: of all that were there when it was asked for.
 ///
 /// # Errors
 /// When the store does not answer.
 pub(crate) fn newest_segment(objects: &Objects) -> Result<Option<u64>> {
-    Ok(objects.list(layout::LOG)?.iter().filter_map(|(path, _)| layout::number_of(path)).max())
+    loop {
+        let newest = objects.list(layout::LOG)?.iter().filter_map(layout::number_of).max();
+        // Segments are removed in their order: while this one stands, none behind it has been overlooked.
+        match newest {
+            Some(number) if !objects.exists(&layout::segment(number))? => {}
+            newest => return Ok(newest),
+        }
+    }
 }
 
 pub(crate) fn fenced() -> Error {

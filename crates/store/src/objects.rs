@@ -273,15 +273,21 @@ impl Objects {
         })
     }
 
-    /// The names and sizes under a prefix, in the order of the names.
-    pub(crate) fn list(&self, prefix: &str) -> Result<Vec<(Path, u64)>> {
-        let prefix = Path::from(prefix);
-        let list = self.insist(|| {
-            let list = self.store.list(Some(&prefix)).map_ok(|o| (o.location, o.size));
-            self.runtime.block_on(list.try_collect::<Vec<_>>())
-        });
-        let mut list = list.map_err(|e| failed("listed", &prefix, &e))?;
-        list.retain(|(path, _)| layout::is_proper(path));
+    /// The names under a prefix, in their order. What is there all the time is among them; of what comes or goes meanwhile any
+    /// part may be: a later object and not the one before it.
+    pub(crate) fn list(&self, prefix: &str) -> Result<Vec<Path>> {
+        let mut list = if let Some(directory) = &self.directory {
+            let list = directory.list(prefix);
+            list.map_err(|e| Error::of_file(format_args!("'{}' cannot be listed", directory.whole_name(prefix)), &e))?
+        } else {
+            let prefix = Path::from(prefix);
+            let list = self.insist(|| {
+                let list = self.store.list(Some(&prefix)).map_ok(|object| object.location);
+                self.runtime.block_on(list.try_collect::<Vec<_>>())
+            });
+            list.map_err(|e| failed("listed", &prefix, &e))?
+        };
+        list.retain(layout::is_proper);
         list.sort();
         Ok(list)
     }

@@ -97,7 +97,7 @@ impl Plan {
         self.job = read_job(objects)?.name;
         loop {
             let known = objects.list(layout::PLANS)?;
-            self.number = known.iter().filter_map(|(path, _)| layout::number_of(path)).max().unwrap_or(0) + 1;
+            self.number = known.iter().filter_map(layout::number_of).max().unwrap_or(0) + 1;
             if let Some(begin) = &mut self.begin {
                 begin.plan = self.number;
                 begin.job.clone_from(&self.job);

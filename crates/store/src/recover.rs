@@ -195,7 +195,7 @@ pub fn has_begun(objects: &Objects) -> Result<bool> {
         return Ok(true);
     }
     let job = read_job(objects)?;
-    for (path, _) in objects.list(layout::LOG)?.iter().rev() {
+    for path in objects.list(layout::LOG)?.iter().rev() {
         match read_segment(objects, path, &job.name) {
             Ok(segment) if segment.entries.is_empty() => {}
             Ok(_) => return Ok(true),
@@ -244,8 +244,8 @@ pub fn is_alive(objects: &Objects, silence: Duration) -> Result<bool> {
 pub(crate) fn job_of(objects: &Objects) -> Result<Job> {
     let path = Path::from(layout::JOB);
     let all = objects.list("")?;
-    if all.iter().all(|(p, _)| *p != path) {
-        if all.iter().any(|(p, _)| layout::is_ours(p)) {
+    if all.iter().all(|p| *p != path) {
+        if all.iter().any(layout::is_ours) {
             return Err(no_job());
         }
         // Two jobs with the same names of tables must not take each other's transactions.
@@ -313,7 +313,7 @@ pub(crate) fn recover_before(
     let mut damaged = vec![];
     let mut newest = None;
     let candidates = objects.list(layout::CHECKPOINTS)?;
-    for (path, _) in candidates.iter().rev() {
+    for path in candidates.iter().rev() {
         if layout::number_of(path).is_some_and(|epoch| epoch > first) {
             continue;
         }
@@ -406,19 +406,20 @@ fn read_part(objects: &Objects, file: &StateFile) -> Result<OperatorState> {
 pub(crate) fn log_from(objects: &Objects, job: &str, first: u64, until: Option<u64>) -> Result<Vec<EpochEntry>> {
     let mut log: Vec<EpochEntry> = vec![];
     let mut segments = vec![];
-    let mut after = None;
-    // Backwards, until one begins early enough: what lies before may be damaged without harm.
-    for (path, _) in objects.list(layout::LOG)?.iter().rev() {
-        let number = layout::number_of(path);
-        if until.is_some_and(|until| number >= Some(until)) {
-            continue;
-        }
-        if number.is_none() || after.is_some_and(|after| number != Some(after - 1)) {
-            return Err(Error::data(format!("the epoch log has a gap after '{path}'"))
-                .hint("Segments of the log are missing: restore them from a copy."));
-        }
-        after = number;
-        let segment = read_segment(objects, path, job)?;
+    let listed: Vec<u64> = objects.list(layout::LOG)?.iter().filter_map(layout::number_of).collect();
+    let last = listed.iter().rev().find(|number| until.is_none_or(|until| **number < until));
+    let all = listed.first().zip(last).map(|(first, last)| *first..=*last);
+    // Backwards, until one begins early enough: what lies before may be damaged without harm. By number: of what comes and
+    // goes a listing may leave out any.
+    for number in all.into_iter().flatten().rev() {
+        let path = layout::segment(number);
+        let segment = match read_segment(objects, &path, job) {
+            Err(_) if !objects.exists(&path)? => {
+                return Err(Error::data(format!("the epoch log has a gap: '{path}' is missing"))
+                    .hint("Segments of the log are missing: restore them from a copy."));
+            }
+            segment => segment?,
+        };
         let begins = segment.entries.first().map(|(epoch, _)| epoch.0);
         segments.push(segment);
         if begins.is_some_and(|epoch| epoch <= first) {

@@ -9,7 +9,6 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use sloth_types::journal::{Asked, Stop};
 use sloth_types::{Clock, Epoch, Error, Result};
@@ -115,7 +114,7 @@ impl Heard {
     /// Looks for requests; true when there are new ones.
     pub(crate) fn listen(&self, objects: &Objects) -> Result<bool> {
         let mut new = false;
-        for (path, _) in objects.list(layout::REQUESTS)? {
+        for path in objects.list(layout::REQUESTS)? {
             let Some(id) = layout::name_of(&path) else { continue };
             let request = objects.read(&path).and_then(|object| {
                 let payload = frame::unwrap(Kind::Request, &object, path.as_ref())?;
@@ -204,7 +203,7 @@ pub fn refuse_requests(objects: &Objects, failure: &Error) -> Result<bool> {
 
 /// Removes answers that nobody has fetched.
 pub(crate) fn forget_answers(objects: &Objects) -> Result<()> {
-    objects.list(layout::ANSWERS)?.iter().try_for_each(|(path, _): &(Path, u64)| objects.remove(path))
+    objects.list(layout::ANSWERS)?.iter().try_for_each(|path| objects.remove(path))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -75,7 +75,7 @@ impl Savepoint {
 /// When the store does not answer.
 pub fn savepoints(objects: &Objects) -> Result<Vec<(String, Result<Savepoint>)>> {
     let mut found = vec![];
-    for (path, _) in objects.list(layout::SAVEPOINTS)? {
+    for path in objects.list(layout::SAVEPOINTS)? {
         if let Some(name) = layout::name_of(&path) {
             found.push((name, objects.read(&path).and_then(|object| Savepoint::decode(&object, &path))));
         }
@@ -140,7 +140,7 @@ pub(crate) fn taken(name: &str) -> Error {
 /// # Errors
 /// When the store does not answer.
 pub fn free_name(objects: &Objects, word: &str) -> Result<String> {
-    let taken: Vec<String> = objects.list(layout::SAVEPOINTS)?.iter().filter_map(|(p, _)| layout::name_of(p)).collect();
+    let taken: Vec<String> = objects.list(layout::SAVEPOINTS)?.iter().filter_map(layout::name_of).collect();
     let mut numbers = 1_usize..;
     let free = numbers.find_map(|n| Some(format!("{word}-{n}")).filter(|name| !taken.contains(name)));
     Ok(free.unwrap_or_else(|| word.to_owned()))
@@ -178,7 +178,7 @@ pub fn name_newest(objects: &Objects, name: &str, why: &str) -> Result<Savepoint
 pub fn newest_manifest(objects: &Objects) -> Result<Option<Manifest>> {
     let Some(plan) = current_plan(objects)? else { return Ok(None) };
     let newest = match objects.list(layout::CHECKPOINTS)?.pop() {
-        Some((path, _)) => Some(Manifest::decode(&objects.read(&path)?, path.as_ref())?),
+        Some(path) => Some(Manifest::decode(&objects.read(&path)?, path.as_ref())?),
         None => None,
     };
     Ok(newest.filter(|manifest| manifest.plan == plan.number).or(plan.begin))

@@ -43,7 +43,7 @@ impl Inspection {
     /// # Errors
     /// When the store does not answer.
     pub fn stretches(&self, objects: &Objects) -> Result<Vec<Stretch>> {
-        let files: HashSet<Path> = objects.list(layout::STATE)?.into_iter().map(|(path, _)| path).collect();
+        let files: HashSet<Path> = objects.list(layout::STATE)?.into_iter().collect();
         let next = self.parts.iter().skip(1).map(|part| Some(part.segment)).chain([None]);
         Ok(self.parts.iter().zip(next).map(|(part, until)| self.stretch(objects, part, until, &files)).collect())
     }

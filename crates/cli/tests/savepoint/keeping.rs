@@ -1,9 +1,9 @@
 //! Taking savepoints, and stopping.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
-use crate::{Place, assert_same, fails, finish, pause, says, sloth, start};
+use crate::{Place, assert_same, fails, finish, pause, said, says, sloth, start};
 
 /// Windows and groups over the same rows; `${DIR}` is where their files go.
 const JOB: &str = "
@@ -28,6 +28,11 @@ END;
 
 fn run<'a>(state: &'a str, workers: &'a str, rate: &'a str) -> Vec<&'a str> {
     vec!["--state", state, "-p", workers, "--var", rate]
+}
+
+fn signal(process: &Child, name: &str) {
+    let status = Command::new("kill").args([name, &process.id().to_string()]).status().unwrap();
+    assert!(status.success());
 }
 
 fn assert_equals_undisturbed(place: &Place) {
@@ -83,8 +88,12 @@ fn a_job_that_runs_is_never_found_damaged() {
     while says_or_waits(&["checkpoint", "ls", &state]).lines().count() < 5 {
         pause(20);
     }
-    for _ in 0..40 {
-        let verified = says(&["checkpoint", "verify", &state]);
+    for round in 0..40 {
+        let verified = if round % 2 == 0 {
+            says(&["checkpoint", "verify", &state])
+        } else {
+            says_haltingly(&["checkpoint", "verify", &state], round)
+        };
         assert!(verified.contains("\nlog: whole"), "{verified}");
         let list = says(&["checkpoint", "ls", &state]);
         assert!(!list.contains("cannot be read"), "{list}");
@@ -92,6 +101,18 @@ fn a_job_that_runs_is_never_found_damaged() {
     assert!(job.try_wait().unwrap().is_none(), "the job has ended meanwhile: {}", place.log(&script));
     job.kill().unwrap();
     job.wait().unwrap();
+}
+
+/// As [`says`]; the process is held up for a while at some moment, so that much changes between two of its looks.
+fn says_haltingly(args: &[&str], after_ms: u64) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sloth"));
+    let child =
+        command.args(args).env_remove("RUST_LOG").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    pause(after_ms);
+    signal(&child, "-STOP");
+    pause(60);
+    signal(&child, "-CONT");
+    said(args, child.wait_with_output().unwrap())
 }
 
 /// As [`says`]; nothing while there is no job yet.
@@ -108,15 +129,11 @@ fn a_job_that_is_busy_is_waited_for() {
     while !Path::new(&state).join("checkpoints").exists() {
         pause(20);
     }
-    let signal = |name: &str| {
-        let status = Command::new("kill").args([name, &job.id().to_string()]).status().unwrap();
-        assert!(status.success());
-    };
     // Longer than anybody waits who does not know that it lives.
-    signal("-STOP");
+    signal(&job, "-STOP");
     let stop = std::thread::spawn(move || says(&["stop", &state]));
     pause(4500);
-    signal("-CONT");
+    signal(&job, "-CONT");
     let said = stop.join().unwrap();
     assert!(said.starts_with("stopped at checkpoint "), "{said}");
     assert!(job.wait().unwrap().success(), "{}", place.log(&script));

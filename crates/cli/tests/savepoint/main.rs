@@ -100,10 +100,15 @@ pub(crate) fn sloth(args: &[&str]) -> Output {
 
 /// What a command prints; it must succeed.
 pub(crate) fn says(args: &[&str]) -> String {
-    let output = sloth(args);
+    said(args, sloth(args))
+}
+
+/// What a command has printed; it must have succeeded.
+pub(crate) fn said(args: &[&str], output: Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
-    text(&output.stdout)
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{args:?}: {}{said}", text(&output.stderr));
+    said
 }
 
 /// A command must fail with exit code 1 and these words.

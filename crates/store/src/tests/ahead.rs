@@ -43,7 +43,7 @@ fn start(objects: &Objects) -> Arc<Keeper> {
 }
 
 fn state_files(objects: &Objects) -> Vec<String> {
-    objects.list(crate::layout::STATE).unwrap().into_iter().map(|(path, _)| path.to_string()).collect()
+    objects.list(crate::layout::STATE).unwrap().into_iter().map(|path| path.to_string()).collect()
 }
 
 #[test]

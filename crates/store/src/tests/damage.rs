@@ -46,7 +46,7 @@ impl Patient {
     fn new() -> Patient {
         let store = Arc::new(InMemory::new());
         let real = objects(&fixture());
-        let names = real.list("").unwrap().into_iter().map(|(path, _)| path);
+        let names = real.list("").unwrap().into_iter();
         let files: Vec<_> = names.map(|path| (path.clone(), real.read(&path).unwrap())).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let shared: Arc<dyn ObjectStore> = store.clone();
