@@ -61,18 +61,18 @@ EXPLAIN SELECT item, COUNT(*) AS n FROM orders GROUP BY item;
 --|     changelog: retract, one row for each item
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #4
---|       project: item = k0@0, count(Int64(1)) = count(Int64(1))@1
+--|       project: item = item@0, count(Int64(1)) = count(Int64(1))@1
 --|       project: item = item@0, n = count(Int64(1))@1
 --|       changelog: retract, one row for each item
---|     GroupAggregate by k0 #3
+--|     GroupAggregate by item #3
 --|         computes: count(Int64(1))
---|         exchange: by hash of k0, after a local aggregation
+--|         exchange: by hash of item, after a local aggregation
 --|         emits the changed groups of every epoch
 --|         state: one entry per key, kept for ever (warning: grows with the number of keys; STATE_TTL bounds it)
---|         changelog: retract, one row for each k0
+--|         changelog: retract, one row for each item
 --|       Map #2
 --|           project: item = item@1
---|           project: k0 = item@0
+--|           project: item = item@0
 --|           changelog: retract
 --|         Normalize by id #1
 --|             exchange: by hash of id

@@ -142,20 +142,20 @@ GROUP BY window_start, window_end, shop EMIT EVERY INTERVAL '2' SECOND ALLOW LAT
 --|     changelog: retract, one row for each window_start, shop
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: window_start = window_start@0, window_end = window_end@1, shop = k0@3, count(Int64(1)) = count(Int64(1))@4
+--|       project: window_start = window_start@0, window_end = window_end@1, shop = shop@3, count(Int64(1)) = count(Int64(1))@4
 --|       project: window_start = window_start@0, shop = shop@2, n = count(Int64(1))@3
 --|       changelog: retract, one row for each window_start, shop
---|     WindowAggregate TUMBLE(size=10 s) by k0 #2
+--|     WindowAggregate TUMBLE(size=10 s) by shop #2
 --|         computes: count(Int64(1))
---|         exchange: by hash of k0, after a local aggregation
+--|         exchange: by hash of shop, after a local aggregation
 --|         emits what has changed every 2 s, and when the watermark passes a window's end; late rows correct it for 1 min more, every 2 s; watermark of orders
 --|         state: open windows, one entry per key and window; freed 1 min after the window closes
---|         changelog: retract, one row for each window_end, k0
+--|         changelog: retract, one row for each window_end, shop
 --|       Source orders (inline) #0
 --|           reads: shop, ts
 --|           project: shop = shop@0, ts = ts@1, $time = ts@1
 --|           project: shop = shop@0, $time = $time@2
---|           project: c0 = $time@1, k0 = shop@0
+--|           project: c0 = $time@1, shop = shop@0
 --|           watermark: ts - 60000 ms, the minimum over splits that are not idle
 --|           bad records: counted and skipped
 --|           changelog: append-only
@@ -166,18 +166,18 @@ EMIT ALLOW LATENESS INTERVAL '5' MINUTE;
 --|     changelog: retract, one row for each e, shop
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: shop = k0@3, $window_start(Utf8("TUMBLE"),orders.ts,Int64(10000)) = window_start@0, $window_end(Utf8("TUMBLE"),orders.ts,Int64(10000)) = window_end@1, $window_time(Utf8("TUMBLE"),orders.ts,Int64(10000)) = window_time@2, sum(orders.amount) = sum(orders.amount)@4
+--|       project: shop = shop@3, $window_start(Utf8("TUMBLE"),orders.ts,Int64(10000)) = window_start@0, $window_end(Utf8("TUMBLE"),orders.ts,Int64(10000)) = window_end@1, $window_time(Utf8("TUMBLE"),orders.ts,Int64(10000)) = window_time@2, sum(orders.amount) = sum(orders.amount)@4
 --|       project: e = $window_end(Utf8("TUMBLE"),orders.ts,Int64(10000))@2, shop = shop@0, total = sum(orders.amount)@4
 --|       changelog: retract, one row for each e, shop
---|     WindowAggregate TUMBLE(size=10 s) by k0 #2
+--|     WindowAggregate TUMBLE(size=10 s) by shop #2
 --|         computes: sum(orders.amount)
---|         exchange: by hash of k0, after a local aggregation
+--|         exchange: by hash of shop, after a local aggregation
 --|         emits when the watermark passes a window's end; late rows correct it for 5 min more, in every epoch; watermark of orders
 --|         state: open windows, one entry per key and window; freed 5 min after the window closes
---|         changelog: retract, one row for each window_end, k0
+--|         changelog: retract, one row for each window_end, shop
 --|       Source orders (inline) #0
 --|           reads: shop, amount, ts
---|           project: c0 = ts@2, k0 = shop@0, c2 = amount@1
+--|           project: c0 = ts@2, shop = shop@0, c2 = amount@1
 --|           watermark: ts - 60000 ms, the minimum over splits that are not idle
 --|           bad records: counted and skipped
 --|           changelog: append-only
@@ -187,19 +187,19 @@ EXPLAIN SELECT shop, SUM(amount) AS total FROM changes GROUP BY shop EMIT EVERY 
 --|     changelog: retract, one row for each shop
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: shop = k0@0, sum(changes.amount) = sum(changes.amount)@1
+--|       project: shop = shop@0, sum(changes.amount) = sum(changes.amount)@1
 --|       project: shop = shop@0, total = sum(changes.amount)@1
 --|       changelog: retract, one row for each shop
---|     GroupAggregate by k0 #2
+--|     GroupAggregate by shop #2
 --|         computes: sum(changes.amount)
---|         exchange: by hash of k0, after a local aggregation
+--|         exchange: by hash of shop, after a local aggregation
 --|         emits the groups that have changed every 1 s
 --|         state: one entry per key, kept for ever (warning: grows with the number of keys; STATE_TTL bounds it)
---|         changelog: retract, one row for each k0
+--|         changelog: retract, one row for each shop
 --|       Source changes (inline) #0
 --|           reads: shop, amount, ts
 --|           project: shop = shop@0, amount = amount@1
---|           project: k0 = shop@0, c1 = amount@1
+--|           project: shop = shop@0, c1 = amount@1
 --|           watermark: ts - 60000 ms, the minimum over splits that are not idle
 --|           bad records: counted and skipped
 --|           changelog: retract
@@ -318,18 +318,18 @@ EXPLAIN SELECT shop, SESSION_END(ts, INTERVAL '1' MINUTE) AS e, COUNT(*) AS n FR
 --|     changelog: retract, one row for each e, shop
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: shop = k0@3, $window_start(Utf8("SESSION"),orders.ts,Int64(60000)) = window_start@0, $window_end(Utf8("SESSION"),orders.ts,Int64(60000)) = window_end@1, $window_time(Utf8("SESSION"),orders.ts,Int64(60000)) = window_time@2, count(Int64(1)) = count(Int64(1))@4
+--|       project: shop = shop@3, $window_start(Utf8("SESSION"),orders.ts,Int64(60000)) = window_start@0, $window_end(Utf8("SESSION"),orders.ts,Int64(60000)) = window_end@1, $window_time(Utf8("SESSION"),orders.ts,Int64(60000)) = window_time@2, count(Int64(1)) = count(Int64(1))@4
 --|       project: shop = shop@0, e = $window_end(Utf8("SESSION"),orders.ts,Int64(60000))@2, n = count(Int64(1))@4
 --|       changelog: retract, one row for each e, shop
---|     SessionAggregate SESSION(gap=1 min) by k0 #2
+--|     SessionAggregate SESSION(gap=1 min) by shop #2
 --|         computes: count(Int64(1))
---|         exchange: by hash of k0
+--|         exchange: by hash of shop
 --|         emits what has changed in every epoch, and when the watermark passes a session's end; watermark of orders
 --|         state: open sessions of each key; freed when the session closes
---|         changelog: retract, one row for each window_end, k0
+--|         changelog: retract, one row for each window_end, shop
 --|       Source orders (inline) #0
 --|           reads: shop, ts
---|           project: c0 = ts@1, k0 = shop@0
+--|           project: c0 = ts@1, shop = shop@0
 --|           watermark: ts - 60000 ms, the minimum over splits that are not idle
 --|           bad records: counted and skipped
 --|           changelog: append-only

@@ -21,12 +21,12 @@ EXPLAIN SELECT shop, window_start, SUM(amount) AS total, COUNT(DISTINCT id) AS i
 --|     changelog: append-only
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: shop = k0@3, window_start = window_start@0, window_end = window_end@1, sum(orders.amount) = sum(orders.amount)@4, count(DISTINCT orders.id) = count(DISTINCT orders.id)@5
+--|       project: shop = shop@3, window_start = window_start@0, window_end = window_end@1, sum(orders.amount) = sum(orders.amount)@4, count(DISTINCT orders.id) = count(DISTINCT orders.id)@5
 --|       project: shop = shop@0, window_start = window_start@1, total = sum(orders.amount)@3, ids = count(DISTINCT orders.id)@4
 --|       changelog: append-only
---|     WindowAggregate TUMBLE(size=5 min) by k0 #2
+--|     WindowAggregate TUMBLE(size=5 min) by shop #2
 --|         computes: sum(orders.amount), count(DISTINCT orders.id)
---|         exchange: by hash of k0, after a local aggregation
+--|         exchange: by hash of shop, after a local aggregation
 --|         emits when the watermark passes a window's end; watermark of orders
 --|         state: open windows, one entry per key and pane; freed when the window closes
 --|         changelog: append-only
@@ -34,7 +34,7 @@ EXPLAIN SELECT shop, window_start, SUM(amount) AS total, COUNT(DISTINCT id) AS i
 --|           reads: id, shop, amount, ts
 --|           project: id = id@0, shop = shop@1, amount = amount@2, ts = ts@3, $time = ts@3
 --|           project: id = id@0, shop = shop@1, amount = amount@2, $time = $time@4
---|           project: c0 = $time@3, k0 = shop@1, c2 = amount@2, c3 = id@0
+--|           project: c0 = $time@3, shop = shop@1, c2 = amount@2, c3 = id@0
 --|           watermark: ts - 5000 ms, the minimum over splits that are not idle
 --|           bad records: counted and skipped
 --|           changelog: append-only
@@ -44,18 +44,18 @@ EXPLAIN SELECT shop, SESSION_END(ts, INTERVAL '1' MINUTE) AS e, COUNT(*) AS n FR
 --|     changelog: append-only
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: shop = k0@3, $window_start(Utf8("SESSION"),orders.ts,Int64(60000)) = window_start@0, $window_end(Utf8("SESSION"),orders.ts,Int64(60000)) = window_end@1, $window_time(Utf8("SESSION"),orders.ts,Int64(60000)) = window_time@2, count(Int64(1)) = count(Int64(1))@4
+--|       project: shop = shop@3, $window_start(Utf8("SESSION"),orders.ts,Int64(60000)) = window_start@0, $window_end(Utf8("SESSION"),orders.ts,Int64(60000)) = window_end@1, $window_time(Utf8("SESSION"),orders.ts,Int64(60000)) = window_time@2, count(Int64(1)) = count(Int64(1))@4
 --|       project: shop = shop@0, e = $window_end(Utf8("SESSION"),orders.ts,Int64(60000))@2, n = count(Int64(1))@4
 --|       changelog: append-only
---|     SessionAggregate SESSION(gap=1 min) by k0 #2
+--|     SessionAggregate SESSION(gap=1 min) by shop #2
 --|         computes: count(Int64(1))
---|         exchange: by hash of k0
+--|         exchange: by hash of shop
 --|         emits when the watermark passes a session's end; watermark of orders
 --|         state: open sessions of each key; freed when the session closes
 --|         changelog: append-only
 --|       Source orders (inline) #0
 --|           reads: shop, ts
---|           project: c0 = ts@1, k0 = shop@0
+--|           project: c0 = ts@1, shop = shop@0
 --|           watermark: ts - 5000 ms, the minimum over splits that are not idle
 --|           bad records: counted and skipped
 --|           changelog: append-only
@@ -65,19 +65,19 @@ EXPLAIN SELECT shop, COUNT(*) AS n FROM orders GROUP BY shop;
 --|     changelog: retract, one row for each shop
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: shop = k0@0, count(Int64(1)) = count(Int64(1))@1
+--|       project: shop = shop@0, count(Int64(1)) = count(Int64(1))@1
 --|       project: shop = shop@0, n = count(Int64(1))@1
 --|       changelog: retract, one row for each shop
---|     GroupAggregate by k0 #2
+--|     GroupAggregate by shop #2
 --|         computes: count(Int64(1))
---|         exchange: by hash of k0, after a local aggregation
+--|         exchange: by hash of shop, after a local aggregation
 --|         emits the changed groups of every epoch
 --|         state: one entry per key, kept for ever (warning: grows with the number of keys; STATE_TTL bounds it)
---|         changelog: retract, one row for each k0
+--|         changelog: retract, one row for each shop
 --|       Source orders (inline) #0
 --|           reads: shop, ts
 --|           project: shop = shop@0
---|           project: k0 = shop@0
+--|           project: shop = shop@0
 --|           watermark: ts - 5000 ms, the minimum over splits that are not idle
 --|           bad records: counted and skipped
 --|           changelog: append-only
@@ -87,18 +87,18 @@ EXPLAIN INSERT INTO out_orders SELECT shop, SUM(amount) FROM orders GROUP BY sho
 --|     changelog: append-only
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: shop = k0@3, $window_start(Utf8("TUMBLE"),orders.ts,Int64(3600000)) = window_start@0, $window_end(Utf8("TUMBLE"),orders.ts,Int64(3600000)) = window_end@1, $window_time(Utf8("TUMBLE"),orders.ts,Int64(3600000)) = window_time@2, sum(orders.amount) = sum(orders.amount)@4
+--|       project: shop = shop@3, $window_start(Utf8("TUMBLE"),orders.ts,Int64(3600000)) = window_start@0, $window_end(Utf8("TUMBLE"),orders.ts,Int64(3600000)) = window_end@1, $window_time(Utf8("TUMBLE"),orders.ts,Int64(3600000)) = window_time@2, sum(orders.amount) = sum(orders.amount)@4
 --|       project: shop = shop@0, total = sum(orders.amount)@4
 --|       changelog: append-only
---|     WindowAggregate TUMBLE(size=1 h) by k0 #2
+--|     WindowAggregate TUMBLE(size=1 h) by shop #2
 --|         computes: sum(orders.amount)
---|         exchange: by hash of k0, after a local aggregation
+--|         exchange: by hash of shop, after a local aggregation
 --|         emits when the watermark passes a window's end; watermark of orders
 --|         state: open windows, one entry per key and pane; freed when the window closes
 --|         changelog: append-only
 --|       Source orders (inline) #0
 --|           reads: shop, amount, ts
---|           project: c0 = ts@2, k0 = shop@0, c2 = amount@1
+--|           project: c0 = ts@2, shop = shop@0, c2 = amount@1
 --|           watermark: ts - 5000 ms, the minimum over splits that are not idle
 --|           bad records: counted and skipped
 --|           changelog: append-only
@@ -141,13 +141,13 @@ EXPLAIN SELECT window_start, SUM(n) AS n FROM (SELECT window_start, window_end, 
 --|         state: open windows, one entry per key and pane; freed when the window closes
 --|         changelog: append-only
 --|       Map #3
---|           project: shop = k0@3, window_start = window_start@0, window_end = window_end@1, count(Int64(1)) = count(Int64(1))@4
+--|           project: shop = shop@3, window_start = window_start@0, window_end = window_end@1, count(Int64(1)) = count(Int64(1))@4
 --|           project: window_start = window_start@1, window_end = window_end@2, n = count(Int64(1))@3
 --|           project: c0 = window_start@0, c1 = window_end@1, c2 = n@2
 --|           changelog: append-only
---|         WindowAggregate HOP(slide=1 min, size=5 min) by k0 #2
+--|         WindowAggregate HOP(slide=1 min, size=5 min) by shop #2
 --|             computes: count(Int64(1))
---|             exchange: by hash of k0, after a local aggregation
+--|             exchange: by hash of shop, after a local aggregation
 --|             emits when the watermark passes a window's end; watermark of orders
 --|             state: open windows, one entry per key and pane; freed when the window closes
 --|             changelog: append-only
@@ -155,7 +155,7 @@ EXPLAIN SELECT window_start, SUM(n) AS n FROM (SELECT window_start, window_end, 
 --|               reads: shop, ts
 --|               project: shop = shop@0, ts = ts@1, $time = ts@1
 --|               project: shop = shop@0, $time = $time@2
---|               project: c0 = $time@1, k0 = shop@0
+--|               project: c0 = $time@1, shop = shop@0
 --|               watermark: ts - 5000 ms, the minimum over splits that are not idle
 --|               bad records: counted and skipped
 --|               changelog: append-only

@@ -49,18 +49,18 @@ EXPLAIN SELECT k, STRING_AGG(k, ',') AS l FROM t GROUP BY k;
 --|     changelog: retract, one row for each k
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: k = k0@0, string_agg(t.k,Utf8(",")) = string_agg(t.k,Utf8(","))@1
+--|       project: k = k@0, string_agg(t.k,Utf8(",")) = string_agg(t.k,Utf8(","))@1
 --|       project: k = k@0, l = string_agg(t.k,Utf8(","))@1
 --|       changelog: retract, one row for each k
---|     GroupAggregate by k0 #2
+--|     GroupAggregate by k #2
 --|         computes: string_agg(t.k, Utf8(","))
---|         exchange: by hash of k0
+--|         exchange: by hash of k
 --|         emits the changed groups of every epoch
 --|         state: one entry per key with its rows, kept for ever (warning: grows with the input; STATE_TTL bounds it)
---|         changelog: retract, one row for each k0
+--|         changelog: retract, one row for each k
 --|       Source t (inline) #0
 --|           reads: k
---|           project: k0 = k@0, c1 = ,
+--|           project: k = k@0, c1 = ,
 --|           watermark: none
 --|           bad records: counted and skipped
 --|           changelog: append-only
@@ -70,18 +70,18 @@ EXPLAIN SELECT k, MAX(x) AS m FROM c GROUP BY k;
 --|     changelog: retract, one row for each k
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: k = k0@0, max(c.x) = max(c.x)@1
+--|       project: k = k@0, max(c.x) = max(c.x)@1
 --|       project: k = k@0, m = max(c.x)@1
 --|       changelog: retract, one row for each k
---|     GroupAggregate by k0 #2
+--|     GroupAggregate by k #2
 --|         computes: max(c.x)
---|         exchange: by hash of k0
+--|         exchange: by hash of k
 --|         emits the changed groups of every epoch
 --|         state: one entry per key with its different values, kept for ever (warning: grows with the input; STATE_TTL bounds it)
---|         changelog: retract, one row for each k0
+--|         changelog: retract, one row for each k
 --|       Source c (inline) #0
 --|           reads: k, x
---|           project: k0 = k@0, c1 = x@1
+--|           project: k = k@0, c1 = x@1
 --|           watermark: none
 --|           bad records: counted and skipped
 --|           changelog: retract
@@ -91,18 +91,18 @@ EXPLAIN SELECT /*+ STATE_TTL('c' = '1 h') */ k, FIRST_VALUE(x) AS m FROM c GROUP
 --|     changelog: retract, one row for each k
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: k = k0@0, first_value(c.x) = first_value(c.x)@1
+--|       project: k = k@0, first_value(c.x) = first_value(c.x)@1
 --|       project: k = k@0, m = first_value(c.x)@1
 --|       changelog: retract, one row for each k
---|     GroupAggregate by k0 #2
+--|     GroupAggregate by k #2
 --|         computes: first_value(c.x)
---|         exchange: by hash of k0
+--|         exchange: by hash of k
 --|         emits the changed groups of every epoch
 --|         state: one entry per key with its rows, forgotten 1 h after its last change
---|         changelog: retract, one row for each k0
+--|         changelog: retract, one row for each k
 --|       Source c (inline) #0
 --|           reads: k, x
---|           project: k0 = k@0, c1 = x@1
+--|           project: k = k@0, c1 = x@1
 --|           watermark: none
 --|           bad records: counted and skipped
 --|           changelog: retract

@@ -197,17 +197,17 @@ EXPLAIN SELECT x.k, x.n, y.n FROM (SELECT k, COUNT(*) AS n FROM b GROUP BY k) x 
 --|           project: k = k@0, n = n@1, $left2 = CAST(k@0 AS Int64)
 --|           changelog: retract, one row for each k
 --|         Map #3
---|             project: k = k0@0, count(Int64(1)) = count(Int64(1))@1
+--|             project: k = k@0, count(Int64(1)) = count(Int64(1))@1
 --|             changelog: retract, one row for each k
---|           GroupAggregate by k0 #2
+--|           GroupAggregate by k #2
 --|               computes: count(Int64(1))
---|               exchange: by hash of k0, after a local aggregation
+--|               exchange: by hash of k, after a local aggregation
 --|               emits the changed groups of every epoch
 --|               state: one entry per key, kept for ever (warning: grows with the number of keys; STATE_TTL bounds it)
---|               changelog: retract, one row for each k0
+--|               changelog: retract, one row for each k
 --|             Source b (inline) #0
 --|                 reads: k
---|                 project: k0 = k@0
+--|                 project: k = k@0
 --|                 watermark: none
 --|                 bad records: counted and skipped
 --|                 changelog: append-only

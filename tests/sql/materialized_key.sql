@@ -53,18 +53,18 @@ EXPLAIN INSERT INTO keyed_by_name SELECT who, COUNT(*) FROM scores GROUP BY who;
 --|     changelog: upsert by who
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: who = k0@0, count(Int64(1)) = count(Int64(1))@1
+--|       project: who = who@0, count(Int64(1)) = count(Int64(1))@1
 --|       project: who = who@0, points = count(Int64(1))@1
 --|       changelog: upsert by who
---|     GroupAggregate by k0 #2
+--|     GroupAggregate by who #2
 --|         computes: count(Int64(1))
---|         exchange: by hash of k0, after a local aggregation
+--|         exchange: by hash of who, after a local aggregation
 --|         emits the changed groups of every epoch
 --|         state: one entry per key, kept for ever (warning: grows with the number of keys; STATE_TTL bounds it)
---|         changelog: upsert by k0
+--|         changelog: upsert by who
 --|       Source scores (inline) #0
 --|           reads: who
---|           project: k0 = who@0
+--|           project: who = who@0
 --|           watermark: none
 --|           bad records: counted and skipped
 --|           changelog: retract

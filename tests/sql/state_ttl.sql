@@ -49,18 +49,18 @@ EXPLAIN SELECT /*+ STATE_TTL('orders' = '3 d') */ customer, SUM(amount) AS total
 --|     changelog: retract, one row for each customer
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: customer = k0@0, sum(orders.amount) = sum(orders.amount)@1
+--|       project: customer = customer@0, sum(orders.amount) = sum(orders.amount)@1
 --|       project: customer = customer@0, total = sum(orders.amount)@1
 --|       changelog: retract, one row for each customer
---|     GroupAggregate by k0 #2
+--|     GroupAggregate by customer #2
 --|         computes: sum(orders.amount)
---|         exchange: by hash of k0, after a local aggregation
+--|         exchange: by hash of customer, after a local aggregation
 --|         emits the changed groups of every epoch
 --|         state: one entry per key, forgotten 3 d after its last change
---|         changelog: retract, one row for each k0
+--|         changelog: retract, one row for each customer
 --|       Source orders (inline) #0
 --|           reads: customer, amount
---|           project: k0 = customer@0, c1 = amount@1
+--|           project: customer = customer@0, c1 = amount@1
 --|           watermark: none
 --|           bad records: counted and skipped
 --|           changelog: append-only
@@ -72,19 +72,19 @@ EXPLAIN SELECT /*+ STATE_TTL('o' = '0 s') */ o.customer, s.carrier, COUNT(*) AS 
 --|     changelog: retract, one row for each customer, carrier
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #5
---|       project: customer = k0@0, carrier = k1@1, count(Int64(1)) = count(Int64(1))@2
+--|       project: customer = customer@0, carrier = carrier@1, count(Int64(1)) = count(Int64(1))@2
 --|       project: customer = customer@0, carrier = carrier@1, n = count(Int64(1))@2
 --|       changelog: retract, one row for each customer, carrier
---|     GroupAggregate by k0, k1 #4
+--|     GroupAggregate by customer, carrier #4
 --|         computes: count(Int64(1))
---|         exchange: by hash of k0, k1, after a local aggregation
+--|         exchange: by hash of customer, carrier, after a local aggregation
 --|         emits the changed groups of every epoch
 --|         state: one entry per key, forgotten 36 h after its last change
---|         changelog: retract, one row for each k0, k1
+--|         changelog: retract, one row for each customer, carrier
 --|       Map #3
 --|           project: id = id@0, customer = customer@1, order_id = order_id@2, carrier = carrier@3
 --|           project: customer = customer@1, carrier = carrier@3
---|           project: k0 = customer@0, k1 = carrier@1
+--|           project: customer = customer@0, carrier = carrier@1
 --|           changelog: retract
 --|         Join Inner #2
 --|             on: (id) = (order_id)

@@ -97,17 +97,23 @@ pub(crate) fn time(ms: i64) -> String {
 }
 
 fn show(args: &CheckpointOf) -> Result<()> {
-    let (objects, found) = open(&args.state.directory)?;
-    let newest = || found.checkpoints.last().map(|(epoch, _)| *epoch);
-    let Some(epoch) = args.epoch.or_else(newest) else {
-        return Err(Error::invalid("there is no checkpoint yet").hint(
-            "A running job makes the first one after \
-            'execution.checkpointing.interval' (10 s).",
-        ));
+    let (objects, found, epoch, whole) = loop {
+        let (objects, found) = open(&args.state.directory)?;
+        let newest = || found.checkpoints.last().map(|(epoch, _)| *epoch);
+        let Some(epoch) = args.epoch.or_else(newest) else {
+            return Err(Error::invalid("there is no checkpoint yet").hint(
+                "A running job makes the first one after \
+                'execution.checkpointing.interval' (10 s).",
+            ));
+        };
+        let whole = found.verify(&objects, epoch);
+        // The job that runs may have removed it meanwhile, and has newer ones.
+        if whole.is_ok() || found.manifest(epoch).is_err() || !found.is_removed(&objects, epoch)? {
+            break (objects, found, epoch, whole);
+        }
     };
     let manifest = found.manifest(epoch)?;
     println!("{}", about(&found));
-    let whole = found.verify(&objects, epoch);
     // Without its plan it is shown all the same, with less about it.
     let plan = plan_of(&objects, manifest.plan).unwrap_or_default();
     show_manifest(manifest, whole.as_ref().ok(), &plan);

@@ -35,19 +35,19 @@ EXPLAIN SELECT /*+ STATE_TTL('o' = '10 s', 'n' = '0 s') */ n.name, SUM(o.v) AS t
 --|     changelog: retract, one row for each name
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #5
---|       project: name = k0@0, sum(o.v) = sum(o.v)@1
+--|       project: name = name@0, sum(o.v) = sum(o.v)@1
 --|       project: name = name@0, total = sum(o.v)@1
 --|       changelog: retract, one row for each name
---|     GroupAggregate by k0 #4
+--|     GroupAggregate by name #4
 --|         computes: sum(o.v)
---|         exchange: by hash of k0, after a local aggregation
+--|         exchange: by hash of name, after a local aggregation
 --|         emits the changed groups of every epoch
 --|         state: one entry per key, forgotten 30 s after its last change
---|         changelog: retract, one row for each k0
+--|         changelog: retract, one row for each name
 --|       Map #3
 --|           project: k = k@0, v = v@1, k = k@2, name = name@3
 --|           project: v = v@1, name = name@3
---|           project: k0 = name@1, c1 = v@0
+--|           project: name = name@1, c1 = v@0
 --|           changelog: append-only
 --|         Join Inner #2
 --|             on: (k) = (k)

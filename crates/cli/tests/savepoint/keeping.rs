@@ -89,14 +89,12 @@ fn a_job_that_runs_is_never_found_damaged() {
         pause(20);
     }
     for round in 0..40 {
-        let verified = if round % 2 == 0 {
-            says(&["checkpoint", "verify", &state])
-        } else {
-            says_haltingly(&["checkpoint", "verify", &state], round)
-        };
+        let verify = ["checkpoint", "verify", &state];
+        let verified = if round % 2 == 0 { says(&verify) } else { says_haltingly(&verify, round) };
         assert!(verified.contains("\nlog: whole"), "{verified}");
         let list = says(&["checkpoint", "ls", &state]);
         assert!(!list.contains("cannot be read"), "{list}");
+        says_haltingly(&["checkpoint", "inspect", &state], round);
     }
     assert!(job.try_wait().unwrap().is_none(), "the job has ended meanwhile: {}", place.log(&script));
     job.kill().unwrap();

@@ -131,7 +131,7 @@ fn groups_and_ranks_are_told_to_what_is_made_of_them_now() {
     let log = job.place.log(&two);
     assert_says(
         &log,
-        &["changed   totals ", "all rows that stand", "kept      GroupAggregate by k0, ", "kept      windows "],
+        &["changed   totals ", "all rows that stand", "kept      GroupAggregate by auction, ", "kept      windows "],
     );
     assert_says(&log, &["changed   best ", "kept      Rank ROW_NUMBER <= 3 by auction, "]);
     assert!(!log.contains("from its beginning"), "{log}");

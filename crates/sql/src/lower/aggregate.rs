@@ -182,7 +182,11 @@ impl Lowering<'_> {
             let compiled = self.compile(&input, key)?;
             let data_type = compiled.data_type(&schema).map_err(internal)?;
             // Two keys may be the same expression; in grouping sets each needs a column of its own.
-            columns.fields.push(Field::new(format!("k{}", columns.keys.len()), data_type, true));
+            // The plan is read by people: a column goes by its own name.
+            let own = super::as_column(key).map(|column| &column.name);
+            let free = own.filter(|name| columns.fields.iter().all(|field| field.name() != *name));
+            let name = free.cloned().unwrap_or_else(|| format!("k{}", columns.keys.len()));
+            columns.fields.push(Field::new(name, data_type, true));
             columns.exprs.push(compiled);
             columns.keys.push(columns.exprs.len() - 1);
         }
