@@ -61,11 +61,11 @@ EXPLAIN SELECT item, COUNT(*) AS n FROM orders GROUP BY item;
 --|     changelog: retract, one row for each item
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #4
---|       project: item = item@0, count(Int64(1)) = count(Int64(1))@1
---|       project: item = item@0, n = count(Int64(1))@1
+--|       project: item = item@0, count(*) = count(*)@1
+--|       project: item = item@0, n = count(*)@1
 --|       changelog: retract, one row for each item
 --|     GroupAggregate by item #3
---|         computes: count(Int64(1))
+--|         computes: count(*)
 --|         exchange: by hash of item, after a local aggregation
 --|         emits the changed groups of every epoch
 --|         state: one entry per key, kept for ever (warning: grows with the number of keys; STATE_TTL bounds it)

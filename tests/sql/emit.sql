@@ -142,11 +142,11 @@ GROUP BY window_start, window_end, shop EMIT EVERY INTERVAL '2' SECOND ALLOW LAT
 --|     changelog: retract, one row for each window_start, shop
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: window_start = window_start@0, window_end = window_end@1, shop = shop@3, count(Int64(1)) = count(Int64(1))@4
---|       project: window_start = window_start@0, shop = shop@2, n = count(Int64(1))@3
+--|       project: window_start = window_start@0, window_end = window_end@1, shop = shop@3, count(*) = count(*)@4
+--|       project: window_start = window_start@0, shop = shop@2, n = count(*)@3
 --|       changelog: retract, one row for each window_start, shop
 --|     WindowAggregate TUMBLE(size=10 s) by shop #2
---|         computes: count(Int64(1))
+--|         computes: count(*)
 --|         exchange: by hash of shop, after a local aggregation
 --|         emits what has changed every 2 s, and when the watermark passes a window's end; late rows correct it for 1 min more, every 2 s; watermark of orders
 --|         state: open windows, one entry per key and window; freed 1 min after the window closes
@@ -166,8 +166,8 @@ EMIT ALLOW LATENESS INTERVAL '5' MINUTE;
 --|     changelog: retract, one row for each e, shop
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: shop = shop@3, $window_start(Utf8("TUMBLE"),orders.ts,Int64(10000)) = window_start@0, $window_end(Utf8("TUMBLE"),orders.ts,Int64(10000)) = window_end@1, $window_time(Utf8("TUMBLE"),orders.ts,Int64(10000)) = window_time@2, sum(orders.amount) = sum(orders.amount)@4
---|       project: e = $window_end(Utf8("TUMBLE"),orders.ts,Int64(10000))@2, shop = shop@0, total = sum(orders.amount)@4
+--|       project: shop = shop@3, $window_start('TUMBLE',orders.ts,10000) = window_start@0, $window_end('TUMBLE',orders.ts,10000) = window_end@1, $window_time('TUMBLE',orders.ts,10000) = window_time@2, sum(orders.amount) = sum(orders.amount)@4
+--|       project: e = $window_end('TUMBLE',orders.ts,10000)@2, shop = shop@0, total = sum(orders.amount)@4
 --|       changelog: retract, one row for each e, shop
 --|     WindowAggregate TUMBLE(size=10 s) by shop #2
 --|         computes: sum(orders.amount)
@@ -318,11 +318,11 @@ EXPLAIN SELECT shop, SESSION_END(ts, INTERVAL '1' MINUTE) AS e, COUNT(*) AS n FR
 --|     changelog: retract, one row for each e, shop
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: shop = shop@3, $window_start(Utf8("SESSION"),orders.ts,Int64(60000)) = window_start@0, $window_end(Utf8("SESSION"),orders.ts,Int64(60000)) = window_end@1, $window_time(Utf8("SESSION"),orders.ts,Int64(60000)) = window_time@2, count(Int64(1)) = count(Int64(1))@4
---|       project: shop = shop@0, e = $window_end(Utf8("SESSION"),orders.ts,Int64(60000))@2, n = count(Int64(1))@4
+--|       project: shop = shop@3, $window_start('SESSION',orders.ts,60000) = window_start@0, $window_end('SESSION',orders.ts,60000) = window_end@1, $window_time('SESSION',orders.ts,60000) = window_time@2, count(*) = count(*)@4
+--|       project: shop = shop@0, e = $window_end('SESSION',orders.ts,60000)@2, n = count(*)@4
 --|       changelog: retract, one row for each e, shop
 --|     SessionAggregate SESSION(gap=1 min) by shop #2
---|         computes: count(Int64(1))
+--|         computes: count(*)
 --|         exchange: by hash of shop
 --|         emits what has changed in every epoch, and when the watermark passes a session's end; watermark of orders
 --|         state: open sessions of each key; freed when the session closes

@@ -44,11 +44,11 @@ EXPLAIN SELECT shop, SESSION_END(ts, INTERVAL '1' MINUTE) AS e, COUNT(*) AS n FR
 --|     changelog: append-only
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: shop = shop@3, $window_start(Utf8("SESSION"),orders.ts,Int64(60000)) = window_start@0, $window_end(Utf8("SESSION"),orders.ts,Int64(60000)) = window_end@1, $window_time(Utf8("SESSION"),orders.ts,Int64(60000)) = window_time@2, count(Int64(1)) = count(Int64(1))@4
---|       project: shop = shop@0, e = $window_end(Utf8("SESSION"),orders.ts,Int64(60000))@2, n = count(Int64(1))@4
+--|       project: shop = shop@3, $window_start('SESSION',orders.ts,60000) = window_start@0, $window_end('SESSION',orders.ts,60000) = window_end@1, $window_time('SESSION',orders.ts,60000) = window_time@2, count(*) = count(*)@4
+--|       project: shop = shop@0, e = $window_end('SESSION',orders.ts,60000)@2, n = count(*)@4
 --|       changelog: append-only
 --|     SessionAggregate SESSION(gap=1 min) by shop #2
---|         computes: count(Int64(1))
+--|         computes: count(*)
 --|         exchange: by hash of shop
 --|         emits when the watermark passes a session's end; watermark of orders
 --|         state: open sessions of each key; freed when the session closes
@@ -65,11 +65,11 @@ EXPLAIN SELECT shop, COUNT(*) AS n FROM orders GROUP BY shop;
 --|     changelog: retract, one row for each shop
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: shop = shop@0, count(Int64(1)) = count(Int64(1))@1
---|       project: shop = shop@0, n = count(Int64(1))@1
+--|       project: shop = shop@0, count(*) = count(*)@1
+--|       project: shop = shop@0, n = count(*)@1
 --|       changelog: retract, one row for each shop
 --|     GroupAggregate by shop #2
---|         computes: count(Int64(1))
+--|         computes: count(*)
 --|         exchange: by hash of shop, after a local aggregation
 --|         emits the changed groups of every epoch
 --|         state: one entry per key, kept for ever (warning: grows with the number of keys; STATE_TTL bounds it)
@@ -87,7 +87,7 @@ EXPLAIN INSERT INTO out_orders SELECT shop, SUM(amount) FROM orders GROUP BY sho
 --|     changelog: append-only
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: shop = shop@3, $window_start(Utf8("TUMBLE"),orders.ts,Int64(3600000)) = window_start@0, $window_end(Utf8("TUMBLE"),orders.ts,Int64(3600000)) = window_end@1, $window_time(Utf8("TUMBLE"),orders.ts,Int64(3600000)) = window_time@2, sum(orders.amount) = sum(orders.amount)@4
+--|       project: shop = shop@3, $window_start('TUMBLE',orders.ts,3600000) = window_start@0, $window_end('TUMBLE',orders.ts,3600000) = window_end@1, $window_time('TUMBLE',orders.ts,3600000) = window_time@2, sum(orders.amount) = sum(orders.amount)@4
 --|       project: shop = shop@0, total = sum(orders.amount)@4
 --|       changelog: append-only
 --|     WindowAggregate TUMBLE(size=1 h) by shop #2
@@ -141,12 +141,12 @@ EXPLAIN SELECT window_start, SUM(n) AS n FROM (SELECT window_start, window_end, 
 --|         state: open windows, one entry per key and pane; freed when the window closes
 --|         changelog: append-only
 --|       Map #3
---|           project: shop = shop@3, window_start = window_start@0, window_end = window_end@1, count(Int64(1)) = count(Int64(1))@4
---|           project: window_start = window_start@1, window_end = window_end@2, n = count(Int64(1))@3
+--|           project: shop = shop@3, window_start = window_start@0, window_end = window_end@1, count(*) = count(*)@4
+--|           project: window_start = window_start@1, window_end = window_end@2, n = count(*)@3
 --|           project: c0 = window_start@0, c1 = window_end@1, c2 = n@2
 --|           changelog: append-only
 --|         WindowAggregate HOP(slide=1 min, size=5 min) by shop #2
---|             computes: count(Int64(1))
+--|             computes: count(*)
 --|             exchange: by hash of shop, after a local aggregation
 --|             emits when the watermark passes a window's end; watermark of orders
 --|             state: open windows, one entry per key and pane; freed when the window closes

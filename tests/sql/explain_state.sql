@@ -49,11 +49,11 @@ EXPLAIN SELECT k, STRING_AGG(k, ',') AS l FROM t GROUP BY k;
 --|     changelog: retract, one row for each k
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: k = k@0, string_agg(t.k,Utf8(",")) = string_agg(t.k,Utf8(","))@1
---|       project: k = k@0, l = string_agg(t.k,Utf8(","))@1
+--|       project: k = k@0, string_agg(t.k,',') = string_agg(t.k,',')@1
+--|       project: k = k@0, l = string_agg(t.k,',')@1
 --|       changelog: retract, one row for each k
 --|     GroupAggregate by k #2
---|         computes: string_agg(t.k, Utf8(","))
+--|         computes: string_agg(t.k, ',')
 --|         exchange: by hash of k
 --|         emits the changed groups of every epoch
 --|         state: one entry per key with its rows, kept for ever (warning: grows with the input; STATE_TTL bounds it)

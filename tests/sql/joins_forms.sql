@@ -193,14 +193,14 @@ EXPLAIN SELECT x.k, x.n, y.n FROM (SELECT k, COUNT(*) AS n FROM b GROUP BY k) x 
 --|         state: the rows of both sides, kept for ever (warning: grows with the input; STATE_TTL bounds it)
 --|         changelog: retract, one row for each k, k
 --|       Map #4
---|           project: k = k@0, n = count(Int64(1))@1
+--|           project: k = k@0, n = count(*)@1
 --|           project: k = k@0, n = n@1, $left2 = CAST(k@0 AS Int64)
 --|           changelog: retract, one row for each k
 --|         Map #3
---|             project: k = k@0, count(Int64(1)) = count(Int64(1))@1
+--|             project: k = k@0, count(*) = count(*)@1
 --|             changelog: retract, one row for each k
 --|           GroupAggregate by k #2
---|               computes: count(Int64(1))
+--|               computes: count(*)
 --|               exchange: by hash of k, after a local aggregation
 --|               emits the changed groups of every epoch
 --|               state: one entry per key, kept for ever (warning: grows with the number of keys; STATE_TTL bounds it)
@@ -212,7 +212,7 @@ EXPLAIN SELECT x.k, x.n, y.n FROM (SELECT k, COUNT(*) AS n FROM b GROUP BY k) x 
 --|                 bad records: counted and skipped
 --|                 changelog: append-only
 --|       Map #5
---|           project: k = k@0, n = count(Int64(1))@1
+--|           project: k = k@0, n = count(*)@1
 --|           project: k = k@0, n = n@1, $right2 = CAST(k@0 AS Int64) + 10
 --|           changelog: retract, one row for each k
 --|         #3 (see above)

@@ -53,11 +53,11 @@ EXPLAIN INSERT INTO keyed_by_name SELECT who, COUNT(*) FROM scores GROUP BY who;
 --|     changelog: upsert by who
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #3
---|       project: who = who@0, count(Int64(1)) = count(Int64(1))@1
---|       project: who = who@0, points = count(Int64(1))@1
+--|       project: who = who@0, count(*) = count(*)@1
+--|       project: who = who@0, points = count(*)@1
 --|       changelog: upsert by who
 --|     GroupAggregate by who #2
---|         computes: count(Int64(1))
+--|         computes: count(*)
 --|         exchange: by hash of who, after a local aggregation
 --|         emits the changed groups of every epoch
 --|         state: one entry per key, kept for ever (warning: grows with the number of keys; STATE_TTL bounds it)

@@ -95,13 +95,13 @@ EXPLAIN SELECT k, SUM(v) OVER (PARTITION BY k ORDER BY ts RANGE BETWEEN INTERVAL
 --|     changelog: append-only
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #2
---|       project: k = k@0, v = v@1, ts = ts@2, sum(ticks.v) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN 1 SECOND PRECEDING AND CURRENT ROW = over0@3, lag(ticks.v,Int64(3)) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW = over1@4
---|       project: k = k@0, so_far = sum(ticks.v) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN 1 SECOND PRECEDING AND CURRENT ROW@3, before = lag(ticks.v,Int64(3)) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@4
+--|       project: k = k@0, v = v@1, ts = ts@2, sum(ticks.v) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN 1 SECOND PRECEDING AND CURRENT ROW = over0@3, lag(ticks.v,3) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW = over1@4
+--|       project: k = k@0, so_far = sum(ticks.v) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN 1 SECOND PRECEDING AND CURRENT ROW@3, before = lag(ticks.v,3) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@4
 --|       changelog: append-only
 --|     Over by k #1
 --|         exchange: by hash of k
 --|         computes: sum(ticks.v) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN IntervalMonthDayNano { months: 0, days: 0, nanoseconds: 1000000000 } PRECEDING AND CURRENT ROW
---|         computes: lag(ticks.v,Int64(3)) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+--|         computes: lag(ticks.v,3) PARTITION BY [ticks.k] ORDER BY [ticks.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
 --|         order: ts, then the other columns
 --|         emits a row when the watermark passes it; watermark of ticks
 --|         state: rows the watermark has not passed, and the last 3 of each partition and those of the last 1000 ms, kept for ever (warning: grows with the number of partitions)

@@ -72,11 +72,11 @@ EXPLAIN SELECT /*+ STATE_TTL('o' = '0 s') */ o.customer, s.carrier, COUNT(*) AS 
 --|     changelog: retract, one row for each customer, carrier
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #5
---|       project: customer = customer@0, carrier = carrier@1, count(Int64(1)) = count(Int64(1))@2
---|       project: customer = customer@0, carrier = carrier@1, n = count(Int64(1))@2
+--|       project: customer = customer@0, carrier = carrier@1, count(*) = count(*)@2
+--|       project: customer = customer@0, carrier = carrier@1, n = count(*)@2
 --|       changelog: retract, one row for each customer, carrier
 --|     GroupAggregate by customer, carrier #4
---|         computes: count(Int64(1))
+--|         computes: count(*)
 --|         exchange: by hash of customer, carrier, after a local aggregation
 --|         emits the changed groups of every epoch
 --|         state: one entry per key, forgotten 36 h after its last change

@@ -2,6 +2,7 @@
 
 mod arrange_lines;
 mod group_lines;
+mod literals;
 mod lookup_lines;
 mod over_lines;
 mod rank_lines;
@@ -28,7 +29,7 @@ pub fn explain(plan: &JobPlan) -> String {
     for sink in plan.sink_ids() {
         print(plan, sink, 0, &mut printed, &mut out);
     }
-    out
+    literals::plain(&out)
 }
 
 fn print(plan: &JobPlan, id: NodeId, depth: usize, printed: &mut [bool], out: &mut String) {
@@ -61,7 +62,7 @@ impl JobPlan {
     /// What a node does, in a few words.
     pub fn headline(&self, id: NodeId) -> String {
         let Some(node) = self.nodes.get(id) else { return String::new() };
-        headline(node, node.inputs.first().and_then(|i| self.nodes.get(*i)))
+        literals::plain(&headline(node, node.inputs.first().and_then(|i| self.nodes.get(*i))))
     }
 }
 

@@ -134,13 +134,13 @@ EXPLAIN SELECT k, v, SUM(v) OVER (PARTITION BY k ORDER BY ts) AS so_far, LAG(v, 
 --|     changelog: retract
 --|     after a crash: the last rows perhaps again (the sink has no transactions)
 --|   Map #2
---|       project: k = k@0, v = v@1, ts = ts@2, sum(t.v) PARTITION BY [t.k] ORDER BY [t.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW = over0@3, lag(t.v,Int64(2)) PARTITION BY [t.k] ORDER BY [t.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW = over1@4
---|       project: k = k@0, v = v@1, so_far = sum(t.v) PARTITION BY [t.k] ORDER BY [t.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@3, before = lag(t.v,Int64(2)) PARTITION BY [t.k] ORDER BY [t.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@4
+--|       project: k = k@0, v = v@1, ts = ts@2, sum(t.v) PARTITION BY [t.k] ORDER BY [t.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW = over0@3, lag(t.v,2) PARTITION BY [t.k] ORDER BY [t.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW = over1@4
+--|       project: k = k@0, v = v@1, so_far = sum(t.v) PARTITION BY [t.k] ORDER BY [t.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@3, before = lag(t.v,2) PARTITION BY [t.k] ORDER BY [t.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@4
 --|       changelog: retract
 --|     Over by k #1
 --|         exchange: by hash of k
 --|         computes: sum(t.v) PARTITION BY [t.k] ORDER BY [t.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
---|         computes: lag(t.v,Int64(2)) PARTITION BY [t.k] ORDER BY [t.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+--|         computes: lag(t.v,2) PARTITION BY [t.k] ORDER BY [t.ts ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
 --|         order: ts, then the other columns
 --|         emits the changed results of every epoch; a row stands when it is passed by the watermark of t
 --|         work: from each change on, until nothing differs
