@@ -114,6 +114,8 @@ impl Sink for HttpSink {
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(self.timeout))
             .http_status_as_error(false)
+            // A redirect that is followed can become a GET without the rows, and its 200 would pass for their delivery.
+            .max_redirects(0)
             .user_agent(concat!("sloth/", env!("CARGO_PKG_VERSION")))
             .build();
         let encoder = format::encoder(&self.format, &self.table.options, &self.table, schema)?;
@@ -149,6 +151,8 @@ enum Answer {
     Later(String),
     /// The receiver does not want it.
     Refused(String),
+    /// The receiver redirects to another address.
+    Elsewhere(String),
 }
 
 impl HttpWriter {
@@ -180,6 +184,12 @@ impl HttpWriter {
                 Answer::Taken => return Ok(()),
                 Answer::Refused(why) => {
                     return Err(self.error(&why).hint("Check the URL and what the receiver expects."));
+                }
+                Answer::Elsewhere(why) => {
+                    return Err(self.error(&why).hint(
+                        "Set 'url' to the address that takes the rows: redirects are not followed, since they can turn \
+                         a POST into a GET without the rows.",
+                    ));
                 }
                 Answer::Later(why) if tries == self.sink.retries => {
                     return Err(self
@@ -213,8 +223,13 @@ impl HttpWriter {
                 // Reading the answer to its end lets the connection be used again.
                 let text = response.body_mut().with_config().limit(4096).read_to_string().unwrap_or_default();
                 let why = format!("it answers {status} {}", text.trim());
+                let location = response.headers().get("location").and_then(|location| location.to_str().ok());
                 match status.as_u16() {
                     200..300 => Answer::Taken,
+                    300..400 => Answer::Elsewhere(match location {
+                        Some(location) => format!("it answers {status}, a redirect to {location}"),
+                        None => why,
+                    }),
                     408 | 425 | 429 | 500..600 => Answer::Later(why),
                     _ => Answer::Refused(why),
                 }

@@ -51,14 +51,15 @@ fn request(reader: &mut BufReader<TcpStream>) -> Option<Seen> {
         }
         headers.push(line.trim().to_ascii_lowercase());
     }
-    let length = headers.iter().find_map(|h| h.strip_prefix("content-length: ")).unwrap().parse().unwrap();
+    let length = headers.iter().find_map(|h| h.strip_prefix("content-length: ")).map_or(0, |h| h.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
     Some((headers, String::from_utf8(body).unwrap()))
 }
 
 fn answer(mut stream: &TcpStream, status: u16) {
-    let text = format!("HTTP/1.1 {status} X\r\nContent-Length: 2\r\n\r\nhm");
+    let location = if (300..400).contains(&status) { "Location: /elsewhere\r\n" } else { "" };
+    let text = format!("HTTP/1.1 {status} X\r\n{location}Content-Length: 2\r\n\r\nhm");
     stream.write_all(text.as_bytes()).unwrap();
 }
 
@@ -143,6 +144,21 @@ fn refusal_and_silence_are_clear_errors() {
     open.write(Epoch(1), &rows(&table, &[1])).unwrap();
     let error = open.end_epoch(Epoch(1)).unwrap_err().to_string();
     assert!(error.contains("tried 3 times") && error.contains("http.retries"), "{error}");
+}
+
+#[test]
+fn a_redirect_is_told_and_never_taken_for_delivery() {
+    for status in [301, 302, 303, 307, 308] {
+        let (port, seen) = server(vec![status]);
+        let table = spec(port, &[]);
+        let mut open = writer(&table);
+        open.write(Epoch(1), &rows(&table, &[1])).unwrap();
+        let error = open.end_epoch(Epoch(1)).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(&format!("it answers {status}")) && text.contains("redirect to /elsewhere"), "{text}");
+        assert!(error.hint_text().is_some_and(|hint| hint.contains("'url'")), "{text}");
+        assert_eq!(seen.try_iter().count(), 1, "a redirect is neither followed nor tried again");
+    }
 }
 
 #[test]
