@@ -34,8 +34,14 @@ pub(crate) fn open(
     schema: &SchemaRef,
     from: Option<Offset>,
 ) -> Box<dyn SplitReader> {
-    let opening =
-        OpenSplit { split: split.clone(), from, schema: schema.clone(), waker: Waker::noop(), clock: Clock::manual(0) };
+    let opening = OpenSplit {
+        split: split.clone(),
+        from,
+        appeared: false,
+        schema: schema.clone(),
+        waker: Waker::noop(),
+        clock: Clock::manual(0),
+    };
     source.open(opening).unwrap()
 }
 

@@ -40,6 +40,8 @@ struct Opened {
     known: Vec<SplitId>,
     /// Splits of an earlier run: where to go on, and what their rows have promised.
     resumed: Vec<(SplitId, Offset, Watermark)>,
+    /// The splits have been looked for before, in this run or an earlier one: what is found now has appeared since.
+    looked: bool,
 }
 
 /// Opens all sources; while another run is in charge only the splits that it has read.
@@ -61,13 +63,10 @@ pub(crate) fn open_sources(
             SourceOrigin::Table(spec) => connectors.of(spec)?.source(spec).map_err(|e| name_table(e, &spec.name))?,
             SourceOrigin::Rows(rows) => RowsSource::shared(rows.clone()),
         };
-        entries.push(Opened {
-            ordinal,
-            source,
-            node: (*node).clone(),
-            known: vec![],
-            resumed: recovered.splits(ordinal),
-        });
+        let resumed = recovered.splits(ordinal);
+        // A source that a changed script has brought in has none: it starts as its options say.
+        let looked = !resumed.is_empty();
+        entries.push(Opened { ordinal, source, node: (*node).clone(), known: vec![], resumed, looked });
     }
     let open = |entry: &mut Opened| {
         let more = match following {
@@ -141,6 +140,7 @@ impl Opened {
             // It stays set when a split does not open; the next look tries again.
             self.open(id, None, Watermark::NONE, context, clock)?;
         }
+        self.looked = true;
         if let Some(board) = self.board(context) {
             board.opening.store(false, Ordering::SeqCst);
         }
@@ -163,7 +163,8 @@ impl Opened {
         }
         let (woken, waker) = context.board.new_waker();
         let schema = Arc::clone(&self.node.read_schema);
-        let reader = self.source.open(OpenSplit { split: id.clone(), from, schema, waker, clock: clock.clone() })?;
+        let (split, clock, appeared) = (id.clone(), clock.clone(), from.is_none() && self.looked);
+        let reader = self.source.open(OpenSplit { split, from, appeared, schema, waker, clock })?;
         let split = Split::new(id.clone(), reader.offset(), promised, woken);
         context.board.add_split(self.ordinal, Arc::new(split), reader);
         self.known.push(id);
@@ -244,6 +245,8 @@ impl Discovery {
         for OpenedSplit { source, split, from } in &entry.opened {
             let named = discovering.iter_mut().find(|opened| opened.ordinal == *source);
             let Some(opened) = named else { return Err(Error::internal("the log names a source that is not there")) };
+            // It was found by the run in charge, which has looked for all of them.
+            opened.looked = true;
             let done = opened.open(split.clone(), Some(*from), Watermark::NONE, &self.context, clock);
             done.map_err(|e| name_table(e, opened.name()))?;
         }

@@ -45,11 +45,13 @@ struct Feed {
     splits: Arc<Mutex<Vec<Arc<Hand>>>>,
     /// How long it takes to open a split.
     open_ms: Arc<AtomicU64>,
+    /// Of each split that was opened, whether it came after the first ones.
+    appeared: Arc<Mutex<Vec<bool>>>,
 }
 
 impl Feed {
     fn new(moods: &[Mood]) -> Feed {
-        let feed = Feed { splits: Arc::default(), open_ms: Arc::default() };
+        let feed = Feed { splits: Arc::default(), open_ms: Arc::default(), appeared: Arc::default() };
         moods.iter().for_each(|mood| feed.add(*mood));
         feed
     }
@@ -105,6 +107,7 @@ impl Source for Feed {
     fn open(&self, split: OpenSplit) -> Result<Box<dyn SplitReader>> {
         let hand = Arc::clone(&self.splits.lock().unwrap()[split.split.0.parse::<usize>().unwrap()]);
         *hand.waker.lock().unwrap() = Some(split.waker);
+        self.appeared.lock().unwrap().push(split.appeared);
         std::thread::sleep(Duration::from_millis(self.open_ms.load(Ordering::SeqCst)));
         Ok(Box::new(FeedReader { hand, schema: split.schema, offset: 0 }))
     }
@@ -260,6 +263,7 @@ fn a_split_found_while_running_is_read() {
     feed.add(Mood::CaughtUp);
     feed.push(1, &[(2, 1)]);
     assert_eq!(keep.wait_for(2), ["1", "2"]);
+    assert_eq!(*feed.appeared.lock().unwrap(), [false, true]);
     job.stopper().stop();
     job.wait().unwrap();
 }

@@ -124,6 +124,9 @@ pub struct OpenSplit {
     pub split: SplitId,
     /// Where to go on; `None` to start as the table's options say.
     pub from: Option<Offset>,
+    /// The job has looked for splits of this source before, in this run or an earlier one, and this one was not there: its
+    /// rows have all come since the job began, and are read whatever the table's options say about its start.
+    pub appeared: bool,
     /// The columns the query needs, by name: a subset of the table's schema; a `Struct` may have fewer children than
     /// declared. Batches must have exactly this schema. It can be empty (`COUNT(*)`): batches then only have a length.
     pub schema: SchemaRef,

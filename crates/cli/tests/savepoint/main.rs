@@ -8,6 +8,7 @@ mod outcome;
 
 mod again;
 mod changing;
+mod growing;
 mod kafka;
 mod keeping;
 mod parts;

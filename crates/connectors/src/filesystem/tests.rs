@@ -145,7 +145,8 @@ fn headers_name_the_columns_of_each_file() {
     let source = source(&table);
     let error = source.splits().unwrap().into_iter().find_map(|split| {
         let schema = table.schema.clone();
-        let opening = OpenSplit { split, from: None, schema, waker: Waker::noop(), clock: Clock::manual(0) };
+        let opening =
+            OpenSplit { split, from: None, appeared: false, schema, waker: Waker::noop(), clock: Clock::manual(0) };
         let mut reader = source.open(opening).unwrap();
         loop {
             match reader.read(rows(10)) {
@@ -323,7 +324,8 @@ fn a_watched_directory_gives_new_files_and_says_when_it_is_caught_up() {
     let count = woken.clone();
     let waker = Waker::new(move || count.store(1, Ordering::SeqCst));
     let schema = table.schema.clone();
-    let mut reader = source.open(OpenSplit { split, from: None, schema, waker, clock: Clock::manual(0) }).unwrap();
+    let mut reader =
+        source.open(OpenSplit { split, from: None, appeared: false, schema, waker, clock: Clock::manual(0) }).unwrap();
     assert!(matches!(reader.read(rows(10)).unwrap(), ReadOutcome::Rows(_)));
     let caught_up = |outcome| matches!(outcome, ReadOutcome::Pending(Readiness::OnWake { caught_up: true }));
     assert!(caught_up(reader.read(rows(10)).unwrap()));

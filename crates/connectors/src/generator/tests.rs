@@ -62,7 +62,7 @@ pub(super) fn open(
 ) -> Box<dyn SplitReader> {
     let split = source.splits().unwrap()[split].clone();
     let (from, schema, clock) = (from.map(Offset), Arc::clone(schema), clock.clone());
-    source.open(OpenSplit { split, from, schema, waker: Waker::noop(), clock }).unwrap()
+    source.open(OpenSplit { split, from, appeared: false, schema, waker: Waker::noop(), clock }).unwrap()
 }
 
 /// Reads until `rows` rows have come or the split ends, in batches of at most `step`.
@@ -399,7 +399,7 @@ fn mistakes_are_told() {
     }
     let source = source("datagen", &id, &[]).unwrap();
     let (split, schema, clock) = (SplitId::new("lane-8"), id, Clock::manual(0));
-    let open = source.open(OpenSplit { split, from: None, schema, waker: Waker::noop(), clock });
+    let open = source.open(OpenSplit { split, from: None, appeared: false, schema, waker: Waker::noop(), clock });
     assert!(open.err().expect("no such split").to_string().contains("scan.parallelism"));
 }
 
@@ -457,8 +457,14 @@ fn a_table_that_begins_now_begins_there_still_when_a_job_goes_on() {
         let options = [&options[..], &[("scan.parallelism", "2")]].concat();
         let rows_from = |split: &SplitId, from: u64, source: &dyn Source, now: i64| {
             let (schema, clock) = (Arc::clone(schema), Clock::manual(now));
-            let open =
-                OpenSplit { split: split.clone(), from: Some(Offset(from)), schema, waker: Waker::noop(), clock };
+            let open = OpenSplit {
+                split: split.clone(),
+                from: Some(Offset(from)),
+                appeared: false,
+                schema,
+                waker: Waker::noop(),
+                clock,
+            };
             let mut reader = source.open(open).unwrap();
             match reader.read(ReadLimit { rows: 50, until: Some(Offset(from + 50)) }).unwrap() {
                 ReadOutcome::Rows(rows) => rows.batch,

@@ -62,14 +62,6 @@ impl Partition {
     }
 }
 
-/// Partitions in the order in which they were found.
-#[derive(Debug, Default)]
-struct Found {
-    partitions: Vec<Partition>,
-    /// How many of them there were at first.
-    initial: usize,
-}
-
 /// The brokers of a table. Dropped when the source and all its readers are gone.
 pub(super) struct Cluster {
     /// The client; all partitions of the table are read through it.
@@ -77,7 +69,8 @@ pub(super) struct Cluster {
     /// How it was reached.
     pub(super) connection: Connection,
     topics: Topics,
-    found: Mutex<Found>,
+    /// Partitions in the order in which they were found.
+    found: Mutex<Vec<Partition>>,
     /// Read position of each partition being read, for commits.
     positions: Mutex<BTreeMap<Partition, Arc<AtomicI64>>>,
 }
@@ -102,7 +95,7 @@ impl Cluster {
         let weak = Arc::downgrade(&cluster);
         std::thread::Builder::new().name("kafka-events".to_owned()).spawn(move || attend(&weak, discovery))?;
         let partitions = cluster.ask()?;
-        *lock(&cluster.found) = Found { initial: partitions.len(), partitions };
+        *lock(&cluster.found) = partitions;
         Ok(cluster)
     }
 
@@ -113,13 +106,7 @@ impl Cluster {
 
     /// The partitions known, in the order in which they were found.
     pub(super) fn partitions(&self) -> Vec<Partition> {
-        lock(&self.found).partitions.clone()
-    }
-
-    /// True when the partition appeared while we were running.
-    pub(super) fn appeared(&self, partition: &Partition) -> bool {
-        let found = lock(&self.found);
-        found.partitions.iter().position(|p| p == partition).is_some_and(|index| index >= found.initial)
+        lock(&self.found).clone()
     }
 
     /// The records that a partition holds now. A partition that was just created, or whose leader is moving, is waited
@@ -204,9 +191,9 @@ impl Cluster {
             Ok(now) => {
                 let mut found = lock(&self.found);
                 for partition in now {
-                    if !found.partitions.contains(&partition) {
+                    if !found.contains(&partition) {
                         tracing::info!("kafka: found partition {partition}");
-                        found.partitions.push(partition);
+                        found.push(partition);
                     }
                 }
             }

@@ -127,13 +127,13 @@ impl KafkaSource {
     }
 
     /// The offsets between which a partition is to be read.
-    fn range(&self, cluster: &Cluster, partition: &Partition, from: Option<Offset>) -> Result<Range> {
+    fn range(&self, cluster: &Cluster, partition: &Partition, from: Option<Offset>, appeared: bool) -> Result<Range> {
         let extent = cluster.extent(partition)?;
         let place = Place { cluster, topic: &partition.topic, partition: partition.number, extent };
         let first = match from {
             Some(Offset(offset)) => i64::try_from(offset).unwrap_or(i64::MAX),
-            // A partition that appeared later is read in full, whatever the start-up mode says.
-            None if cluster.appeared(partition) => extent.low,
+            // A partition that has appeared since the job began is read in full, whatever the start-up mode says.
+            None if appeared => extent.low,
             None => place.first(&self.startup)?,
         };
         let stop = place.stop(&self.bounded)?;
@@ -181,7 +181,7 @@ impl Source for KafkaSource {
         let cluster = self.cluster()?;
         let partition = Partition::parse(&split.split.0)
             .ok_or_else(|| Error::internal(format!("'{}' is no partition", split.split)))?;
-        let range = self.range(&cluster, &partition, split.from)?;
+        let range = self.range(&cluster, &partition, split.from, split.appeared)?;
         let assembly = self.assembly(&split.schema)?;
         Ok(Box::new(KafkaReader::open(cluster, partition, range, assembly, split.waker)?))
     }

@@ -25,7 +25,8 @@ fn read(table: &TableSpec, count: u64, limit: usize) -> (Vec<i64>, Vec<BadRecord
     let (sender, woken) = channel();
     let waker = Waker::new(move || sender.send(()).unwrap_or(()));
     let split = source.splits().unwrap().remove(0);
-    let opening = OpenSplit { split, from: None, schema: table.schema.clone(), waker, clock: Clock::manual(0) };
+    let opening =
+        OpenSplit { split, from: None, appeared: false, schema: table.schema.clone(), waker, clock: Clock::manual(0) };
     let mut reader = source.open(opening).unwrap();
     let (mut batches, mut bad): (Vec<RecordBatch>, _) = (Vec::new(), Vec::new());
     let ended = loop {
@@ -101,7 +102,8 @@ fn nobody_listening_is_an_error_when_reconnecting_is_off() {
     assert!(source.bounded());
     let split = source.splits().unwrap().remove(0);
     let waker = Waker::noop();
-    let opening = OpenSplit { split, from: None, schema: table.schema.clone(), waker, clock: Clock::manual(0) };
+    let opening =
+        OpenSplit { split, from: None, appeared: false, schema: table.schema.clone(), waker, clock: Clock::manual(0) };
     let mut reader = source.open(opening).unwrap();
     let error = loop {
         match reader.read(ReadLimit { rows: 1, until: None }) {

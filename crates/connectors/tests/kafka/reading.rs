@@ -82,12 +82,36 @@ fn a_partition_added_while_running_is_found_and_read_from_its_first_record() {
         std::thread::sleep(Duration::from_millis(20));
     };
     // Its records are older than its opening, and still are not lost to 'latest-offset'.
-    let mut second = Tap::open(&*source, &table, &splits[1], None).unwrap();
+    let mut second = Tap::open_appeared(&*source, &table, &splits[1]).unwrap();
     assert_eq!(second.rows(2).numbers(), [7, 8]);
     topic.put_numbers(0, 1..3);
     assert_eq!(first.rows(2).numbers(), [1, 2]);
     let fixed = [EARLIEST, ("scan.topic-partition-discovery.interval", "0")];
     assert!(!crate::table::source(&numbers(&topic, &fixed)).unwrap().discovers());
+}
+
+/// A job that starts again connects anew: then nothing but the engine knows that the partition is new.
+#[test]
+fn a_partition_added_while_the_job_was_down_is_read_from_its_first_record() {
+    let Some(servers) = broker() else { return };
+    let topic = Topic::new(&servers, "grown", 1);
+    topic.put_numbers(0, 0..3);
+    let group = unique("readers");
+    topic.commit(&group, 0, 2);
+    topic.widen(2);
+    topic.put_numbers(1, 7..9);
+    for mode in ["latest-offset", "group-offsets", "timestamp"] {
+        let more = [
+            ("scan.startup.mode", mode),
+            ("properties.group.id", group.as_str()),
+            ("scan.startup.timestamp-millis", "99000000000000"),
+        ];
+        let table = numbers(&topic, &more);
+        let source = source(&table).unwrap();
+        let splits = source.splits().unwrap();
+        let mut tap = Tap::open_appeared(&*source, &table, &splits[1]).unwrap();
+        assert_eq!(tap.rows(2).numbers(), [7, 8], "{mode}");
+    }
 }
 
 #[test]

@@ -118,11 +118,27 @@ impl Tap {
         split: &SplitId,
         from: Option<u64>,
     ) -> Result<Self, Error> {
+        Tap::open_as(source, table, split, from, false)
+    }
+
+    /// Opens a split that was not there when the job began.
+    pub(crate) fn open_appeared(source: &dyn Source, table: &TableSpec, split: &SplitId) -> Result<Self, Error> {
+        Tap::open_as(source, table, split, None, true)
+    }
+
+    fn open_as(
+        source: &dyn Source,
+        table: &TableSpec,
+        split: &SplitId,
+        from: Option<u64>,
+        appeared: bool,
+    ) -> Result<Self, Error> {
         let (ring, bell) = channel();
         let ring = Mutex::new(ring);
         let split = OpenSplit {
             split: split.clone(),
             from: from.map(Offset),
+            appeared,
             schema: table.schema.clone(),
             waker: Waker::new(move || ring.lock().unwrap().send(()).unwrap_or_default()),
             clock: Clock::System,

@@ -28,7 +28,7 @@ fn source_of(directory: &Path, fields: Vec<Field>, more: &[(&str, &str)]) -> Htt
 fn open(source: &HttpSource, from: Option<u64>) -> Result<Box<dyn SplitReader>> {
     let (split, schema) = (SplitId::new("journal"), source.table.schema.clone());
     let from = from.map(Offset);
-    source.open(OpenSplit { split, from, schema, waker: Waker::noop(), clock: Clock::manual(0) })
+    source.open(OpenSplit { split, from, appeared: false, schema, waker: Waker::noop(), clock: Clock::manual(0) })
 }
 
 /// Where a source takes rows in.
