@@ -1,5 +1,6 @@
 //! Connectors: how tables meet the outside. One folder or file each; `format` turns bytes into rows and back.
 
+mod alive;
 pub mod blackhole;
 pub mod filesystem;
 pub mod format;

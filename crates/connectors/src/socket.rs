@@ -14,6 +14,7 @@ use sloth_types::{
     TableSpec, Waker,
 };
 
+use crate::alive::keep_alive;
 use crate::format::{self, Decoder, physical_columns};
 
 const KNOWN: [&str; 7] =
@@ -193,7 +194,11 @@ impl Receiver {
 
     /// Reads until the other side closes or the reader is gone.
     fn receive(&mut self, mut stream: TcpStream) -> std::result::Result<(), String> {
-        stream.set_read_timeout(Some(PATIENCE)).map_err(|e| e.to_string())?;
+        // What a connection that broke has left is not the beginning of what comes on the next one.
+        self.tail.clear();
+        self.skipping = false;
+        // A server that is gone without a word would be waited for for ever: nothing is ever sent to it.
+        keep_alive(&stream).and_then(|()| stream.set_read_timeout(Some(PATIENCE))).map_err(|e| e.to_string())?;
         let mut buffer = vec![0; READ_BYTES];
         loop {
             match stream.read(&mut buffer) {
@@ -213,7 +218,8 @@ impl Receiver {
                     }
                     self.waker.wake();
                 }
-                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {
+                // `TimedOut` is what the system says of a connection that has died.
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
                     if self.queue.abandoned() {
                         return Ok(());
                     }

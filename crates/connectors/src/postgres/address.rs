@@ -98,7 +98,7 @@ impl Address {
             "application_name" | "search_path" | "options" | "statement_timeout" | "lock_timeout" => {
                 self.parameters.push((key.to_owned(), value));
             }
-            // Of the Java driver: about itself, not about the server.
+            // Of the Java driver: about itself, not about the server. Keepalive is always on here.
             "reWriteBatchedInserts" | "stringtype" | "tcpKeepAlive" | "prepareThreshold" => {}
             "connectTimeout" | "loginTimeout" | "connect_timeout" | "socketTimeout" => {}
             other => {

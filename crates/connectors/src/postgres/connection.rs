@@ -16,6 +16,7 @@ use postgres_protocol::message::frontend;
 use sloth_types::{Error, ErrorKind};
 
 use super::address::Address;
+use super::socket::Socket;
 use super::tls;
 
 /// Why something did not work.
@@ -48,7 +49,7 @@ pub(super) type Param = Option<Vec<u8>>;
 const OUTBOX: usize = 1 << 20;
 
 enum Stream {
-    Plain(TcpStream),
+    Plain(Socket),
     Tls(Box<tls::Stream>),
 }
 
@@ -82,11 +83,10 @@ impl Connection {
             }
         }
         let stream = connected.ok_or_else(|| lost(last))?;
-        stream.set_nodelay(true).map_err(lost)?;
-        stream.set_read_timeout(Some(address.timeout)).map_err(lost)?;
+        let socket = Socket::new(stream, address.timeout).map_err(lost)?;
         let stream = match &address.tls {
-            None => Stream::Plain(stream),
-            Some(roots) => Stream::Tls(Box::new(tls::wrap(stream, &address.host, roots.as_deref(), &place)?)),
+            None => Stream::Plain(socket),
+            Some(roots) => Stream::Tls(Box::new(tls::wrap(socket, &address.host, roots.as_deref(), &place)?)),
         };
         let mut connection = Connection {
             stream,
@@ -100,13 +100,13 @@ impl Connection {
         Ok(connection)
     }
 
-    /// How long an answer may take; `None` for ever.
-    pub(super) fn patience(&self, time: Option<std::time::Duration>) -> Outcome<()> {
-        let stream = match &self.stream {
-            Stream::Plain(stream) => stream,
-            Stream::Tls(stream) => stream.get_ref(),
+    /// How long an answer may take; `None` for as long as the server's host is there.
+    pub(super) fn patience(&mut self, time: Option<std::time::Duration>) -> Outcome<()> {
+        let socket = match &mut self.stream {
+            Stream::Plain(socket) => socket,
+            Stream::Tls(stream) => stream.get_mut(),
         };
-        stream.set_read_timeout(time).map_err(|e| lost(&self.place, &e))
+        socket.be_patient(time).map_err(|e| lost(&self.place, &e))
     }
 
     fn sign_in(&mut self, address: &Address) -> Outcome<()> {
@@ -320,12 +320,15 @@ pub(super) fn texts(row: &DataRowBody) -> io::Result<Vec<Option<String>>> {
 }
 
 fn lost(place: &str, error: &io::Error) -> Failure {
-    let error = match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            Error::unavailable(format!("Postgres at {place} does not answer in time"))
-                .hint("Start it, or wait longer: 'connection.max-retry-timeout'.")
-        }
-        _ => Error::unavailable(format!("no connection with Postgres at {place}: {error}"))
+    // The system times out connections that have died, and gives its number for that.
+    let late = match error.kind() {
+        io::ErrorKind::WouldBlock => true,
+        kind => kind == io::ErrorKind::TimedOut && error.raw_os_error().is_none(),
+    };
+    let error = match late {
+        true => Error::unavailable(format!("Postgres at {place} does not answer in time"))
+            .hint("Start it, or wait longer: 'connection.max-retry-timeout'."),
+        false => Error::unavailable(format!("no connection with Postgres at {place}: {error}"))
             .hint("Check that it runs and that 'url' is right."),
     };
     Failure { again: true, error }

@@ -7,6 +7,7 @@ mod connection;
 mod lookup;
 mod numeric;
 mod sink;
+mod socket;
 mod source;
 mod table;
 mod tls;

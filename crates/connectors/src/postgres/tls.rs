@@ -1,7 +1,6 @@
 //! TLS under a connection. The server's certificate is always verified.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -12,12 +11,13 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use sloth_types::Error;
 
 use super::connection::{Failure, Outcome};
+use super::socket::Socket;
 
 /// An encrypted stream.
-pub(super) type Stream = StreamOwned<ClientConnection, TcpStream>;
+pub(super) type Stream = StreamOwned<ClientConnection, Socket>;
 
 /// Asks the server for TLS and begins it. `roots` is a file of certificates to trust instead of the public ones.
-pub(super) fn wrap(mut stream: TcpStream, host: &str, roots: Option<&str>, place: &str) -> Outcome<Stream> {
+pub(super) fn wrap(mut stream: Socket, host: &str, roots: Option<&str>, place: &str) -> Outcome<Stream> {
     let broken = |e: io::Error| Failure {
         again: true,
         error: Error::unavailable(format!("no connection with Postgres at {place}: {e}")),

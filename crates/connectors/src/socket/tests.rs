@@ -7,6 +7,7 @@ use std::sync::mpsc::channel;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int64Type};
 use sloth_types::Clock;
+use socket2::SockRef;
 
 use super::*;
 use crate::testing::table;
@@ -80,6 +81,24 @@ fn a_lost_connection_is_opened_again() {
     let port = server(vec![b"1;2;".to_vec(), b"3;".to_vec()]);
     let (ids, _, ended) = read(&spec(port, &[("byte-delimiter", "59")]), 3, 10);
     assert_eq!((ids, ended), (vec![1, 2, 3], false));
+}
+
+#[test]
+fn what_a_broken_connection_has_left_is_not_joined_with_what_comes_next() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        stream.write_all(b"1\n2").unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        // Closed without a farewell.
+        SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(stream);
+        listener.accept().unwrap().0.write_all(b"3\n").unwrap();
+    });
+    let (ids, bad, _) = read(&spec(port, &[]), 2, 10);
+    assert_eq!((ids, bad), (vec![1, 3], vec![]));
+    server.join().unwrap();
 }
 
 #[test]
