@@ -22,7 +22,7 @@ pub(crate) fn small_files(objects: &Objects, files: &mut Vec<StateFile>, path: &
     let Some(first) = files.len().checked_sub(many).filter(|_| many >= FILES_MAX) else { return Ok(()) };
     let mut parts = match recover::read_files(objects, files.get(first..).unwrap_or_default()) {
         Ok(parts) => parts,
-        Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
+        Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Invalid) => return Err(error),
         // The state of this run is whole: what is damaged is found by who needs it.
         Err(error) => {
             tracing::warn!("small files of a checkpoint stay as they are: {error}");

@@ -1,5 +1,6 @@
 //! An object store with the few calls that are needed here, waiting for each.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -260,12 +261,15 @@ impl Objects {
     /// Reads an object.
     ///
     /// # Errors
-    /// Of the kind `Unavailable` when the store does not answer; of the kind `Data` when the object is missing or its disk
-    /// cannot be read.
+    /// Of the kind `Data` when the object is missing or its disk cannot be read; of another one when that is not known, as
+    /// the store does not answer.
     pub(crate) fn read(&self, path: &Path) -> Result<Bytes> {
         if let Some(directory) = &self.directory {
             let read = directory.read(path.as_ref());
-            return read.map_err(|e| Error::data(format!("'{path}' cannot be read: {e}")));
+            return read.map_err(|e| {
+                let name = directory.whole_name(path.as_ref());
+                unreadable(path, &name, &e)
+            });
         }
         self.get(path).map_err(|e| match e {
             object_store::Error::NotFound { .. } => Error::data(format!("'{path}' cannot be read: it is missing")),
@@ -317,6 +321,18 @@ fn retry_config() -> RetryConfig {
 /// How long a request may take that carries so many bytes.
 fn time_for(bytes: u64) -> Duration {
     REQUEST_TIME + Duration::from_secs(bytes / SLOWEST)
+}
+
+/// A file that is not there, or that the disk or the file system has lost, is damage, which others can make up for; but the
+/// system may also lack file handles, memory, or the right to read.
+fn unreadable(path: &Path, name: &str, error: &io::Error) -> Error {
+    use io::ErrorKind::{InvalidData, IsADirectory, NotADirectory, NotFound, UnexpectedEof};
+    const EIO: i32 = 5;
+    let is_damage = matches!(error.kind(), NotFound | NotADirectory | IsADirectory | InvalidData | UnexpectedEof);
+    match is_damage || error.raw_os_error() == Some(EIO) {
+        true => Error::data(format!("'{path}' cannot be read: {error}")),
+        false => Error::of_file(format_args!("'{name}' cannot be read"), error),
+    }
 }
 
 fn failed(what: &str, path: &Path, error: &object_store::Error) -> Error {
@@ -376,6 +392,16 @@ mod tests {
             );
             assert!(error.message().contains(name.parent().unwrap().to_str().unwrap()), "{number}: {error}");
         }
+    }
+
+    #[test]
+    fn only_what_is_lost_is_damage() {
+        use sloth_types::ErrorKind::{Data, Invalid, Unavailable};
+        let of = |code: i32| unreadable(&layout::segment(0), "/place/log", &io::Error::from_raw_os_error(code)).kind();
+        // ENOENT, EIO, ENOTDIR, EISDIR; EINTR, ENOMEM, ENFILE, EMFILE, ESTALE; EPERM, EACCES.
+        assert!([2, 5, 20, 21].into_iter().all(|code| of(code) == Data));
+        assert!([4, 12, 23, 24, 116].into_iter().all(|code| of(code) == Unavailable));
+        assert!([1, 13].into_iter().all(|code| of(code) == Invalid));
     }
 
     #[test]

@@ -329,7 +329,7 @@ pub(crate) fn recover_before(
                 break;
             }
             // Whether it is whole is not known: an older one is not for now.
-            Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
+            Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Invalid) => return Err(error),
             Err(error) => damaged.push(error),
         }
     }
