@@ -149,16 +149,31 @@ impl Objects {
             return created.map_err(|e| Error::of_file(format_args!("'{}' cannot be written", name()), &e));
         }
         let store = self.store_for(pieces.iter().map(|piece| piece.len() as u64).sum());
-        let put = self.insist(|| {
+        let put = || {
             let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
             self.runtime.block_on(store.put_opts(path, PutPayload::from_iter(pieces.iter().cloned()), options))
-        });
-        match put {
-            Ok(_) => Ok(true),
-            // An answer may have been lost, and the client have tried again: then what is in the way is this object.
-            Err(object_store::Error::AlreadyExists { .. }) => self.has(path, &pieces),
-            Err(error) => Err(failed("written", path, &error)),
+        };
+        for _ in 0..self.tries {
+            match self.insist(put) {
+                Ok(_) => return Ok(true),
+                Err(error @ object_store::Error::AlreadyExists { .. }) => match self.has(path, &pieces)? {
+                    // An answer may have been lost, and the client have tried again: then what is in the way is this object.
+                    Some(ours) => return Ok(ours),
+                    None if self.is_conflict(&error) => threads::sleep(TRY_AGAIN_AFTER),
+                    None => return Ok(false),
+                },
+                Err(error) => return Err(failed("written", path, &error)),
+            }
         }
+        Err(Error::unavailable(format!("'{path}' cannot be written: other requests to write it are always under way")))
+    }
+
+    /// True when an S3 store has refused to create an object not because there is one, but because another request to create
+    /// it is under way, perhaps an earlier one of this process: nobody knows yet what will come of it.
+    fn is_conflict(&self, error: &object_store::Error) -> bool {
+        // The client calls both of them "already exists", and keeps its own error for the first.
+        let refusal = std::error::Error::source(error).and_then(|source| source.downcast_ref::<object_store::Error>());
+        self.patient.is_some() && refusal.is_none()
     }
 
     /// Carries an operation out that may be repeated, again when the connection has broken.
@@ -173,13 +188,14 @@ impl Objects {
         }
     }
 
-    /// True when an object consists of these pieces. No two writers write the same under one name, see
-    /// [`log::encode`](crate::log::encode).
-    fn has(&self, path: &Path, pieces: &[Bytes]) -> Result<bool> {
-        let Some(object) = self.find(path)? else { return Ok(false) };
-        let mut rest = &object[..];
-        Ok(pieces.iter().all(|piece| rest.strip_prefix(&piece[..]).map(|after| rest = after).is_some())
-            && rest.is_empty())
+    /// Whether the object of this name consists of these pieces; `None` when there is none. No two writers write the same
+    /// under one name, see [`log::encode`](crate::log::encode).
+    fn has(&self, path: &Path, pieces: &[Bytes]) -> Result<Option<bool>> {
+        Ok(self.find(path)?.map(|object| {
+            let mut rest = &object[..];
+            let begins = |piece: &Bytes| rest.strip_prefix(&piece[..]).map(|after| rest = after).is_some();
+            pieces.iter().all(begins) && rest.is_empty()
+        }))
     }
 
     /// Reads an object that may not be there.
@@ -351,73 +367,4 @@ fn failed(what: &str, path: &Path, error: &object_store::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use object_store::memory::InMemory;
-
-    use super::*;
-
-    #[test]
-    fn large_objects_are_read_in_parts() {
-        let objects = Objects::new(Arc::new(InMemory::new())).unwrap();
-        for size in [0, 1, LARGE_BYTES, LARGE_BYTES + 1, 2 * LARGE_BYTES, 2 * LARGE_BYTES + 77] {
-            let object: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
-            let (path, pieces) =
-                (Path::from(format!("state/{size}")), [&object[..object.len() / 3], &object[object.len() / 3..]]);
-            assert!(objects.create_from(&path, pieces.map(Bytes::copy_from_slice).to_vec()).unwrap());
-            assert!(objects.read(&path).unwrap() == object, "{size}");
-        }
-    }
-
-    #[test]
-    fn a_directory_that_cannot_be_used_is_no_matter_of_time() {
-        let directory = tempfile::tempdir().unwrap();
-        let objects = Objects::directory(directory.path()).unwrap();
-        std::fs::write(directory.path().join("log"), "a file").unwrap();
-        let (segment, name) = (layout::segment(0), directory.path().canonicalize().unwrap().join(layout::LOG));
-        let long = Path::from("x".repeat(300));
-        let errors = [
-            objects.create(&segment, Bytes::from_static(b"text")).err(),
-            objects.find(&segment).err(),
-            objects.exists(&segment).err(),
-            objects.remove(&segment).err(),
-            objects.create(&long, Bytes::from_static(b"text")).err(),
-            Objects::directory(&directory.path().join("log/below")).err(),
-            Objects::directory(&directory.path().join("log")).err(),
-        ];
-        for (number, error) in errors.into_iter().enumerate() {
-            let error = error.unwrap();
-            assert!(
-                error.kind() == sloth_types::ErrorKind::Invalid && error.hint_text().is_some(),
-                "{number}: {error}"
-            );
-            assert!(error.message().contains(name.parent().unwrap().to_str().unwrap()), "{number}: {error}");
-        }
-    }
-
-    #[test]
-    fn only_what_is_lost_is_damage() {
-        use sloth_types::ErrorKind::{Data, Invalid, Unavailable};
-        let of = |code: i32| unreadable(&layout::segment(0), "/place/log", &io::Error::from_raw_os_error(code)).kind();
-        // ENOENT, EIO, ENOTDIR, EISDIR; EINTR, ENOMEM, ENFILE, EMFILE, ESTALE; EPERM, EACCES.
-        assert!([2, 5, 20, 21].into_iter().all(|code| of(code) == Data));
-        assert!([4, 12, 23, 24, 116].into_iter().all(|code| of(code) == Unavailable));
-        assert!([1, 13].into_iter().all(|code| of(code) == Invalid));
-    }
-
-    #[test]
-    fn places_are_directories_or_buckets() {
-        let directory = tempfile::tempdir().unwrap();
-        let url = format!("file://{}/state", directory.path().display());
-        assert!(Objects::at(std::path::Path::new(&url)).is_ok() && directory.path().join("state").is_dir());
-        for place in ["hdfs://host/state", "gs://bucket/state"] {
-            let error = Objects::at(std::path::Path::new(place)).err().unwrap();
-            assert!(error.message().contains("is not known"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_request_has_time_in_proportion_to_what_it_carries() {
-        assert_eq!(time_for(100), REQUEST_TIME);
-        assert_eq!(time_for(1 << 30), REQUEST_TIME + Duration::from_secs(8192));
-    }
-}
+mod tests;
