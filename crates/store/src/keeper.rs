@@ -296,9 +296,11 @@ impl Shared {
         Ok(in_charge.elapsed() < CLAIMS_STAND / 2 || newest_segment(&self.objects)?.is_none_or(|last| last <= segment))
     }
 
-    /// Tells those who stand by when the job ends because it was asked to.
+    /// Tells those who stand by when the job ends because it was asked to. One that fails meanwhile has logged epochs that no
+    /// checkpoint contains, or made none since: it starts again, or another process takes over.
     fn note_stop(&self, segment: u64) {
-        if self.heard.asked().stop.is_none() || lock(&self.failure).is_some() {
+        let is_whole = self.published.load(Ordering::SeqCst) == self.durable.load(Ordering::SeqCst);
+        if !self.heard.has_stopped() || !is_whole || lock(&self.failure).is_some() {
             return;
         }
         let noted = log::encode_stop(segment, self.by())

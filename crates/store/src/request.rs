@@ -7,6 +7,7 @@
 //!
 //! A request that has gone has been heard; one that stays is heard by nobody, and may be taken back.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -101,6 +102,8 @@ impl Asking {
 pub(crate) struct Heard {
     open: Mutex<Vec<Open>>,
     stop: Mutex<Option<Stop>>,
+    /// A checkpoint stands that answers who has asked the job to stop.
+    stopped: AtomicBool,
 }
 
 struct Open {
@@ -141,6 +144,11 @@ impl Heard {
         Asked { checkpoint: lock(&self.open).iter().any(|o| o.with.is_none()), stop: *lock(&self.stop) }
     }
 
+    /// True when the job was asked to stop, and has made a checkpoint since.
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
     /// The checkpoint before `epoch` answers what has been heard so far.
     pub(crate) fn answer_with(&self, epoch: Epoch) {
         lock(&self.open).iter_mut().filter(|o| o.with.is_none()).for_each(|o| o.with = Some(epoch.0));
@@ -151,6 +159,7 @@ impl Heard {
         let (answered, rest): (Vec<Open>, Vec<Open>) =
             lock(&self.open).drain(..).partition(|o| o.with.is_some_and(|epoch| epoch <= manifest.epoch));
         *lock(&self.open) = rest;
+        self.stopped.fetch_or(answered.iter().any(|open| open.request.stop), Ordering::SeqCst);
         for Open { id, request, .. } in answered {
             let made = match &request.savepoint {
                 Some(name) => Savepoint::create(objects, name, why(&request), manifest)

@@ -135,6 +135,7 @@ fn a_job_that_was_asked_to_stop_is_left_alone() {
     let second = follow(&objects, LONG);
     Asking::ask(&objects, &Request { stop: true, ..Request::default() }).unwrap();
     wait("the request", || first.asked().stop.is_some());
+    first.answer_with(Epoch(1));
     checkpoint(&first, 1);
     first.close().unwrap();
     wait("the stop", || second.asked().stop.is_some());
@@ -144,6 +145,27 @@ fn a_job_that_was_asked_to_stop_is_left_alone() {
     let again = begin(&objects);
     assert_eq!((again.generation(), again.durable()), (2, Epoch(1)));
     again.close().unwrap();
+}
+
+#[test]
+fn a_job_that_fails_while_it_stops_is_taken_over() {
+    for checkpoints in [false, true] {
+        let place = tempfile::tempdir().unwrap();
+        let objects = Objects::directory(place.path()).unwrap();
+        let first = begin(&objects);
+        log(&first, 0);
+        if checkpoints {
+            checkpoint(&first, 1);
+        }
+        let second = follow(&objects, LONG);
+        Asking::ask(&objects, &Request { stop: true, ..Request::default() }).unwrap();
+        wait("the request", || first.asked().stop.is_some());
+        // A sink has failed, say: the checkpoint that would answer is not made.
+        first.close().unwrap();
+        wait("the takeover", || second.in_charge());
+        assert!(second.asked().stop.is_none());
+        second.close().unwrap();
+    }
 }
 
 #[test]
