@@ -105,6 +105,8 @@ fn write_all(writer: Opening, work: &Receiver<Work>, (slot, late): (usize, bool)
         let mut writer = match writer {
             Opening::Now(writer) => writer,
             Opening::Later(open) => match thread.stand_by(work) {
+                // Who has failed since must not take the table from a run that has taken over.
+                Standby::InCharge if context.failure.is_set() => return Ok(()),
                 Standby::InCharge => {
                     let begun = Mono::now();
                     let writer = open()?;
@@ -164,6 +166,8 @@ struct WriterWork<'a> {
     committed: Option<Epoch>,
     /// The last epoch handed over and not yet committed, and when the first of these was.
     open: Option<(Epoch, Mono)>,
+    /// The writer has rows of an epoch whose end has not come: what is committed now would have them, too.
+    within: bool,
 }
 
 /// So many bytes of rows a writer keeps that stands by.
@@ -180,7 +184,18 @@ fn not_kept(epoch: Epoch) -> Error {
 impl<'a> WriterWork<'a> {
     fn new((slot, late): (usize, bool), context: &'a JobContext) -> Self {
         let (waiting, rows) = (VecDeque::new(), vec![]);
-        WriterWork { slot, late, rows, context, waiting, kept: (0, KEPT_MAX), lost: None, committed: None, open: None }
+        WriterWork {
+            slot,
+            late,
+            rows,
+            context,
+            waiting,
+            kept: (0, KEPT_MAX),
+            lost: None,
+            committed: None,
+            open: None,
+            within: false,
+        }
     }
 
     /// Keeps what comes, as long as it is not too much: then this run has to begin again with the newest checkpoint, should it
@@ -250,7 +265,7 @@ impl<'a> WriterWork<'a> {
             }
         }
         loop {
-            match self.next(work, self.open.is_none()) {
+            match self.next(work, self.open.is_none() || self.within) {
                 Ok(Work::Write(_, batch)) if self.late => self.rows.push(batch),
                 Ok(Work::EndEpoch(epoch, checkpoint)) if self.late => {
                     self.tell(|progress| &progress.handed, epoch);
@@ -258,7 +273,10 @@ impl<'a> WriterWork<'a> {
                         return Ok(());
                     }
                 }
-                Ok(Work::Write(epoch, batch)) if self.committed < Some(epoch) => writer.write(epoch, &batch)?,
+                Ok(Work::Write(epoch, batch)) if self.committed < Some(epoch) => {
+                    self.within = true;
+                    writer.write(epoch, &batch)?;
+                }
                 Ok(Work::Write(..)) => {}
                 Ok(Work::EndEpoch(epoch, checkpoint)) => self.end_epoch(writer, epoch, checkpoint)?,
                 Ok(Work::Close) => {
@@ -308,6 +326,7 @@ impl<'a> WriterWork<'a> {
     }
 
     fn end_epoch(&mut self, writer: &mut dyn SinkWriter, epoch: Epoch, checkpoint: bool) -> Result<()> {
+        self.within = false;
         if self.committed < Some(epoch) {
             writer.end_epoch(epoch)?;
         }

@@ -126,3 +126,53 @@ fn what_was_not_kept_is_made_again_unless_somebody_has_it() {
         assert!(outcome.is_ok() && written.is_empty(), "{outcome:?} {written:?}");
     }
 }
+
+/// A writer whose commits have all that was written, as a transaction has.
+struct Transaction<'a> {
+    written: Vec<u64>,
+    committed: &'a Mutex<Vec<(u64, Vec<u64>)>>,
+}
+
+impl SinkWriter for Transaction<'_> {
+    fn write(&mut self, epoch: Epoch, _: &ChangeBatch) -> Result<()> {
+        self.written.push(epoch.0);
+        Ok(())
+    }
+    fn end_epoch(&mut self, _: Epoch) -> Result<()> {
+        Ok(())
+    }
+    fn commit(&mut self, epoch: Epoch, _: bool) -> Result<()> {
+        self.committed.lock().unwrap().push((epoch.0, std::mem::take(&mut self.written)));
+        Ok(())
+    }
+    fn close(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn nothing_is_committed_in_the_middle_of_an_epoch() {
+    let store = Arc::new(Store::default());
+    store.in_charge.store(true, Ordering::SeqCst);
+    let mut context = JobContext::alone();
+    let durable = Durable::new(Arc::clone(&store) as Arc<dyn JobStore>);
+    Arc::get_mut(&mut context).unwrap().durable = Some(durable);
+    let committed = Mutex::default();
+    let (sender, receiver) = threads::channel();
+    let send = |work| sender.send(work).unwrap();
+    send(Work::Write(Epoch(1), rows(3)));
+    send(Work::EndEpoch(Epoch(1), false));
+    send(Work::Write(Epoch(2), rows(3)));
+    std::thread::scope(|scope| {
+        let (context, committed) = (&context, &committed);
+        scope.spawn(move || {
+            let mut writer = Transaction { written: vec![], committed };
+            WriterWork::new((0, false), context).run(&mut writer, &receiver).unwrap();
+        });
+        // The worker takes its time before the end of the second one.
+        std::thread::sleep(Duration::from_millis(50));
+        send(Work::EndEpoch(Epoch(2), false));
+        send(Work::Close);
+    });
+    assert_eq!(committed.into_inner().unwrap(), [(2, vec![1, 2])]);
+}
