@@ -4,6 +4,7 @@
 //! the board and carries the decision out.
 
 mod read_time;
+mod time;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -120,6 +121,9 @@ pub(crate) struct Coordinator {
 #[derive(Debug)]
 pub(crate) struct Progress {
     opened: u64,
+    /// The clock of the last epoch (ms), and whether the system's is behind it.
+    now_ms: i64,
+    set_back: bool,
     watermarks: Vec<Watermark>,
     end_told: bool,
     /// The end is told although the input has not ended.
@@ -147,6 +151,8 @@ impl Progress {
         Progress {
             opened: cut.epoch.0,
             first: cut.epoch.0,
+            now_ms: cut.now_ms,
+            set_back: false,
             watermarks: (0..sources).map(|s| cut.watermarks.get(s).copied().unwrap_or(Watermark::NONE)).collect(),
             end_told: cut.ended,
             drained: cut.drained,
@@ -259,43 +265,8 @@ impl Coordinator {
         facts
     }
 
-    /// For each source the minimum over its splits that are neither idle nor ended, or the maximum when all are idle;
-    /// never less than before, and not more while a split is known that has not been opened.
-    fn reported_watermarks(&self) -> Vec<Watermark> {
-        let mut watermarks = Vec::with_capacity(self.board.sources.len());
-        for (index, source) in self.board.sources.iter().enumerate() {
-            let before = self.progress.watermarks.get(index).copied().unwrap_or(Watermark::NONE);
-            let idle = self.idle_timeouts.get(index).copied().unwrap_or_default();
-            let mut ended = !source.discovering.load(Ordering::SeqCst);
-            let mut idle_splits = 0;
-            let mut lowest = source.opening.load(Ordering::SeqCst).then_some(before);
-            let mut highest_idle = before;
-            for split in source.splits() {
-                let report = split.report();
-                if report.state == SplitState::Ended {
-                    continue;
-                }
-                ended = false;
-                let quiet = report.state == SplitState::Waiting { caught_up: true };
-                if quiet && !idle.is_zero() && report.active.elapsed() >= idle {
-                    idle_splits += 1;
-                    highest_idle = highest_idle.max(report.watermark);
-                } else {
-                    lowest = Some(lowest.map_or(report.watermark, |l| l.min(report.watermark)));
-                }
-            }
-            if let Some(figures) = self.figures.sources.get(index) {
-                figures.idle_splits.set(idle_splits);
-            }
-            // When all are idle, none can hold the others back: as in Flink, the furthest one decides.
-            let now = if ended { Watermark::END } else { lowest.unwrap_or(highest_idle) };
-            watermarks.push(now.max(before));
-        }
-        watermarks
-    }
-
     fn open(&mut self, ended: bool) -> Arc<EpochInfo> {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.now_ms();
         let watermarks = self.reported_watermarks();
         self.progress.end_told = ended;
         let checkpoint = self.durable.as_ref().is_some_and(|d| d.is_due(ended));
@@ -324,6 +295,7 @@ impl Coordinator {
             checkpoint,
         });
         self.progress.opened += 1;
+        self.progress.now_ms = now_ms;
         self.progress.last_open = Mono::now();
         self.progress.open.push_back((now_ms, self.progress.last_open));
         if self.record.is_some() || self.durable.is_some() {
@@ -348,6 +320,9 @@ impl Coordinator {
                 // A recovery is over soon; a replay for its own sake may make checkpoints of its own.
                 let checkpoint = replay.is_all() && self.durable.as_ref().is_some_and(|d| d.is_due(false));
                 let until = Until { ends: Some(entry.ends), replayed: true };
+                if entry.drained {
+                    (self.progress.end_told, self.progress.drained) = (true, true);
+                }
                 Step::Open(self.announce(entry.now_ms, entry.watermarks, until, checkpoint))
             }
             Next::NotYet => Step::Wait(None),
@@ -358,6 +333,10 @@ impl Coordinator {
                 self.durable.iter_mut().filter(|_| took_over).for_each(Durability::postpone);
                 self.figures.standing_by.set(0);
                 self.replay = None;
+                if self.progress.drained {
+                    // A run that was asked to drain the job has ended in the middle of it.
+                    self.board.request_stop();
+                }
                 self.step()
             }
             Next::End => Step::Finish,
@@ -395,8 +374,8 @@ impl Coordinator {
 
     /// The log entry of an epoch that has been read by all, and where all splits stood after it.
     fn entry_of(&mut self, info: &EpochInfo) -> (EpochEntry, Vec<Vec<SplitCut>>) {
-        let mut entry =
-            EpochEntry { now_ms: info.now_ms, watermarks: info.watermarks.clone(), ..EpochEntry::default() };
+        let (now_ms, watermarks, drained) = (info.now_ms, info.watermarks.clone(), self.progress.drained);
+        let mut entry = EpochEntry { now_ms, watermarks, drained, ..EpochEntry::default() };
         let mut cuts = vec![];
         for (source, board) in self.board.sources.iter().enumerate() {
             let count = info.splits.get(source).copied().unwrap_or(0);
@@ -442,7 +421,7 @@ impl Coordinator {
             return Step::Wait(None);
         }
         // The user has asked to stop: one more epoch, which ends in a checkpoint.
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.now_ms();
         if drain {
             // It reads nothing: behind this watermark every row would be late.
             (self.progress.end_told, self.progress.drained) = (true, true);

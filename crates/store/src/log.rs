@@ -80,6 +80,8 @@ struct Line {
     ends: Vec<Vec<u64>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     opened: Vec<Opened>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    drained: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -111,6 +113,7 @@ pub(crate) fn encode(segment: u64, by: By<'_>, entries: &[(Epoch, EpochEntry)]) 
             watermarks: entry.watermarks.iter().map(|w| w.0).collect(),
             ends: entry.ends.clone(),
             opened: opened.collect(),
+            drained: entry.drained,
         };
         push(&mut out, &line)?;
     }
@@ -165,6 +168,7 @@ pub(crate) fn decode(object: &Bytes, path: &Path, job: &str) -> Result<Segment> 
             watermarks: line.watermarks.into_iter().map(Watermark).collect(),
             ends: line.ends,
             opened: opened.collect(),
+            drained: line.drained,
         };
         entries.push((Epoch(line.epoch), entry));
     }

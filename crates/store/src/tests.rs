@@ -43,6 +43,7 @@ pub(crate) fn entry(epoch: u64) -> EpochEntry {
         watermarks: vec![Watermark(epoch as i64)],
         ends: vec![vec![epoch * 10]],
         opened: vec![],
+        drained: false,
     }
 }
 

@@ -205,10 +205,16 @@ impl Tables {
                     }
                 }
             }
-            log.push(EpochEntry { now_ms: NOW_MS, watermarks: watermarks.clone(), ends: ends.clone(), opened: vec![] });
+            log.push(EpochEntry {
+                now_ms: NOW_MS,
+                watermarks: watermarks.clone(),
+                ends: ends.clone(),
+                opened: vec![],
+                drained: false,
+            });
         }
         let watermarks = vec![Watermark::END; tables.len()];
-        log.push(EpochEntry { now_ms: NOW_MS, watermarks, ends, opened: vec![] });
+        log.push(EpochEntry { now_ms: NOW_MS, watermarks, ends, opened: vec![], drained: false });
         log
     }
 }

@@ -19,6 +19,8 @@ pub struct EpochEntry {
     pub ends: Vec<Vec<u64>>,
     /// Splits that were read for the first time in this epoch, in the order of their numbers within each source.
     pub opened: Vec<OpenedSplit>,
+    /// It is the last one: the job was asked to come to its end although its input had not.
+    pub drained: bool,
 }
 
 /// A split that has come into the job.

@@ -84,6 +84,7 @@ impl Change {
                 watermarks: places.iter().map(|p| watermark(p).unwrap_or(Watermark::NONE)).collect(),
                 ends: places.iter().map(|p| ends(p).unwrap_or_default()).collect(),
                 opened: opened.collect(),
+                drained: entry.drained,
             }
         };
         (first..).map(Epoch).zip(log.iter().map(carry)).collect()

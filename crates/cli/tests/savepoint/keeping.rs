@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::{Place, assert_same, fails, finish, pause, said, says, sloth, start};
+use crate::{Place, assert_same, fails, finish, newest, pause, said, says, sloth, start};
 
 /// Windows and groups over the same rows; `${DIR}` is where their files go.
 const JOB: &str = "
@@ -177,6 +177,12 @@ fn a_drained_job_has_given_out_everything_and_has_ended() {
     // It has ended, and stays so.
     finish(&script, &run(&state, "2", "rate=100000000"));
     assert_eq!((sum("windows", 2), sum("totals", 1)), (windows, totals));
+    // Also when the run that was asked had died before its last checkpoint stood: the log knows that nothing comes behind it.
+    says(&["savepoint", "rm", &state, "last"]);
+    std::fs::remove_file(Path::new(&state).join("checkpoints").join(newest(&state, "checkpoints"))).unwrap();
+    finish(&script, &run(&state, "3", "rate=100000000"));
+    assert_eq!((sum("windows", 2), sum("totals", 1)), (windows, totals));
+    assert!(says(&["checkpoint", "inspect", &state]).contains("the job was drained"));
 }
 
 #[test]
