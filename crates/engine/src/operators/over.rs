@@ -283,10 +283,6 @@ impl Operator for OverOperator {
         self.save_told()
     }
 
-    fn kept_rows(&self) -> Option<(usize, usize)> {
-        Some((self.told.kept_rows(), self.rows.len()))
-    }
-
     fn resume_changes(&mut self, newest: i64) -> bool {
         self.told.begin(self.rows.len());
         self.changed.go_on(newest);

@@ -258,10 +258,6 @@ impl Operator for TimedOver {
         self.save_changed()
     }
 
-    fn kept_rows(&self) -> Option<(usize, usize)> {
-        Some((self.came.kept_rows(), self.rows.len()))
-    }
-
     fn resume_changes(&mut self, newest: i64) -> bool {
         self.came.begin(self.rows.len());
         self.changed.go_on(newest);
