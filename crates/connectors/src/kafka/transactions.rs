@@ -151,10 +151,14 @@ impl Transactions {
             code,
             RDKafkaErrorCode::Fenced | RDKafkaErrorCode::InvalidProducerEpoch | RDKafkaErrorCode::ProducerFenced
         ) {
-            return Error::invalid(format!("another run of this job writes topic '{}': this one ends", self.topic))
-                .hint(
-                    "Only one process can run a job. If you did not start another one, look for a supervisor that did.",
-                );
+            // Whether there is another run, the job's log tells when this one begins again: a transaction that has taken too
+            // long is refused in the same way, and an older run may have taken the id as its last deed.
+            return Error::unavailable(format!(
+                "Kafka refuses the transactions of topic '{}': another run of this job writes it, or one took longer than \
+                 'properties.transaction.timeout.ms'",
+                self.topic
+            ))
+            .hint("Only one process can run a job. If you did not start another one, look for a supervisor that did.");
         }
         explain(&format!("commit a transaction of topic '{}'", self.topic), &self.servers, code, &error.to_string())
     }

@@ -140,7 +140,11 @@ impl Writer {
                 "INSERT INTO {epochs} AS e VALUES ($1::text, $2::int8, -1) ON CONFLICT (sink) DO UPDATE \
                  SET generation = EXCLUDED.generation WHERE e.generation <= EXCLUDED.generation RETURNING epoch"
             ),
-            ask: format!("SELECT 1 FROM {epochs} WHERE sink = $1::text AND generation = $2::int8 AND epoch = $3::int8"),
+            // Changes nothing, and waits for a transaction whose connection broke: it may still be under way.
+            ask: format!(
+                "INSERT INTO {epochs} AS e VALUES ($1::text, $2::int8, -1) ON CONFLICT (sink) DO UPDATE \
+                 SET epoch = e.epoch RETURNING e.generation = $2::int8 AND e.epoch = $3::int8"
+            ),
         });
         Ok(())
     }
@@ -250,8 +254,8 @@ impl Writer {
         if *in_doubt {
             let mut known = false;
             session.connection.send(&session.ask, &marks)?;
-            session.connection.finish(&mut |_| {
-                known = true;
+            session.connection.finish(&mut |row| {
+                known = row.buffer().last() == Some(&1);
                 Ok(())
             })?;
             *in_doubt = false;

@@ -1,7 +1,10 @@
 //! Writers of jobs that can be resumed: what is committed stays and is known, what is not is made again, and an older run
 //! cannot write any more.
 
-use std::sync::Arc;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -105,4 +108,81 @@ fn commits_outlive_the_server() {
     }
     writing.join().unwrap();
     assert_eq!(own.server.sql(&format!("SELECT COUNT(*), COUNT(DISTINCT n) FROM {table}")), ["1200|1200"]);
+}
+
+/// The connection breaks while the server still works on a transaction, and the server does not notice: the writer has to wait
+/// for the end of that transaction to know what has come of it.
+#[test]
+fn a_commit_whose_answer_is_lost_is_not_made_twice() {
+    let Some(server) = server() else { return };
+    let table = server.table("n bigint");
+    let road = Road::to(&server);
+    let sink = sink(&road.server, &table);
+    let mut writer = writer(sink.as_ref(), &table, 1);
+    assert_eq!(writer.committed().unwrap(), None);
+    epoch(writer.as_mut(), 1, &[1, 2]).unwrap();
+    let count = format!("SELECT COUNT(*) FROM {table}");
+    std::thread::scope(|scope| {
+        let locks = format!("DO $$ BEGIN LOCK TABLE {table} IN EXCLUSIVE MODE; PERFORM pg_sleep(2); END $$");
+        let locked =
+            format!("SELECT COUNT(*) FROM pg_locks WHERE relation = '{table}'::regclass AND mode = 'ExclusiveLock'");
+        let (server, road) = (&server, &road);
+        scope.spawn(move || server.sql(&locks));
+        while server.sql(&locked) == ["0"] {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        scope.spawn(move || {
+            let waits = format!("SELECT COUNT(*) FROM pg_locks WHERE relation = '{table}'::regclass AND NOT granted");
+            while server.sql(&waits) == ["0"] {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            road.cut();
+        });
+        writer.commit(Epoch(1), true).unwrap();
+    });
+    assert_eq!(server.sql(&count), ["2"]);
+    assert!(road.cuts() > 0);
+}
+
+/// A road to a server that can be cut: the server's end stays open.
+struct Road {
+    server: Server,
+    open: Arc<Mutex<Vec<TcpStream>>>,
+    cuts: AtomicUsize,
+}
+
+impl Road {
+    fn to(server: &Server) -> Road {
+        let (before, rest) = server.url.split_once("@").map_or(("", server.url.as_str()), |(user, rest)| (user, rest));
+        let (address, database) = rest.split_once('/').unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("{before}@{}/{database}", listener.local_addr().unwrap());
+        let (open, address) = (Arc::<Mutex<Vec<TcpStream>>>::default(), address.to_owned());
+        let ours = Arc::clone(&open);
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(std::io::Result::ok) {
+                let there = TcpStream::connect(&address).unwrap();
+                ours.lock().unwrap().push(client.try_clone().unwrap());
+                for (mut from, mut to) in [(client.try_clone().unwrap(), there.try_clone().unwrap()), (there, client)] {
+                    // What is copied has ended: the other end learns nothing of it.
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        std::mem::forget((from, to));
+                    });
+                }
+            }
+        });
+        Road { server: Server { url }, open, cuts: AtomicUsize::new(0) }
+    }
+
+    fn cut(&self) {
+        for client in self.open.lock().unwrap().drain(..) {
+            let _ = client.shutdown(Shutdown::Both);
+            self.cuts.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn cuts(&self) -> usize {
+        self.cuts.load(Ordering::SeqCst)
+    }
 }
