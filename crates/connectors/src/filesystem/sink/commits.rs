@@ -91,24 +91,43 @@ impl Commits {
         let prefix = format!(".commit-{}-", durable.name);
         let mut commits =
             Commits { root: root.to_owned(), prefix, number: 0, generation: durable.generation, last: None };
-        if let Some(number) = commits.numbers()?.last().copied() {
-            let path = commits.path(number);
-            let found = fs::read(&path).map_err(cannot("read", &path))?;
+        // An older run may still make a commit, of epochs that are in the log, before it learns that it is not in charge.
+        while !commits.take_next()? {}
+        Ok(commits)
+    }
+
+    /// Reads the last commit, carries it out, and takes the number after it; false when an older run was faster.
+    fn take_next(&mut self) -> Result<bool> {
+        self.number = self.numbers()?.last().copied().unwrap_or(0);
+        if self.number > 0 {
+            let path = self.path(self.number);
+            let found = match fs::read(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+                found => found.map_err(cannot("read", &path))?,
+            };
             let found: Value = serde_json::from_slice(&found)
                 .map_err(|e| Error::data(format!("'{}' is damaged: {e}", path.display())))?;
-            if found["generation"].as_u64() > Some(durable.generation) {
+            if found["generation"].as_u64() > Some(self.generation) {
                 return Err(taken_over());
             }
-            commits.last = found["epoch"].as_u64().map(Epoch);
+            self.last = found["epoch"].as_u64().map(Epoch);
             for pair in found["files"].as_array().into_iter().flatten() {
                 if let (Some(hidden), Some(visible)) = (pair[0].as_str(), pair[1].as_str()) {
-                    show(&commits.root.join(hidden), &commits.root.join(visible))?;
+                    show(&self.root.join(hidden), &self.root.join(visible))?;
                 }
             }
-            commits.number = number;
         }
-        commits.create(commits.last, &[])?;
-        Ok(commits)
+        Ok(self.create(self.last, &[])? && self.is_last()?)
+    }
+
+    /// True when the commit just created is the last one. Otherwise its number was free because it is long gone, and so it is
+    /// again.
+    fn is_last(&self) -> Result<bool> {
+        let is_last = self.numbers()?.last().copied() <= Some(self.number);
+        if !is_last {
+            let _ = fs::remove_file(self.path(self.number));
+        }
+        Ok(is_last)
     }
 
     fn commit(&mut self, epoch: Epoch, files: &[Finished]) -> Result<()> {
@@ -118,10 +137,8 @@ impl Commits {
             let upwards = directory.ancestors().take_while(|above| above.starts_with(&self.root));
             upwards.for_each(sync_directory);
         }
-        self.create(Some(epoch), files)?;
         // A run that was stopped for long may have created a number that is long gone: then a higher one is there.
-        if self.numbers()?.last().copied() > Some(self.number) {
-            let _ = fs::remove_file(self.path(self.number));
+        if !self.create(Some(epoch), files)? || !self.is_last()? {
             return Err(taken_over());
         }
         for (hidden, visible) in files {
@@ -131,8 +148,8 @@ impl Commits {
         Ok(())
     }
 
-    /// Creates the next commit and removes the one before.
-    fn create(&mut self, epoch: Option<Epoch>, files: &[Finished]) -> Result<()> {
+    /// Creates the next commit and removes the one before; false when there is one of its number.
+    fn create(&mut self, epoch: Option<Epoch>, files: &[Finished]) -> Result<bool> {
         let name = |path: &PathBuf| path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned();
         let files: Vec<Value> = files.iter().map(|(hidden, visible)| json!([name(hidden), name(visible)])).collect();
         let text = json!({ "generation": self.generation, "epoch": epoch.map(|e| e.0), "files": files }).to_string();
@@ -150,14 +167,14 @@ impl Commits {
         let _ = fs::remove_file(&staged);
         match linked {
             Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(taken_over()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
             Err(error) => return Err(cannot("created", &path)(error)),
         }
         sync_directory(&self.root);
         if before > 0 {
             let _ = fs::remove_file(self.path(before));
         }
-        Ok(())
+        Ok(true)
     }
 
     fn path(&self, number: u64) -> PathBuf {

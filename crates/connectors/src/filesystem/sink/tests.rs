@@ -190,6 +190,48 @@ fn files_that_a_reader_has_taken_away_do_not_hold_the_next_run_up() {
     assert_eq!(open(2).committed().unwrap(), Some(Epoch(0)));
 }
 
+/// Two runs at once: one of them takes over while the other still commits. Nobody ends but the older one, and each row is
+/// there once.
+#[test]
+fn a_run_takes_over_while_the_older_one_commits() {
+    let dir = TempDir::new("racing");
+    let table = spec(&dir, "json", &[]);
+    let open = |generation| {
+        let durable = Some(sloth_types::sink::DurableSink { name: "job-t-0-0".into(), generation });
+        let open = OpenSink { durable, ..OpenSink::plain(table.schema.clone(), ChangelogMode::Append) };
+        Filesystem.sink(&table).unwrap().open(open).unwrap()
+    };
+    let mut old = open(1);
+    let committed = std::thread::scope(|scope| {
+        let commits = scope.spawn(|| {
+            let mut last = None;
+            for epoch in 0..2000 {
+                let row = epoch as i64;
+                old.write(Epoch(epoch), &batch(&table, row..row + 1)).unwrap();
+                old.end_epoch(Epoch(epoch)).unwrap();
+                match old.commit(Epoch(epoch), true) {
+                    Ok(()) => last = Some(Epoch(epoch)),
+                    Err(error) => {
+                        assert!(error.to_string().contains("another run of this job"), "{error}");
+                        break;
+                    }
+                }
+            }
+            last
+        });
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        let found = open(2).committed().unwrap();
+        (found, commits.join().unwrap())
+    });
+    let (found, told) = committed;
+    // The older one may learn of the other one's commit right after its own.
+    assert!(found == told || found.map(|e| e.0) == Some(told.map_or(0, |e| e.0 + 1)), "{found:?}, {told:?}");
+    assert!(found < Some(Epoch(1999)), "the older run came to its end first");
+    let visible = files(&dir).0.into_iter().filter(|path| path.extension().is_some_and(|e| e == "json"));
+    let rows: usize = visible.map(|path| std::fs::read_to_string(path).unwrap().lines().count()).sum();
+    assert_eq!(rows as u64, found.map_or(0, |e| e.0 + 1));
+}
+
 #[test]
 fn what_a_killed_run_has_left_half_written_goes_with_the_next_run() {
     for partitioned in [false, true] {
