@@ -2,11 +2,11 @@
 //! with a store that fails, delays, and breaks off.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use crate::files::{JOB, assert_equals_undisturbed};
 use crate::proxy::Proxy;
-use crate::{Place, command, dice, pause, signal};
+use crate::{Place, command, dice, pause, sleep_through_a_takeover, wait_until};
 
 /// A store and a place in its bucket.
 struct Bucket {
@@ -34,12 +34,21 @@ impl Bucket {
         command.spawn().unwrap()
     }
 
-    fn checkpoint(&self, words: &[&str]) -> String {
+    fn asked(&self, words: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sloth"));
         self.reach(command.arg("checkpoint").args(words).stdin(Stdio::null()));
-        let done = command.output().unwrap();
+        command.output().unwrap()
+    }
+
+    fn checkpoint(&self, words: &[&str]) -> String {
+        let done = self.asked(words);
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8(done.stdout).unwrap()
+    }
+
+    fn has_checkpoints(&self) -> bool {
+        let listed = self.asked(&["ls", &self.state]);
+        listed.status.success() && String::from_utf8_lossy(&listed.stdout).contains("EPOCH")
     }
 }
 
@@ -71,11 +80,8 @@ fn a_run_that_sleeps_while_another_takes_the_bucket_over_can_write_no_more() {
     let place = Place::new("bucket-fenced");
     let script = place.script("job", JOB);
     let mut old = bucket.start(&script, 2);
-    pause(2000);
-    signal(&old, "STOP");
-    let mut new = bucket.start(&script, 2);
-    pause(2000);
-    signal(&old, "CONT");
+    wait_until("a checkpoint stands", || bucket.has_checkpoints());
+    let mut new = sleep_through_a_takeover(&old, &script, || bucket.start(&script, 2));
     assert_eq!(old.wait().unwrap().code(), Some(1), "{}", log_of(&script));
     assert!(log_of(&script).contains("another run of this job"), "{}", log_of(&script));
     assert!(new.wait().unwrap().success(), "{}", log_of(&script));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::files::{JOB, assert_equals_undisturbed};
-use crate::{Place, assert_same, dice, pause, rows_of, signal, start};
+use crate::{Place, assert_same, dice, names_below, pause, rows_of, signal, start, wait_until};
 
 /// A disk with little room.
 struct SmallDisk(PathBuf);
@@ -57,6 +57,7 @@ fn run_on_full_disks(name: &str, state_is_full: bool, kills: bool) {
     let full = if state_is_full { &state } else { &files };
     let mut dice = dice(name, 3);
     let mut job = start(&script, Some(&place.state()), 2);
+    wait_until("the job has logged something", || !names_below(&place.state().join("log")).is_empty());
     for _ in 0..dice.kills {
         pause(dice.between(300, 1000));
         full.fill();

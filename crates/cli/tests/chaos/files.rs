@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::{Place, assert_same, command, dice, finish, pause, rows_of, signal, start};
+use crate::{
+    Place, assert_same, command, dice, finish, names_below, pause, rows_of, sleep_through_a_takeover, start, wait_until,
+};
 
 const TABLES: [&str; 4] = ["windows", "groups", "joined", "top"];
 
@@ -68,11 +70,8 @@ fn a_run_that_sleeps_while_another_takes_over_can_write_no_more() {
     let place = Place::new("fenced");
     let script = place.script("job", JOB);
     let mut old = start(&script, Some(&place.state()), 2);
-    pause(1500);
-    signal(&old, "STOP");
-    let mut new = start(&script, Some(&place.state()), 2);
-    pause(1500);
-    signal(&old, "CONT");
+    wait_until("a checkpoint stands", || names_below(&place.state().join("checkpoints")).len() > 1);
+    let mut new = sleep_through_a_takeover(&old, &script, || start(&script, Some(&place.state()), 2));
     let status = old.wait().unwrap();
     let log = std::fs::read_to_string(script.with_extension("log")).unwrap();
     assert_eq!(status.code(), Some(1), "{log}");

@@ -6,7 +6,9 @@ use std::path::Path;
 use sloth_types::Clock;
 
 use crate::servers::OwnServer;
-use crate::{Place, assert_same, dice, finish, pause, rows_of, signal, start};
+use crate::{
+    Place, assert_same, dice, finish, pause, rows_of, signal, sleep_through_a_takeover, start, told, wait_until,
+};
 
 /// Address of the broker; `None` (with a word to the reader) when the tests run without one.
 pub(crate) fn broker() -> Option<String> {
@@ -131,12 +133,11 @@ fn readers_of_committed_records_see_every_row_once() {
     let mut dice = dice("kafka", 10);
     assert!(dice.kill_again_and_again(&script, &place.state()) > 0);
     // One run is stopped until another has taken over: its transactions are fenced.
+    let before = told(&script).matches("resuming job").count();
     let mut old = start(&script, Some(&place.state()), 2);
-    pause(2000);
-    signal(&old, "STOP");
-    let mut job = start(&script, Some(&place.state()), 2);
-    pause(2000);
-    signal(&old, "CONT");
+    wait_until("the job goes on", || told(&script).matches("resuming job").count() > before);
+    pause(1000);
+    let mut job = sleep_through_a_takeover(&old, &script, || start(&script, Some(&place.state()), 2));
     assert!(feed.wait().unwrap().success());
 
     topics.assert_whole(&place);

@@ -92,6 +92,34 @@ pub(crate) fn signal(child: &Child, name: &str) {
     assert!(status.success());
 }
 
+/// What the runs of a script have said.
+pub(crate) fn told(script: &Path) -> String {
+    std::fs::read_to_string(script.with_extension("log")).unwrap_or_default()
+}
+
+/// Waits until something is so: a busy machine takes its time.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..3000 {
+        if is_so() {
+            return;
+        }
+        outcome::pause(20);
+    }
+    panic!("it has taken more than a minute: {what}");
+}
+
+/// Stops a run that is in charge until another one, which is started then, has taken over.
+pub(crate) fn sleep_through_a_takeover(old: &Child, script: &Path, start: impl FnOnce() -> Child) -> Child {
+    signal(old, "STOP");
+    let resumed = || told(script).matches("resuming job").count();
+    let before = resumed();
+    let new = start();
+    wait_until("another run takes over", || resumed() > before);
+    outcome::pause(500);
+    signal(old, "CONT");
+    new
+}
+
 /// The instants of a test.
 pub(crate) struct Dice {
     rng: Rng,

@@ -6,7 +6,7 @@ use sloth_connectors::postgres::run_sql;
 use sloth_types::Clock;
 
 use crate::servers::OwnServer;
-use crate::{Place, assert_same, dice, finish, pause, rows_of, signal, start};
+use crate::{Place, assert_same, dice, finish, pause, rows_of, sleep_through_a_takeover, start, told, wait_until};
 
 const ROWS: usize = 120_000;
 
@@ -115,12 +115,11 @@ fn tables_of_postgres_have_every_row_of_a_killed_job_once() {
     let mut dice = dice("postgres", 10);
     assert!(dice.kill_again_and_again(&script, &place.state()) > 0);
     // One that sleeps in the middle of its work, with a transaction that is open perhaps, and wakes up too late.
+    let before = told(&script).matches("resuming job").count();
     let mut old = start(&script, Some(&place.state()), 2);
-    pause(dice.between(300, 900));
-    signal(&old, "STOP");
-    let mut job = start(&script, Some(&place.state()), 2);
-    pause(1000);
-    signal(&old, "CONT");
+    wait_until("the job goes on", || told(&script).matches("resuming job").count() > before);
+    pause(dice.between(0, 600));
+    let mut job = sleep_through_a_takeover(&old, &script, || start(&script, Some(&place.state()), 2));
     old.wait().unwrap();
     let said = || std::fs::read_to_string(script.with_extension("log")).unwrap();
     assert!(job.wait().unwrap().success(), "{}", said());
