@@ -300,6 +300,7 @@ impl<'a> Watch<'a> {
         let (shared, generation) = (self.shared, self.generation + 1);
         let lock = lock_of_run(&shared.objects, generation)?;
         let by = log::By { job: &shared.job, generation, plan: shared.plan.number };
+        let since = Mono::now();
         match claim_segment(&shared.objects, self.segment, by)? {
             Claimed::Ours => {}
             Claimed::Taken => return Ok(false),
@@ -319,6 +320,7 @@ impl<'a> Watch<'a> {
             generation,
             plan: shared.plan.clone(),
             segment: self.segment + 1,
+            since,
             lock,
             durable,
             published: shared.published.load(Ordering::SeqCst),

@@ -14,12 +14,13 @@ use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result};
 
 use crate::ahead::{self, Ahead, Backlog};
 use crate::before::{Before, Parts};
+use crate::clean::Cleaning;
 use crate::manifest::{Manifest, StateFile};
 use crate::objects::Objects;
-use crate::plans::{self, Plan};
-use crate::recover::{Claim, is_superseded};
+use crate::plans::Plan;
+use crate::recover::{Claim, claims_stand};
 use crate::request::{self, Heard};
-use crate::{layout, log, merge, savepoint};
+use crate::{layout, log, merge};
 
 /// How often a run without work shows that it lives, and looks whether another one has taken over.
 const BEAT_EVERY: Duration = Duration::from_millis(500);
@@ -46,6 +47,8 @@ pub(crate) struct Beginning {
     pub(crate) plan: Plan,
     /// The next segment of the log.
     pub(crate) segment: u64,
+    /// As in [`Claim`].
+    pub(crate) since: Mono,
     pub(crate) lock: Option<File>,
     /// Epochs below these are in the log, and in the newest checkpoint.
     pub(crate) durable: u64,
@@ -65,13 +68,9 @@ struct Shared {
     backlog: Backlog,
     failure: Mutex<Option<Error>>,
     waker: Mutex<Waker>,
-    /// The segment that claimed the job for this run, and since when it has it.
-    claim: u64,
+    /// Since when the claim of this run stands, at least.
     begun: Mono,
 }
-
-/// For so long no run removes its claim. (Tests do not wait.)
-const CLAIMS_STAND: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 10 });
 
 enum Work {
     Ahead(Epoch, OperatorState),
@@ -94,13 +93,13 @@ impl Keeper {
     /// # Errors
     /// When the system gives no threads.
     pub fn start(claim: Claim, retained: usize) -> Result<(Arc<Keeper>, Recovered)> {
-        let Claim { objects, job, generation, plan, segment, lock, recovered, newest, damaged } = claim;
+        let Claim { objects, job, generation, plan, segment, since, lock, recovered, newest, damaged } = claim;
         let before = Before::of(newest, &damaged, recovered.checkpoint.as_ref());
         let first = recovered.first_epoch();
         let durable = first.0 + recovered.log.len() as u64;
         let published = if recovered.checkpoint.is_some() { first.0 } else { 0 };
         let job = job.into();
-        let beginning = Beginning { objects, job, generation, plan, segment, lock, durable, published };
+        let beginning = Beginning { objects, job, generation, plan, segment, since, lock, durable, published };
         Ok((Keeper::after(beginning, before, retained)?, recovered))
     }
 
@@ -110,7 +109,7 @@ impl Keeper {
     }
 
     fn after(beginning: Beginning, before: Before, retained: usize) -> Result<Arc<Keeper>> {
-        let Beginning { objects, job, generation, plan, segment, lock, durable, published } = beginning;
+        let Beginning { objects, job, generation, plan, segment, since, lock, durable, published } = beginning;
         let shared = Arc::new(Shared {
             objects,
             job,
@@ -123,7 +122,6 @@ impl Keeper {
             backlog: Backlog::default(),
             failure: Mutex::default(),
             waker: Mutex::new(Waker::noop()),
-            claim: segment.saturating_sub(1),
             begun: Mono::now(),
         });
         let (log_sender, entries) = channel();
@@ -134,7 +132,7 @@ impl Keeper {
         };
         let (writer, uploader) = (Arc::clone(&shared), Arc::clone(&shared));
         let threads = vec![
-            spawn("epoch log", Box::new(move || writer.write_log(&entries, segment)))?,
+            spawn("epoch log", Box::new(move || writer.write_log(&entries, segment, since)))?,
             spawn("checkpoints", Box::new(move || uploader.keep_checkpoints(&work, before.manifest, retained.max(1))))?,
         ];
         let keeper = Keeper {
@@ -244,9 +242,10 @@ impl Shared {
         self.wake();
     }
 
-    /// Writes entries as they come; those that come while a segment is written share the next one.
-    fn write_log(&self, entries: &Receiver<(Epoch, EpochEntry)>, mut segment: u64) {
-        let (mut beats, mut in_charge) = (0, Mono::now());
+    /// Writes entries as they come; those that come while a segment is written share the next one. `in_charge` is when this
+    /// run was last known to be the newest.
+    fn write_log(&self, entries: &Receiver<(Epoch, EpochEntry)>, mut segment: u64, mut in_charge: Mono) {
+        let mut beats = 0;
         loop {
             let first = match entries.recv_timeout(BEAT_EVERY) {
                 Ok(first) => first,
@@ -293,7 +292,8 @@ impl Shared {
     /// True when no other run can have claimed the job behind this segment, which was free a moment ago. A claim is found
     /// by its number; but a run that has slept may find the number free again, when who took over has cleaned up since.
     fn is_newest(&self, segment: u64, in_charge: Mono) -> Result<bool> {
-        Ok(in_charge.elapsed() < CLAIMS_STAND / 2 || newest_segment(&self.objects)?.is_none_or(|last| last <= segment))
+        Ok(in_charge.elapsed() < claims_stand() / 2
+            || newest_segment(&self.objects)?.is_none_or(|last| last <= segment))
     }
 
     /// Tells those who stand by when the job ends because it was asked to. One that fails meanwhile has logged epochs that no
@@ -413,61 +413,16 @@ impl Shared {
         self.published.store(manifest.epoch, Ordering::SeqCst);
         self.wake();
         // What is superfluous costs room and nothing else: the job does not end over it.
-        if let Err(error) = self.clean(ahead, retained) {
-            tracing::warn!("old checkpoints could not be removed: {error}");
-        }
-        Ok(())
-    }
-
-    /// Removes old checkpoints, state files that no manifest names, and the log before the oldest checkpoint.
-    fn clean(&self, ahead: &Ahead, retained: usize) -> Result<()> {
-        // A run that has claimed the job before this checkpoint stood may go on with the files of another one.
-        if is_superseded(&self.objects, self.generation)? {
-            return Ok(());
-        }
-        let manifests = self.objects.list(layout::CHECKPOINTS)?;
-        let (old, kept) = manifests.split_at(manifests.len().saturating_sub(retained));
-        for path in old {
-            self.objects.remove(path)?;
-        }
-        let mut named: Vec<Path> = savepoint::named(&self.objects)?;
-        let mut of_plan = 0;
-        for path in kept {
-            let manifest = Manifest::decode(&self.objects.read(path)?, path.as_ref())?;
-            of_plan += usize::from(manifest.plan == self.plan.number);
-            named.extend(manifest.state.iter().map(|file| Path::from(file.path.as_str())));
-        }
-        // What the plan began with counts as a checkpoint of it.
-        let begin = self.plan.begin.as_ref().filter(|_| of_plan < retained);
-        if begin.is_some() {
-            named.extend(plans::named(&self.plan));
-        }
-        for path in self.objects.list(layout::STATE)? {
-            // What a newer run has uploaded and not published yet is not ours to judge.
-            let newer = layout::place_of(&path).is_none_or(|(generation, _)| generation > self.generation);
-            if !newer && !named.contains(&path) && !ahead.has(&path) {
-                self.objects.remove(&path)?;
-            }
-        }
-        let oldest = kept.first().and_then(layout::number_of).unwrap_or(0);
-        let oldest = begin.map_or(oldest, |begin| begin.epoch.min(oldest));
-        let segments = self.objects.list(layout::LOG)?;
-        // Segments go that lie before the last one that begins no later than the oldest checkpoint.
-        let mut superfluous = 0;
-        for (number, path) in segments.iter().enumerate() {
-            let begins = log::decode(&self.objects.read(path)?, path, &self.job)?.entries.first().map(|(e, _)| e.0);
-            match begins {
-                Some(epoch) if epoch > oldest => break,
-                Some(_) => superfluous = number,
-                None => {}
-            }
-        }
-        // Who was in charge before must find the claim of this run.
-        let stands = |path: &Path| {
-            self.begun.elapsed() < CLAIMS_STAND && layout::number_of(path).is_none_or(|number| number >= self.claim)
+        let cleaning = Cleaning {
+            objects: &self.objects,
+            job: &self.job,
+            generation: self.generation,
+            plan: &self.plan,
+            begun: self.begun,
+            retained,
         };
-        for path in segments.iter().take(superfluous).take_while(|path| !stands(path)) {
-            self.objects.remove(path)?;
+        if let Err(error) = cleaning.clean(ahead) {
+            tracing::warn!("old checkpoints could not be removed: {error}");
         }
         Ok(())
     }

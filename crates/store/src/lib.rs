@@ -16,6 +16,7 @@
 
 mod ahead;
 mod before;
+mod clean;
 mod direct;
 mod directory;
 mod follow;

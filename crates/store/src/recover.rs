@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use sloth_types::clock::Mono;
@@ -37,6 +38,8 @@ pub struct Claim {
     pub plan: Plan,
     /// The next segment of the log.
     pub(crate) segment: u64,
+    /// A moment before this run had the job: whoever has claimed it since has claimed it later.
+    pub(crate) since: Mono,
     /// Held for as long as the run lives.
     pub(crate) lock: Option<File>,
     /// What earlier runs have left.
@@ -51,6 +54,13 @@ pub struct Claim {
 const LOOK_FOR_SIGNS_EVERY: Duration = Duration::from_millis(100);
 /// How often a claim is tried when others claim at the same time.
 const TRIES: usize = 100;
+
+/// For so long no run removes a claim, its own or one before it. A run that has been in charge for sure within half of that
+/// need not look for later claims: it would find the name of its next segment taken.
+pub(crate) fn claims_stand() -> Duration {
+    // Tests do not wait, unless their time is simulated.
+    if cfg!(test) && !threads::simulated() { Duration::ZERO } else { Duration::from_secs(10) }
+}
 
 /// Takes charge of a job. `plan` is what it computes: one that has begun must have a plan of this fingerprint, as the state of
 /// another query is of no use to it.
@@ -76,6 +86,7 @@ pub fn claim(objects: &Objects, plan: &Plan) -> Result<Claim> {
         };
         let lock = lock_of_run(objects, generation)?;
         let by = By { job: &job.name, generation, plan: plan.number };
+        let since = Mono::now();
         if claim_segment(objects, next, by)? == Claimed::Ours {
             objects.tidy();
             objects.local().into_iter().for_each(|directory| directory.remove_locks(generation));
@@ -85,6 +96,7 @@ pub fn claim(objects: &Objects, plan: &Plan) -> Result<Claim> {
                 generation,
                 plan,
                 segment: next + 1,
+                since,
                 lock,
                 recovered: Recovered::default(),
                 newest: None,
@@ -109,7 +121,12 @@ pub(crate) enum Claimed {
 
 /// Claims the job for a run, with the segment of this number.
 pub(crate) fn claim_segment(objects: &Objects, number: u64, by: By<'_>) -> Result<Claimed> {
-    if !objects.create(&layout::segment(number), log::encode(number, by, &[])?)? {
+    create_segment(objects, number, log::encode(number, by, &[])?)
+}
+
+/// Creates a segment behind which there must be none.
+fn create_segment(objects: &Objects, number: u64, segment: Bytes) -> Result<Claimed> {
+    if !objects.create(&layout::segment(number), segment)? {
         return Ok(Claimed::Taken);
     }
     if newest_segment(objects)?.is_some_and(|last| last > number) {
@@ -135,15 +152,17 @@ fn recovered(claim: Claim) -> Result<Claim> {
     let found = loop {
         let checkpoints = objects.list(layout::CHECKPOINTS)?;
         let found = recover_newest(objects);
-        if found.as_ref().is_ok_and(|found| found.damaged.is_empty()) {
+        let is_whole = found.as_ref().is_ok_and(|found| found.damaged.is_empty());
+        if is_whole && claim.since.elapsed() < claims_stand() / 2 {
             break found?;
         }
-        // What is removed meanwhile is removed by a run that has taken over: this one has slept.
+        // What is removed meanwhile is removed by a run that has taken over: this one has slept. What is whole may be that
+        // run's then.
         if is_superseded(objects, claim.generation)? {
             return Err(crate::keeper::fenced());
         }
         // Or by the run before, which has still published a checkpoint.
-        if objects.list(layout::CHECKPOINTS)? == checkpoints {
+        if is_whole || objects.list(layout::CHECKPOINTS)? == checkpoints {
             break found?;
         }
     };
@@ -166,11 +185,12 @@ pub fn change(claim: Claim, plan: Plan, carried: &[(Epoch, EpochEntry)]) -> Resu
     let plan = plan.create(&claim.objects)?;
     let by = By { job: &claim.job, generation: claim.generation, plan: plan.number };
     let head = log::encode(claim.segment, by, carried)?;
+    let since = Mono::now();
     // This is the moment.
-    if !claim.objects.create(&layout::segment(claim.segment), head)? {
+    if create_segment(&claim.objects, claim.segment, head)? != Claimed::Ours {
         return Err(crate::keeper::fenced());
     }
-    recovered(Claim { plan, segment: claim.segment + 1, ..claim })
+    recovered(Claim { plan, segment: claim.segment + 1, since, ..claim })
 }
 
 pub(crate) fn no_log() -> Error {

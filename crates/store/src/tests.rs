@@ -18,6 +18,7 @@ mod ahead;
 mod bodies;
 mod continued;
 mod damage;
+mod fencing;
 mod stretches;
 
 /// The plan with this fingerprint.
@@ -58,7 +59,7 @@ pub(crate) fn wait(what: &str, mut until: impl FnMut() -> bool) {
     let begun = Mono::now();
     while !until() {
         assert!(begun.elapsed() < Duration::from_secs(20), "{what} has not come");
-        std::thread::sleep(Duration::from_millis(1));
+        sloth_types::threads::sleep(Duration::from_millis(1));
     }
 }
 

@@ -27,7 +27,7 @@ fn end_of_log(job: &Job) -> u64 {
     rest.split_once(' ').unwrap().0.parse::<u64>().unwrap() + 1
 }
 
-/// The oldest checkpoint. (A job that has begun just now may have more of its log, and has not later.)
+/// The oldest checkpoint. (Runs that have begun just now remove nothing of the log: there may be more of it, and less later.)
 fn oldest(job: &Job) -> String {
     let names = std::fs::read_dir(job.place.0.join("state/checkpoints")).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -61,15 +61,18 @@ fn what_a_script_has_made_is_made_again_after_it_has_changed_and_after_that_was_
     let job = Job::new("again");
     let (one, two) = (job.script("one", "job", &[WINDOWS, TOTALS]), job.script("two", "job", &[COUNTS, WINDOWS]));
     job.run_a_while(&one, "2", &KEEP);
-    let (of_one, changed) = (replay(&job, &one, "2", &["--from", &oldest(&job)]), end_of_log(&job));
+    let oldest = oldest(&job);
+    let whole = ["--from", &oldest];
+    let (of_one, changed) = (replay(&job, &one, "2", &whole), end_of_log(&job));
     assert!(count(&of_one, "windows") > 0 && count(&of_one, "totals") > 0, "{of_one}");
     job.run_a_while(&two, "2", &[&["--upgrade"], &KEEP[..]].concat());
     // The same bytes, with any number of workers, whole and in parts.
-    assert!(replay(&job, &one, "1", &[]) == of_one);
-    assert!(replay(&job, &one, "3", &[]) == of_one);
+    assert!(replay(&job, &one, "1", &whole) == of_one);
+    assert!(replay(&job, &one, "3", &whole) == of_one);
     let middle = (changed / 2).to_string();
     let (next, last) = ((changed / 2 + 1).to_string(), (changed - 1).to_string());
-    let parts = [replay(&job, &one, "2", &["--to", &middle]), replay(&job, &one, "2", &["--from", &next])];
+    let parts =
+        [replay(&job, &one, "2", &["--from", &oldest, "--to", &middle]), replay(&job, &one, "2", &["--from", &next])];
     assert!(parts.concat() == of_one);
     assert!(replay(&job, &one, "2", &["--from", &next, "--to", &last]) == parts[1]);
     let (of_two, undone) = (replay(&job, &two, "3", &[]), end_of_log(&job));
@@ -86,7 +89,7 @@ fn what_a_script_has_made_is_made_again_after_it_has_changed_and_after_that_was_
     job.run_a_while(&one, "1", &[&["--rollback"], &KEEP[..]].concat());
     let both = replay(&job, &one, "2", &[]);
     let then = replay(&job, &one, "2", &["--from", &undone.to_string()]);
-    assert!(both == format!("{of_one}{then}") && count(&then, "totals") > 0);
+    assert!(both.ends_with(&format!("{of_one}{then}")) && count(&then, "totals") > 0);
     assert!(replay(&job, &two, "1", &[]) == of_two);
 }
 
@@ -102,9 +105,10 @@ fn epochs_of_a_crashed_job_that_was_changed_are_made_again_with_both_scripts() {
     running.wait().unwrap();
     let (logged, checkpoint) = (end_of_log(&job), newest(&job.state, "checkpoints"));
     let checkpoint: u64 = checkpoint.trim_end_matches(".json").parse().unwrap();
-    let of_one = replay(&job, &one, "2", &["--from", &oldest(&job)]);
+    let oldest = oldest(&job);
+    let of_one = replay(&job, &one, "2", &["--from", &oldest]);
     job.run_a_while(&two, "3", &[&["--upgrade"], &KEEP[..]].concat());
-    assert!(replay(&job, &one, "1", &[]) == of_one);
+    assert!(replay(&job, &one, "1", &["--from", &oldest]) == of_one);
     let of_two = replay(&job, &two, "2", &[]);
     if checkpoint < logged {
         // A statement that was kept is given the same by both; one that is new nothing in these epochs.

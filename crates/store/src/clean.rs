@@ -1,0 +1,98 @@
+//! What nobody needs any more is removed: old checkpoints, state files that nothing names, and the log before the oldest
+//! checkpoint.
+
+use object_store::path::Path;
+use sloth_types::Result;
+use sloth_types::clock::Mono;
+
+use crate::ahead::Ahead;
+use crate::manifest::Manifest;
+use crate::objects::Objects;
+use crate::plans::{self, Plan};
+use crate::recover::{claims_stand, is_superseded};
+use crate::{layout, log, savepoint};
+
+/// The cleaning of a run.
+pub(crate) struct Cleaning<'a> {
+    pub(crate) objects: &'a Objects,
+    pub(crate) job: &'a str,
+    pub(crate) generation: u64,
+    pub(crate) plan: &'a Plan,
+    /// Since when the run's claim stands, at least.
+    pub(crate) begun: Mono,
+    /// How many checkpoints are kept.
+    pub(crate) retained: usize,
+}
+
+/// What is to be kept.
+struct Kept {
+    /// State files that something names.
+    named: Vec<Path>,
+    /// The oldest checkpoint that the log is needed for.
+    oldest: u64,
+}
+
+impl Cleaning<'_> {
+    /// Removes old checkpoints, state files that no manifest names and that are not `ahead` of the next one, and the log
+    /// before the oldest checkpoint.
+    ///
+    /// # Errors
+    /// When the store does not answer, or what it names cannot be read.
+    pub(crate) fn clean(&self, ahead: &Ahead) -> Result<()> {
+        // A run that has claimed the job before this checkpoint stood may go on with the files of another one.
+        if is_superseded(self.objects, self.generation)? {
+            return Ok(());
+        }
+        let Kept { named, oldest } = self.remove_checkpoints()?;
+        for path in self.objects.list(layout::STATE)? {
+            // What a newer run has uploaded and not published yet is not ours to judge.
+            let newer = layout::place_of(&path).is_none_or(|(generation, _)| generation > self.generation);
+            if !newer && !named.contains(&path) && !ahead.has(&path) {
+                self.objects.remove(&path)?;
+            }
+        }
+        self.remove_segments(oldest)
+    }
+
+    /// Removes the manifests of old checkpoints.
+    fn remove_checkpoints(&self) -> Result<Kept> {
+        let manifests = self.objects.list(layout::CHECKPOINTS)?;
+        let (old, kept) = manifests.split_at(manifests.len().saturating_sub(self.retained));
+        for path in old {
+            self.objects.remove(path)?;
+        }
+        let mut named: Vec<Path> = savepoint::named(self.objects)?;
+        let mut of_plan = 0;
+        for path in kept {
+            let manifest = Manifest::decode(&self.objects.read(path)?, path.as_ref())?;
+            of_plan += usize::from(manifest.plan == self.plan.number);
+            named.extend(manifest.state.iter().map(|file| Path::from(file.path.as_str())));
+        }
+        let oldest = kept.first().and_then(layout::number_of).unwrap_or(0);
+        // What the plan began with counts as a checkpoint of it.
+        let Some(begin) = self.plan.begin.as_ref().filter(|_| of_plan < self.retained) else {
+            return Ok(Kept { named, oldest });
+        };
+        named.extend(plans::named(self.plan));
+        Ok(Kept { named, oldest: begin.epoch.min(oldest) })
+    }
+
+    /// Removes the segments that lie before the last one that begins no later than the oldest checkpoint.
+    fn remove_segments(&self, oldest: u64) -> Result<()> {
+        // Who was in charge before must find the claim of this run, or that of one between the two: all of them are older.
+        if self.begun.elapsed() < claims_stand() {
+            return Ok(());
+        }
+        let segments = self.objects.list(layout::LOG)?;
+        let mut superfluous = 0;
+        for (number, path) in segments.iter().enumerate() {
+            let begins = log::decode(&self.objects.read(path)?, path, self.job)?.entries.first().map(|(e, _)| e.0);
+            match begins {
+                Some(epoch) if epoch > oldest => break,
+                Some(_) => superfluous = number,
+                None => {}
+            }
+        }
+        segments.iter().take(superfluous).try_for_each(|path| self.objects.remove(path))
+    }
+}
