@@ -18,7 +18,7 @@ use crate::clean::Cleaning;
 use crate::manifest::{Manifest, StateFile};
 use crate::objects::Objects;
 use crate::plans::Plan;
-use crate::recover::{Claim, claims_stand};
+use crate::recover::{Claim, claims_stand, is_superseded};
 use crate::request::{self, Heard};
 use crate::{layout, log, merge};
 
@@ -402,7 +402,11 @@ impl Shared {
             return Err(Error::data(format!("the state of the job has been removed while it ran: '{}' is missing", layout::JOB))
                 .hint("Restore the directory from a copy, or begin anew with another one: what a run keeps without it is of no use."));
         }
-        // The log is fenced, and a manifest has an epoch that was logged: an older run cannot come here with a new one.
+        // What a run that has taken over does not know of it has removed: this checkpoint could not be gone back to.
+        if is_superseded(&self.objects, self.generation)? {
+            return Err(fenced());
+        }
+        // A manifest has an epoch that was logged, and the log is fenced: an older run cannot come here with a new one.
         if !self.objects.create(&layout::manifest(manifest.epoch), manifest.encode()?)? {
             return Err(fenced());
         }

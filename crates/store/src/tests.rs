@@ -155,19 +155,21 @@ fn an_older_run_without_work_notices_too() {
 }
 
 #[test]
-fn an_older_run_that_cleans_up_leaves_what_a_newer_one_has_uploaded() {
+fn an_older_run_publishes_nothing_once_another_has_taken_over() {
     let place = tempfile::tempdir().unwrap();
     let (old, _) = begin(place.path());
     (0..4).for_each(|epoch| log(&old, epoch));
     checkpoint(&old, 2);
+    // What has been uploaded and not published is nothing to the new run, which may remove it.
+    upload(&old, 4, state(4));
+    wait("the upload", || names(place.path(), "state/0000000001").len() == 2);
     let (new, _) = begin(place.path());
-    let cut = Cut { epoch: Epoch(6), workers: 1, ..Cut::default() };
-    new.upload(Checkpoint { cut, state: vec![state(6)], ..Checkpoint::default() });
+    upload(&new, 6, state(6));
     wait("the upload", || names(place.path(), "state/0000000002").len() == 1);
-    // The old run publishes what was logged before it lost the job: that is true, and harmless.
-    checkpoint(&old, 4);
-    new.publish(Epoch(6));
-    wait("the checkpoint", || new.published() >= Epoch(6));
+    old.publish(Epoch(4));
+    assert!(message(&old.close().unwrap_err()).contains("another run of this job has taken over"));
+    assert_eq!((old.published(), names(place.path(), "checkpoints").len()), (Epoch(2), 1));
+    publish(&new, 6);
     new.close().unwrap();
     assert_eq!(recover(&objects(place.path())).unwrap().0.checkpoint.unwrap().state, [state(6)]);
 }

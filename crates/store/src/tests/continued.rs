@@ -3,7 +3,10 @@
 use object_store::memory::InMemory;
 
 use super::*;
+use crate::ahead::Ahead;
+use crate::clean::Cleaning;
 use crate::merge::FILES_MAX;
+use crate::{Manifest, current_plan, layout};
 
 fn changes(value: i64) -> OperatorState {
     OperatorState { continues: true, ..state(value) }
@@ -117,15 +120,15 @@ fn an_older_run_that_cleans_up_leaves_what_a_newer_one_goes_on_with() {
     (0..4).for_each(|epoch| log(&old, epoch));
     upload(&old, 2, state(2));
     publish(&old, 2);
-    upload(&old, 4, state(4));
-    // What it is still writing when the new run begins is removed, and then it publishes nothing.
-    let files = || names(place.path(), "state").into_iter().filter(|name| !name.contains('#')).count();
-    wait("the upload", || files() == 2);
     let new = start(place.path(), 1);
-    // The old run publishes what was logged before it lost the job. For it alone the checkpoint before is of no use now.
-    old.publish(Epoch(4));
-    let _ = old.close();
-    assert_eq!(inspect(&objects(place.path())).unwrap().checkpoints.last().map(|(epoch, _)| *epoch), Some(4));
+    // In this moment the old run has published another checkpoint, and cleans up.
+    let objects = objects(place.path());
+    let newest = Manifest { epoch: 4, state: vec![], ..inspect(&objects).unwrap().manifest(2).unwrap().clone() };
+    assert!(objects.create(&layout::manifest(4), newest.encode().unwrap()).unwrap());
+    let (job, plan, begun) = (old.job(), current_plan(&objects).unwrap().unwrap(), Mono::now());
+    let old = Cleaning { objects: &objects, job: &job, generation: 1, plan: &plan, begun, retained: 1 };
+    old.clean(&Ahead::default()).unwrap();
+    assert_eq!(inspect(&objects).unwrap().checkpoints.len(), 2);
     assert!(new.continued(7, 0).is_some());
     log(&new, 4);
     upload(&new, 5, changes(5));
