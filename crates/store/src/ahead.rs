@@ -117,6 +117,11 @@ impl Ahead {
         }
     }
 
+    /// True when nothing has been given that is not in a checkpoint.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.given.is_empty()
+    }
+
     /// True for a file that the next manifests will name.
     pub(crate) fn has(&self, path: &Path) -> bool {
         self.given.iter().flat_map(|given| &given.written).any(|file| file.path == path.as_ref())

@@ -61,13 +61,7 @@ impl Cleaning<'_> {
         for path in old {
             self.objects.remove(path)?;
         }
-        let mut named: Vec<Path> = savepoint::named(self.objects)?;
-        let mut of_plan = 0;
-        for path in kept {
-            let manifest = Manifest::decode(&self.objects.read(path)?, path.as_ref())?;
-            of_plan += usize::from(manifest.plan == self.plan.number);
-            named.extend(manifest.state.iter().map(|file| Path::from(file.path.as_str())));
-        }
+        let (mut named, of_plan) = self.named_by(kept)?;
         let oldest = kept.first().and_then(layout::number_of).unwrap_or(0);
         // What the plan began with counts as a checkpoint of it.
         let Some(begin) = self.plan.begin.as_ref().filter(|_| of_plan < self.retained) else {
@@ -75,6 +69,18 @@ impl Cleaning<'_> {
         };
         named.extend(plans::named(self.plan));
         Ok(Kept { named, oldest: begin.epoch.min(oldest) })
+    }
+
+    /// The state files that savepoints and these manifests name, and how many of the manifests are of the plan.
+    fn named_by(&self, manifests: &[Path]) -> Result<(Vec<Path>, usize)> {
+        let mut named: Vec<Path> = savepoint::named(self.objects)?;
+        let mut of_plan = 0;
+        for path in manifests {
+            let manifest = Manifest::decode(&self.objects.read(path)?, path.as_ref())?;
+            of_plan += usize::from(manifest.plan == self.plan.number);
+            named.extend(manifest.state.iter().map(|file| Path::from(file.path.as_str())));
+        }
+        Ok((named, of_plan))
     }
 
     /// Removes the segments that lie before the last one that begins no later than the oldest checkpoint.
@@ -94,5 +100,25 @@ impl Cleaning<'_> {
             }
         }
         segments.iter().take(superfluous).try_for_each(|path| self.objects.remove(path))
+    }
+
+    /// Removes what this run has written and nothing names, when it ends before the checkpoint that would have named it. The
+    /// next checkpoint would do so, too; but on a full disk there is none, nor a next run, until there is room.
+    ///
+    /// # Errors
+    /// As [`Cleaning::clean`].
+    pub(crate) fn remove_unfinished(&self) -> Result<()> {
+        if self.objects.local().is_none() {
+            return Ok(());
+        }
+        let mut own = self.objects.list(layout::STATE)?;
+        own.retain(|path| layout::place_of(path).is_some_and(|(generation, _)| generation == self.generation));
+        let (mut named, _) = self.named_by(&self.objects.list(layout::CHECKPOINTS)?)?;
+        named.extend(plans::named(self.plan));
+        // Asked last: as long as no other run is there none of the manifests has been removed, and there are no others.
+        if is_superseded(self.objects, self.generation)? {
+            return Ok(());
+        }
+        own.iter().filter(|path| !named.contains(path)).try_for_each(|path| self.objects.remove(path))
     }
 }

@@ -312,12 +312,12 @@ impl Shared {
 
     fn keep_checkpoints(&self, work: &Receiver<Work>, newest: Option<Manifest>, retained: usize) {
         let mut made = Made { newest, ..Made::default() };
-        let _end = self.backlog.ends();
+        let ending = self.backlog.ends();
         let mut listened = Mono::now();
         if let Err(error) = request::forget_answers(&self.objects) {
             tracing::warn!("old answers could not be removed: {error}");
         }
-        loop {
+        let failed = loop {
             let work = work.recv_timeout(LISTEN_EVERY);
             if listened.elapsed() >= LISTEN_EVERY {
                 self.listen();
@@ -325,16 +325,33 @@ impl Shared {
             }
             let done = match work {
                 Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Disconnected) => break false,
                 Ok(work) => self.work(work, &mut made, retained),
             };
             if let Err(error) = done {
                 self.fail(error.context("a checkpoint"));
-                break;
+                break true;
             }
-        }
+        };
+        drop(ending);
         if let Err(error) = self.heard.end(&self.objects) {
             tracing::warn!("a request could not be answered: {error}");
+        }
+        let unfinished = failed || made.uploaded.is_some() || !made.ahead.is_empty();
+        drop(made);
+        if unfinished && let Err(error) = self.cleaning(retained).remove_unfinished() {
+            tracing::warn!("what belongs to no checkpoint could not be removed: {error}");
+        }
+    }
+
+    fn cleaning(&self, retained: usize) -> Cleaning<'_> {
+        Cleaning {
+            objects: &self.objects,
+            job: &self.job,
+            generation: self.generation,
+            plan: &self.plan,
+            begun: self.begun,
+            retained,
         }
     }
 
@@ -417,15 +434,7 @@ impl Shared {
         self.published.store(manifest.epoch, Ordering::SeqCst);
         self.wake();
         // What is superfluous costs room and nothing else: the job does not end over it.
-        let cleaning = Cleaning {
-            objects: &self.objects,
-            job: &self.job,
-            generation: self.generation,
-            plan: &self.plan,
-            begun: self.begun,
-            retained,
-        };
-        if let Err(error) = cleaning.clean(ahead) {
+        if let Err(error) = self.cleaning(retained).clean(ahead) {
             tracing::warn!("old checkpoints could not be removed: {error}");
         }
         Ok(())

@@ -226,13 +226,9 @@ fn cleaning_keeps_the_last_checkpoints_and_the_log_after_the_oldest() {
     assert_eq!(segments.len(), 4);
     // What a crash has left between upload and publication goes with the next checkpoint.
     let (keeper, _) = begin(place.path());
-    keeper.upload(Checkpoint {
-        cut: Cut { epoch: Epoch(9), ..Cut::default() },
-        state: vec![state(9)],
-        ..Checkpoint::default()
-    });
-    keeper.close().unwrap();
-    assert_eq!(names(place.path(), "state").len(), 3);
+    upload(&keeper, 9, state(9));
+    wait("the upload", || names(place.path(), "state").len() == 3);
+    std::mem::forget(keeper);
     let (keeper, _) = begin(place.path());
     checkpoint(&keeper, 10);
     keeper.close().unwrap();

@@ -3,6 +3,7 @@
 use object_store::memory::InMemory;
 
 use super::*;
+use crate::layout;
 
 /// Rows of one table; the values go on from `first`.
 fn changes(section: &str, first: i64, rows: usize, continues: bool) -> OperatorState {
@@ -98,7 +99,10 @@ fn what_a_crash_has_left_unfinished_is_nothing() {
         let keeper = start(&objects);
         log(&keeper, 0);
         keeper.give_ahead(Epoch(0), changes("left", 0, MANY, false));
-        keeper.close().unwrap();
+        upload(&keeper, 1, changes("left", MANY as i64, 1, true));
+        let files = if place.is_some() { 1 } else { 2 };
+        wait("the upload", || state_files(&objects).len() == files);
+        std::mem::forget(keeper);
         let keeper = start(&objects);
         (1..4).for_each(|epoch| log(&keeper, epoch));
         keeper.give_ahead(Epoch(0), changes("left", 0, MANY, false));
@@ -113,6 +117,31 @@ fn what_a_crash_has_left_unfinished_is_nothing() {
         );
         let staged = place.iter().flat_map(|place| names(place.path(), "state")).filter(|name| name.contains('#'));
         assert_eq!(staged.count(), 0);
+    }
+}
+
+#[test]
+fn a_run_that_ends_leaves_nothing_that_is_in_no_checkpoint() {
+    for (place, objects) in places() {
+        // A bucket does not become full.
+        let Some(place) = place else { continue };
+        let keeper = start(&objects);
+        (0..8).for_each(|epoch| log(&keeper, epoch));
+        upload(&keeper, 2, changes("left", 0, 3, false));
+        publish(&keeper, 2);
+        keeper.give_ahead(Epoch(2), changes("left", 3, MANY, true));
+        keeper.close().unwrap();
+        assert_eq!(names(place.path(), "state").len(), 1);
+        // One whose second file of a checkpoint cannot be written, after its first.
+        let keeper = start(&objects);
+        let blocked = layout::state(2, 6, 1);
+        objects.create(&blocked, bytes::Bytes::from_static(b"in the way")).unwrap();
+        let state = vec![changes("left", 0, 3, false), OperatorState { worker: 1, ..changes("left", 0, 3, false) }];
+        let cut = Cut { epoch: Epoch(6), workers: 2, ..Cut::default() };
+        keeper.upload(Checkpoint { cut, state, ..Checkpoint::default() });
+        assert!(keeper.close().is_err());
+        assert_eq!(names(place.path(), "state").len(), 1);
+        assert_eq!(values(&objects, "left"), [0, 1, 2]);
     }
 }
 

@@ -13,7 +13,7 @@ use sloth_types::journal::Recovered;
 use sloth_types::rng::Rng;
 use sloth_types::{Epoch, Error, ErrorKind, JobStore};
 
-use super::{begin, checkpoint, entry, fixture, log, names, objects, plan, recover, wait};
+use super::{begin, checkpoint, entry, fixture, log, names, objects, plan, recover, wait, worked};
 use crate::frame::{self, Kind};
 use crate::{Objects, claim, inspect};
 
@@ -79,6 +79,19 @@ impl Patient {
         self.put(path, damaged.into());
         false
     }
+}
+
+#[test]
+fn no_older_checkpoint_is_taken_while_the_newest_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    worked(place.path());
+    let newest = names(place.path(), "state").pop().unwrap();
+    fs::remove_file(&newest).unwrap();
+    assert_eq!(recover(&objects(place.path())).unwrap().0.first_epoch(), Epoch(6));
+    // What the system refuses may be whole.
+    std::os::unix::fs::symlink(&newest, &newest).unwrap();
+    let error = recover(&objects(place.path())).unwrap_err();
+    assert!(error.kind() == ErrorKind::Unavailable && error.message().contains(&newest), "{error}");
 }
 
 #[test]
