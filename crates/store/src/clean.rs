@@ -1,6 +1,9 @@
 //! What nobody needs any more is removed: old checkpoints, state files that nothing names, and the log before the oldest
 //! checkpoint.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use object_store::path::Path;
 use sloth_types::Result;
 use sloth_types::clock::Mono;
@@ -22,6 +25,32 @@ pub(crate) struct Cleaning<'a> {
     pub(crate) begun: Mono,
     /// How many checkpoints are kept.
     pub(crate) retained: usize,
+    pub(crate) begins: &'a Begins,
+}
+
+/// With which epoch segments of the log begin that have been written or read; nothing is known of the others.
+#[derive(Default)]
+pub(crate) struct Begins(Mutex<BTreeMap<u64, Option<u64>>>);
+
+impl Begins {
+    /// A segment has been written, or read.
+    pub(crate) fn note(&self, segment: u64, begins: Option<u64>) {
+        self.lock().insert(segment, begins);
+    }
+
+    fn of(&self, segment: u64) -> Option<Option<u64>> {
+        self.lock().get(&segment).copied()
+    }
+
+    /// Segments before this one are gone.
+    fn forget(&self, before: u64) {
+        let mut known = self.lock();
+        *known = known.split_off(&before);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Option<u64>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What is to be kept.
@@ -44,13 +73,13 @@ impl Cleaning<'_> {
             return Ok(());
         }
         let Kept { named, oldest } = self.remove_checkpoints()?;
-        for path in self.objects.list(layout::STATE)? {
+        let mut unnamed = self.objects.list(layout::STATE)?;
+        unnamed.retain(|path| {
             // What a newer run has uploaded and not published yet is not ours to judge.
-            let newer = layout::place_of(&path).is_none_or(|(generation, _)| generation > self.generation);
-            if !newer && !named.contains(&path) && !ahead.has(&path) {
-                self.objects.remove(&path)?;
-            }
-        }
+            let newer = layout::place_of(path).is_none_or(|(generation, _)| generation > self.generation);
+            !newer && !named.contains(path) && !ahead.has(path)
+        });
+        self.objects.remove_all(&unnamed)?;
         self.remove_segments(oldest)
     }
 
@@ -58,9 +87,7 @@ impl Cleaning<'_> {
     fn remove_checkpoints(&self) -> Result<Kept> {
         let manifests = self.objects.list(layout::CHECKPOINTS)?;
         let (old, kept) = manifests.split_at(manifests.len().saturating_sub(self.retained));
-        for path in old {
-            self.objects.remove(path)?;
-        }
+        self.objects.remove_all(old)?;
         let (mut named, of_plan) = self.named_by(kept)?;
         let oldest = kept.first().and_then(layout::number_of).unwrap_or(0);
         // What the plan began with counts as a checkpoint of it.
@@ -91,15 +118,29 @@ impl Cleaning<'_> {
         }
         let segments = self.objects.list(layout::LOG)?;
         let mut superfluous = 0;
-        for (number, path) in segments.iter().enumerate() {
-            let begins = log::decode(&self.objects.read(path)?, path, self.job)?.entries.first().map(|(e, _)| e.0);
-            match begins {
+        for (place, path) in segments.iter().enumerate() {
+            match self.first_epoch(path)? {
                 Some(epoch) if epoch > oldest => break,
-                Some(_) => superfluous = number,
+                Some(_) => superfluous = place,
                 None => {}
             }
         }
-        segments.iter().take(superfluous).try_for_each(|path| self.objects.remove(path))
+        let (superfluous, kept) = segments.split_at(superfluous);
+        self.objects.remove_all(superfluous)?;
+        self.begins.forget(kept.first().and_then(layout::number_of).unwrap_or(0));
+        Ok(())
+    }
+
+    /// With which epoch a segment begins, if it has any. Each is read once at most: in a bucket that is one request.
+    fn first_epoch(&self, path: &Path) -> Result<Option<u64>> {
+        let number = layout::number_of(path).unwrap_or_default();
+        if let Some(known) = self.begins.of(number) {
+            return Ok(known);
+        }
+        let segment = log::decode(&self.objects.read(path)?, path, self.job)?;
+        let begins = segment.entries.first().map(|(epoch, _)| epoch.0);
+        self.begins.note(number, begins);
+        Ok(begins)
     }
 
     /// Removes what this run has written and nothing names, when it ends before the checkpoint that would have named it. The
@@ -119,6 +160,7 @@ impl Cleaning<'_> {
         if is_superseded(self.objects, self.generation)? {
             return Ok(());
         }
-        own.iter().filter(|path| !named.contains(path)).try_for_each(|path| self.objects.remove(path))
+        own.retain(|path| !named.contains(path));
+        self.objects.remove_all(&own)
     }
 }

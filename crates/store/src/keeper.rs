@@ -14,7 +14,7 @@ use sloth_types::{Epoch, EpochEntry, Error, JobStore, Result};
 
 use crate::ahead::{self, Ahead, Backlog};
 use crate::before::{Before, Parts};
-use crate::clean::Cleaning;
+use crate::clean::{Begins, Cleaning};
 use crate::manifest::{Manifest, StateFile};
 use crate::objects::Objects;
 use crate::plans::Plan;
@@ -70,6 +70,8 @@ struct Shared {
     waker: Mutex<Waker>,
     /// Since when the claim of this run stands, at least.
     begun: Mono,
+    /// With which epochs its segments begin.
+    begins: Begins,
 }
 
 enum Work {
@@ -123,6 +125,7 @@ impl Keeper {
             failure: Mutex::default(),
             waker: Mutex::new(Waker::noop()),
             begun: Mono::now(),
+            begins: Begins::default(),
         });
         let (log_sender, entries) = channel();
         let (work_sender, work) = channel();
@@ -279,6 +282,7 @@ impl Shared {
                 Ok(true) => {
                     in_charge = now;
                     let next = group.last().map_or(0, |(epoch, _)| epoch.0 + 1);
+                    self.begins.note(segment, group.first().map(|(epoch, _)| epoch.0));
                     self.durable.store(next, Ordering::SeqCst);
                     segment += 1;
                     self.wake();
@@ -352,6 +356,7 @@ impl Shared {
             plan: &self.plan,
             begun: self.begun,
             retained,
+            begins: &self.begins,
         }
     }
 
@@ -448,7 +453,8 @@ impl Shared {
 pub(crate) fn newest_segment(objects: &Objects) -> Result<Option<u64>> {
     loop {
         let newest = objects.list(layout::LOG)?.iter().filter_map(layout::number_of).max();
-        // Segments are removed in their order: while this one stands, none behind it has been overlooked.
+        // Segments are removed in their order: while this one stands, none behind it has been overlooked. In a bucket many go
+        // at once; but there names are listed in their order, and those that stay come behind them.
         match newest {
             Some(number) if !objects.exists(&layout::segment(number))? => {}
             newest => return Ok(newest),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -318,6 +318,29 @@ impl Objects {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed("removed", path, &error)),
         }
+    }
+
+    /// Removes objects as [`Objects::remove`]. Files go one after the other; in a bucket a thousand go with one request, in any
+    /// order.
+    pub(crate) fn remove_all(&self, paths: &[Path]) -> Result<()> {
+        if self.directory.is_some() {
+            return paths.iter().try_for_each(|path| self.remove(path));
+        }
+        let Some(first) = paths.first() else { return Ok(()) };
+        let removed = self.insist(|| {
+            let paths: Vec<_> = paths.iter().cloned().map(Ok).collect();
+            let mut removed = self.store.delete_stream(stream::iter(paths).boxed());
+            self.runtime.block_on(async {
+                while let Some(one) = removed.next().await {
+                    match one {
+                        Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(())
+            })
+        });
+        removed.map_err(|error| failed("removed", first, &error))
     }
 
     /// Removes what runs that were killed while they wrote have left half done. What another run is writing at this

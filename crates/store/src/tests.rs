@@ -16,6 +16,7 @@ use crate::{Asking, Keeper, Objects, Plan, Request, claim, inspect};
 
 mod ahead;
 mod bodies;
+mod cleaning;
 mod continued;
 mod damage;
 mod fencing;
@@ -212,27 +213,6 @@ fn a_manifest_takes_no_file_of_another_checkpoint_and_no_name_of_another_epoch()
     let (recovered, damaged) = recover(&objects(place.path())).unwrap();
     assert_eq!(recovered.first_epoch(), Epoch(6));
     assert!(message(&damaged[0]).contains("it is the manifest of epoch 6"), "{}", damaged[0]);
-}
-
-#[test]
-fn cleaning_keeps_the_last_checkpoints_and_the_log_after_the_oldest() {
-    let place = tempfile::tempdir().unwrap();
-    worked(place.path());
-    assert_eq!(names(place.path(), "checkpoints").len(), 2);
-    assert_eq!(names(place.path(), "state").len(), 2);
-    // Segment 0 is the claim; epoch 6 stands in segment 7.
-    let segments = names(place.path(), "log");
-    assert!(segments[0].ends_with("00000000000000000007"), "{segments:?}");
-    assert_eq!(segments.len(), 4);
-    // What a crash has left between upload and publication goes with the next checkpoint.
-    let (keeper, _) = begin(place.path());
-    upload(&keeper, 9, state(9));
-    wait("the upload", || names(place.path(), "state").len() == 3);
-    std::mem::forget(keeper);
-    let (keeper, _) = begin(place.path());
-    checkpoint(&keeper, 10);
-    keeper.close().unwrap();
-    assert_eq!(names(place.path(), "state").len(), 2);
 }
 
 #[test]

@@ -20,6 +20,19 @@ fn large_objects_are_read_in_parts() {
 }
 
 #[test]
+fn of_many_objects_those_that_are_gone_are_no_matter() {
+    let place = tempfile::tempdir().unwrap();
+    for objects in [Objects::new(Arc::new(InMemory::new())).unwrap(), Objects::directory(place.path()).unwrap()] {
+        let paths: Vec<Path> = (0..5).map(layout::segment).collect();
+        let created = |at: usize| objects.create(&paths[at], Bytes::from_static(b"text")).unwrap();
+        assert!([0, 2, 3, 4].into_iter().all(created));
+        objects.remove_all(&paths[..4]).unwrap();
+        objects.remove_all(&[]).unwrap();
+        assert_eq!(objects.list(layout::LOG).unwrap(), paths[4..]);
+    }
+}
+
+#[test]
 fn a_directory_that_cannot_be_used_is_no_matter_of_time() {
     let directory = tempfile::tempdir().unwrap();
     let objects = Objects::directory(directory.path()).unwrap();

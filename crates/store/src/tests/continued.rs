@@ -4,7 +4,7 @@ use object_store::memory::InMemory;
 
 use super::*;
 use crate::ahead::Ahead;
-use crate::clean::Cleaning;
+use crate::clean::{Begins, Cleaning};
 use crate::merge::FILES_MAX;
 use crate::{Manifest, current_plan, layout};
 
@@ -126,7 +126,8 @@ fn an_older_run_that_cleans_up_leaves_what_a_newer_one_goes_on_with() {
     let newest = Manifest { epoch: 4, state: vec![], ..inspect(&objects).unwrap().manifest(2).unwrap().clone() };
     assert!(objects.create(&layout::manifest(4), newest.encode().unwrap()).unwrap());
     let (job, plan, begun) = (old.job(), current_plan(&objects).unwrap().unwrap(), Mono::now());
-    let old = Cleaning { objects: &objects, job: &job, generation: 1, plan: &plan, begun, retained: 1 };
+    let begins = &Begins::default();
+    let old = Cleaning { objects: &objects, job: &job, generation: 1, plan: &plan, begun, retained: 1, begins };
     old.clean(&Ahead::default()).unwrap();
     assert_eq!(inspect(&objects).unwrap().checkpoints.len(), 2);
     assert!(new.continued(7, 0).is_some());
