@@ -22,6 +22,7 @@ use crate::completion::Completion;
 use crate::epoch::{EpochInfo, EpochLog};
 use crate::failure::Failure;
 use crate::io::board::{Board, SplitState};
+use crate::notes::Notes;
 use crate::replay::{Next, Replaying};
 use read_time::read_time;
 
@@ -50,8 +51,7 @@ struct Facts {
     asked: bool,
     /// Time since the last epoch was opened.
     since_last: Duration,
-    /// Time until something becomes due by the clock (a paced split, an idle time-out, a processing-time window, a
-    /// checkpoint of what has come).
+    /// Time until something is due by the clock: a paced split, an idle time-out, a processing-time window, a checkpoint.
     due_in: Option<Duration>,
 }
 
@@ -136,6 +136,7 @@ pub(crate) struct Progress {
     first: u64,
     /// Opened epochs whose end offsets are not yet known.
     unlogged: VecDeque<Arc<EpochInfo>>,
+    notes: Notes,
     /// For each source how many of its splits are in the log.
     logged_splits: Vec<usize>,
     /// Clock and opening of the epochs that are not complete.
@@ -162,6 +163,7 @@ impl Progress {
             last_open: Mono::now(),
             told: cut.epoch.0,
             unlogged: VecDeque::new(),
+            notes: Notes::new(sources, cut),
             logged_splits: (0..sources).map(|s| cut.splits.get(s).map_or(0, Vec::len)).collect(),
             open: VecDeque::new(),
             read_time: settings.epoch_target,
@@ -319,6 +321,7 @@ impl Coordinator {
             Next::Epoch(entry) => {
                 // A recovery is over soon; a replay for its own sake may make checkpoints of its own.
                 let checkpoint = replay.is_all() && self.durable.as_ref().is_some_and(|d| d.is_due(false));
+                self.progress.notes.expect(Epoch(opened), entry.notes);
                 let until = Until { ends: Some(entry.ends), replayed: true };
                 if entry.drained {
                     (self.progress.end_told, self.progress.drained) = (true, true);
@@ -364,6 +367,7 @@ impl Coordinator {
                     now_ms: info.now_ms,
                     watermarks: info.watermarks.clone(),
                     splits,
+                    notes: self.progress.notes.so_far(),
                     ended: self.progress.end_told && self.progress.opened == info.epoch.0 + 1,
                     drained: self.progress.drained,
                 };
@@ -394,6 +398,7 @@ impl Coordinator {
             entry.ends.push(cut.iter().map(|s| s.offset.0).collect());
             cuts.push(cut);
         }
+        entry.notes = self.progress.notes.of_epoch(info.epoch, info.replayed, &self.board);
         (entry, cuts)
     }
 

@@ -42,6 +42,8 @@ struct Opened {
     resumed: Vec<(SplitId, Offset, Watermark)>,
     /// The splits have been looked for before, in this run or an earlier one: what is found now has appeared since.
     looked: bool,
+    /// What the source noted then.
+    notes: Vec<String>,
 }
 
 /// Opens all sources; while another run is in charge only the splits that it has read.
@@ -63,14 +65,21 @@ pub(crate) fn open_sources(
             SourceOrigin::Table(spec) => connectors.of(spec)?.source(spec).map_err(|e| name_table(e, &spec.name))?,
             SourceOrigin::Rows(rows) => RowsSource::shared(rows.clone()),
         };
-        let resumed = recovered.splits(ordinal);
+        if let Some(board) = context.board.sources.get(ordinal) {
+            // A source is there once in a job.
+            let _ = board.source.set(Arc::clone(&source));
+        }
+        let (resumed, notes) = (recovered.splits(ordinal), recovered.notes(ordinal));
         // A source that a changed script has brought in has none: it starts as its options say.
         let looked = !resumed.is_empty();
-        entries.push(Opened { ordinal, source, node: (*node).clone(), known: vec![], resumed, looked });
+        entries.push(Opened { ordinal, source, node: (*node).clone(), known: vec![], resumed, notes, looked });
     }
+    // Of a job that has come to its end nothing is read any more, so that its input need not be there.
+    let ended = recovered.log.is_empty() && recovered.checkpoint.as_ref().is_some_and(|c| c.cut.ended);
     let open = |entry: &mut Opened| {
         let more = match following {
             true => entry.open_resumed(context, clock).map(|()| true),
+            false if ended => Ok(false),
             false => entry.open_new(context, clock).map(|()| entry.source.discovers()),
         };
         more.map_err(|e| name_table(e, entry.name()))
@@ -127,6 +136,7 @@ impl Opened {
 
     /// Opens the splits of an earlier run: they keep their numbers.
     fn open_resumed(&mut self, context: &Arc<JobContext>, clock: &Clock) -> Result<()> {
+        self.source.recall(&std::mem::take(&mut self.notes))?;
         for (id, from, promised) in std::mem::take(&mut self.resumed) {
             self.open(id, Some(from), promised, context, clock)?;
         }
@@ -239,9 +249,16 @@ impl Discovery {
         }
     }
 
-    /// Opens the splits that begin in an epoch.
+    /// Opens the splits that begin in an epoch; before that the sources learn what was noted with it.
     fn open_named(&mut self, entry: &EpochEntry) -> Result<()> {
         let OpenedSources { discovering, clock, .. } = &mut self.sources;
+        for opened in discovering.iter() {
+            let notes = entry.notes.iter().filter(|note| note.source == opened.ordinal);
+            let notes: Vec<String> = notes.map(|note| note.note.clone()).collect();
+            if !notes.is_empty() {
+                opened.source.recall(&notes).map_err(|e| name_table(e, opened.name()))?;
+            }
+        }
         for OpenedSplit { source, split, from } in &entry.opened {
             let named = discovering.iter_mut().find(|opened| opened.ordinal == *source);
             let Some(opened) = named else { return Err(Error::internal("the log names a source that is not there")) };

@@ -26,6 +26,7 @@ mod io;
 mod job;
 mod lookups;
 mod message;
+mod notes;
 mod operators;
 mod pact;
 mod render;

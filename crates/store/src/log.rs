@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
-use sloth_types::journal::OpenedSplit;
+use sloth_types::journal::{OpenedSplit, SourceNote};
 use sloth_types::rng::Rng;
 use sloth_types::source::SplitId;
 use sloth_types::{Clock, Epoch, EpochEntry, Error, Offset, Result, Watermark, threads};
@@ -82,6 +82,8 @@ struct Line {
     opened: Vec<Opened>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     drained: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<Noted>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,6 +91,12 @@ struct Opened {
     source: usize,
     split: String,
     from: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Noted {
+    source: usize,
+    note: String,
 }
 
 /// A segment that has been read.
@@ -114,6 +122,7 @@ pub(crate) fn encode(segment: u64, by: By<'_>, entries: &[(Epoch, EpochEntry)]) 
             ends: entry.ends.clone(),
             opened: opened.collect(),
             drained: entry.drained,
+            notes: entry.notes.iter().map(|n| Noted { source: n.source, note: n.note.clone() }).collect(),
         };
         push(&mut out, &line)?;
     }
@@ -169,6 +178,7 @@ pub(crate) fn decode(object: &Bytes, path: &Path, job: &str) -> Result<Segment> 
             ends: line.ends,
             opened: opened.collect(),
             drained: line.drained,
+            notes: line.notes.into_iter().map(|n| SourceNote { source: n.source, note: n.note }).collect(),
         };
         entries.push((Epoch(line.epoch), entry));
     }

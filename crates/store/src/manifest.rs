@@ -1,5 +1,7 @@
 //! Manifests: a checkpoint exists if and only if its manifest does.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sloth_types::journal::{Checkpoint, Cut, OperatorState, Retelling, SplitCut};
@@ -35,6 +37,9 @@ pub struct Manifest {
     pub watermarks: Vec<i64>,
     /// The splits of each source.
     pub splits: Vec<Vec<Split>>,
+    /// What each source has noted; absent where none has, and in those of earlier releases.
+    #[serde(default, skip_serializing_if = "nothing_noted")]
+    pub notes: Vec<Vec<String>>,
     /// The state files.
     pub state: Vec<StateFile>,
     /// What has to be told once more in the first epoch after it, where a plan begins.
@@ -68,6 +73,10 @@ impl Retold {
 
 fn first() -> u64 {
     1
+}
+
+fn nothing_noted(notes: &[Vec<String>]) -> bool {
+    notes.iter().all(Vec::is_empty)
 }
 
 /// Where a split stood.
@@ -115,6 +124,7 @@ impl Manifest {
             drained: cut.drained,
             watermarks: cut.watermarks.iter().map(|w| w.0).collect(),
             splits: cut.splits.iter().map(|source| source.iter().map(split).collect()).collect(),
+            notes: cut.notes.iter().map(|notes| notes.to_vec()).collect(),
             state,
             retold: Retold::default(),
         }
@@ -138,6 +148,7 @@ impl Manifest {
             now_ms: self.now,
             watermarks: self.watermarks.iter().map(|w| Watermark(*w)).collect(),
             splits: self.splits.iter().map(|source| source.iter().map(split).collect()).collect(),
+            notes: self.notes.iter().map(|notes| Arc::new(notes.clone())).collect(),
             ended: self.ended,
             drained: self.drained,
         }

@@ -44,8 +44,7 @@ pub(crate) fn entry(epoch: u64) -> EpochEntry {
         now_ms: 1000 + epoch as i64,
         watermarks: vec![Watermark(epoch as i64)],
         ends: vec![vec![epoch * 10]],
-        opened: vec![],
-        drained: false,
+        ..EpochEntry::default()
     }
 }
 

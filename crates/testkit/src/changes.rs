@@ -205,16 +205,11 @@ impl Tables {
                     }
                 }
             }
-            log.push(EpochEntry {
-                now_ms: NOW_MS,
-                watermarks: watermarks.clone(),
-                ends: ends.clone(),
-                opened: vec![],
-                drained: false,
-            });
+            let (watermarks, ends) = (watermarks.clone(), ends.clone());
+            log.push(EpochEntry { now_ms: NOW_MS, watermarks, ends, ..EpochEntry::default() });
         }
         let watermarks = vec![Watermark::END; tables.len()];
-        log.push(EpochEntry { now_ms: NOW_MS, watermarks, ends, opened: vec![], drained: false });
+        log.push(EpochEntry { now_ms: NOW_MS, watermarks, ends, ..EpochEntry::default() });
         log
     }
 }

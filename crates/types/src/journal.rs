@@ -21,6 +21,8 @@ pub struct EpochEntry {
     pub opened: Vec<OpenedSplit>,
     /// It is the last one: the job was asked to come to its end although its input had not.
     pub drained: bool,
+    /// What sources have noted since the epoch before: offsets of this epoch and later ones may rest on it.
+    pub notes: Vec<SourceNote>,
 }
 
 /// A split that has come into the job.
@@ -32,6 +34,15 @@ pub struct OpenedSplit {
     pub split: SplitId,
     /// Where its reading began.
     pub from: Offset,
+}
+
+/// What a source must be told again when the job goes on (see [`crate::Source::new_notes`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceNote {
+    /// Number of the source.
+    pub source: usize,
+    /// The note; what it says is the connector's affair.
+    pub note: String,
 }
 
 /// Who owns the rows of a section after a restore.
@@ -122,6 +133,8 @@ pub struct Cut {
     pub watermarks: Vec<Watermark>,
     /// The splits of each source.
     pub splits: Vec<Vec<SplitCut>>,
+    /// What each source has noted so far, oldest first; shared, since every epoch has a cut and notes are many and seldom new.
+    pub notes: Vec<Arc<Vec<String>>>,
     /// The input had ended, and every window has fired.
     pub ended: bool,
     /// Every window has fired although the input had not ended, because somebody wanted it so.
@@ -183,6 +196,13 @@ impl Recovered {
         let kept = kept.map(|s| (s.split.clone(), s.offset, s.watermark));
         let opened = self.log.iter().flat_map(|entry| &entry.opened).filter(|o| o.source == source);
         kept.chain(opened.map(|o| (o.split.clone(), o.from, Watermark::NONE))).collect()
+    }
+
+    /// What a source has noted, oldest first.
+    pub fn notes(&self, source: usize) -> Vec<String> {
+        let kept = self.checkpoint.iter().filter_map(|c| c.cut.notes.get(source)).flat_map(|notes| notes.iter());
+        let logged = self.log.iter().flat_map(|entry| &entry.notes).filter(|note| note.source == source);
+        kept.chain(logged.map(|note| &note.note)).cloned().collect()
     }
 }
 

@@ -171,6 +171,22 @@ pub trait Source: Send + Sync {
         false
     }
 
+    /// What the meaning of offsets rests on and is not in them (which file a number stands for), as far as it has become known
+    /// since the last call: each note is given once, oldest first. A job with a log keeps a note at the latest with the first
+    /// epoch whose offsets may rest on it.
+    fn new_notes(&self) -> Vec<String> {
+        vec![]
+    }
+
+    /// Gives back notes of earlier runs, in their order, before a split is opened that rests on them; then, while another run is
+    /// followed, what that one notes. A note may come twice.
+    ///
+    /// # Errors
+    /// When a note cannot be understood.
+    fn recall(&self, _notes: &[String]) -> Result<()> {
+        Ok(())
+    }
+
     /// True when every split ends by itself.
     fn bounded(&self) -> bool;
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use sloth_engine::operator_id;
 use sloth_plan::NodeId;
 use sloth_store::{Manifest, Plan, PlanOperator, PlanSource, Retold, StateFile};
-use sloth_types::journal::OpenedSplit;
+use sloth_types::journal::{OpenedSplit, SourceNote};
 use sloth_types::{Epoch, EpochEntry, Watermark};
 
 use super::{Begin, Change, Past, describe};
@@ -79,12 +79,17 @@ impl Change {
                 let source = places.iter().position(|place| *place == Some(opened.source))?;
                 Some(OpenedSplit { source, ..opened.clone() })
             });
+            let notes = entry.notes.iter().filter_map(|note| {
+                let source = places.iter().position(|place| *place == Some(note.source))?;
+                Some(SourceNote { source, ..note.clone() })
+            });
             EpochEntry {
                 now_ms: entry.now_ms,
                 watermarks: places.iter().map(|p| watermark(p).unwrap_or(Watermark::NONE)).collect(),
                 ends: places.iter().map(|p| ends(p).unwrap_or_default()).collect(),
                 opened: opened.collect(),
                 drained: entry.drained,
+                notes: notes.collect(),
             }
         };
         (first..).map(Epoch).zip(log.iter().map(carry)).collect()
@@ -97,10 +102,12 @@ impl Change {
             let then = origins.get(&source.instance).and_then(|(past, instance)| {
                 let same = |s: &PlanSource| s.query == source.query && s.instance == *instance;
                 let place = past.plan.sources.iter().position(same)?;
-                Some((past.at.splits.get(place)?.clone(), *past.at.watermarks.get(place)?))
+                let notes = past.at.notes.get(place).cloned().unwrap_or_default();
+                Some((past.at.splits.get(place)?.clone(), *past.at.watermarks.get(place)?, notes))
             });
-            let (splits, watermark) = then.unwrap_or((vec![], Watermark::NONE.0));
+            let (splits, watermark, notes) = then.unwrap_or((vec![], Watermark::NONE.0, vec![]));
             at.splits.push(splits);
+            at.notes.push(notes);
             at.watermarks.push(watermark);
         }
         at

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use sloth_types::clock::Mono;
-use sloth_types::{Epoch, Offset, SplitId, SplitReader, Waker, Watermark};
+use sloth_types::{Epoch, Offset, Source, SplitId, SplitReader, Waker, Watermark};
 use timely::scheduling::SyncActivator;
 
 /// Whether a split has something to read.
@@ -100,6 +100,8 @@ impl Split {
 
 /// One source.
 pub(crate) struct SourceBoard {
+    /// The source itself, as soon as it is there.
+    pub(crate) source: OnceLock<Arc<dyn Source>>,
     splits: RwLock<Vec<Arc<Split>>>,
     /// Opened readers that their worker has not yet fetched, by split ordinal.
     mailbox: Mutex<HashMap<usize, Box<dyn SplitReader>>>,
@@ -147,6 +149,7 @@ impl Board {
     /// The board of a job whose first epoch is `first`.
     pub(crate) fn new(sources: usize, workers: usize, first: Epoch) -> Arc<Self> {
         let source = |_| SourceBoard {
+            source: OnceLock::new(),
             splits: RwLock::default(),
             mailbox: Mutex::default(),
             read: (0..workers).map(|_| AtomicU64::new(first.0)).collect(),
