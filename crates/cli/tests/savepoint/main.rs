@@ -8,6 +8,7 @@ mod outcome;
 
 mod again;
 mod changing;
+mod files;
 mod growing;
 mod kafka;
 mod keeping;

@@ -6,7 +6,7 @@ use std::process::Child;
 use crate::{Place, fails, pause, says, start};
 
 /// A directory that is watched for new files, and tables of it.
-const TABLES: &str = "
+pub(crate) const TABLES: &str = "
 SET 'execution.checkpointing.interval' = '300 ms';
 CREATE TABLE words (word STRING) WITH (
   'connector' = 'filesystem', 'path' = '${DIR}/words', 'format' = 'csv', 'source.monitor-interval' = '20 ms'
@@ -15,40 +15,40 @@ CREATE TABLE copies (word STRING) WITH ('connector' = 'filesystem', 'path' = '${
 CREATE TABLE counts (word STRING, n BIGINT)
 WITH ('connector' = 'filesystem', 'path' = '${DIR}/counts', 'format' = 'debezium-json');
 ";
-const COPIES: &str = "INSERT INTO copies SELECT word FROM words;\n";
-const COUNTS: &str = "INSERT INTO counts SELECT word, COUNT(*) FROM words GROUP BY word;\n";
+pub(crate) const COPIES: &str = "INSERT INTO copies SELECT word FROM words;\n";
+pub(crate) const COUNTS: &str = "INSERT INTO counts SELECT word, COUNT(*) FROM words GROUP BY word;\n";
 
-struct Quiet {
-    place: Place,
-    state: String,
+pub(crate) struct Quiet {
+    pub(crate) place: Place,
+    pub(crate) state: String,
 }
 
 impl Quiet {
-    fn new(name: &str) -> Quiet {
+    pub(crate) fn new(name: &str) -> Quiet {
         let place = Place::new(name);
         std::fs::create_dir_all(place.0.join("job/words")).unwrap();
         let state = place.state();
         Quiet { place, state }
     }
 
-    fn script(&self, name: &str, statements: &[&str]) -> PathBuf {
+    pub(crate) fn script(&self, name: &str, statements: &[&str]) -> PathBuf {
         let sql = format!("{TABLES}EXECUTE STATEMENT SET BEGIN\n{}END;\n", statements.concat());
         self.place.script(name, "job", &sql)
     }
 
-    fn start(&self, script: &Path, more: &[&str]) -> Child {
+    pub(crate) fn start(&self, script: &Path, more: &[&str]) -> Child {
         start(script, &[&["--state", &self.state, "-p", "2"], more].concat())
     }
 
     /// A new file with a word, which appears whole.
-    fn say(&self, word: &str) {
+    pub(crate) fn say(&self, word: &str) {
         let (hidden, file) = (self.place.0.join("job/.word"), self.place.0.join(format!("job/words/{word}.csv")));
         std::fs::write(&hidden, format!("{word}\n")).unwrap();
         std::fs::rename(hidden, file).unwrap();
     }
 
     /// Waits until a row is there for everybody to read.
-    fn await_row(&self, table: &str, row: &str, script: &Path) {
+    pub(crate) fn await_row(&self, table: &str, row: &str, script: &Path) {
         for _ in 0..2000 {
             if self.place.rows("job", table).get(row) == Some(&1) {
                 return;

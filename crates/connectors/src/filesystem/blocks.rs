@@ -1,54 +1,21 @@
 //! The input cut into blocks, shared by all lanes of a source.
 
-use std::collections::BTreeSet;
-use std::fs::File;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use sloth_types::{Error, Result, Waker};
 
 use super::ReadOptions;
-use super::listing::{FileFound, Packing, list};
+use super::input::{Block, InputFile};
+use super::listing::{FileFound, list};
+use super::notes::{Cutting, Note};
 
 /// Inputs below this are read by one lane: more would only cost.
 const ONE_LANE_BYTES: u64 = 8 << 20;
 const LANES: usize = 8;
-
-/// A file of the input.
-#[derive(Debug)]
-pub(super) struct InputFile {
-    pub(super) found: FileFound,
-    pub(super) packing: Packing,
-    /// The footer of a Parquet file.
-    pub(super) parquet: Option<ArrowReaderMetadata>,
-}
-
-impl InputFile {
-    /// The file, opened.
-    pub(super) fn open(&self) -> Result<File> {
-        File::open(&self.found.path)
-            .map_err(|e| Error::of_file(format_args!("file '{}' cannot be opened", self.found.path.display()), &e))
-    }
-}
-
-/// A piece of a file that one lane reads.
-#[derive(Clone, Debug)]
-pub(super) struct Block {
-    pub(super) file: Arc<InputFile>,
-    pub(super) part: Part,
-}
-
-/// Which piece.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// The records that start in these bytes.
-    Bytes { start: u64, end: u64 },
-    /// All records of a packed file.
-    Whole,
-    /// A row group of a Parquet file.
-    RowGroup(usize),
-}
+/// An error names so many files.
+const NAMED_MAX: usize = 3;
 
 /// All blocks known so far.
 #[derive(Debug)]
@@ -59,13 +26,46 @@ pub(super) struct Blocks {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Settled by the first listing, in whichever run that was.
+    cutting: Option<Cutting>,
+    /// This run has looked for files itself; one that follows another run knows those that it is told of.
     listed: bool,
-    lanes: usize,
+    /// Files by their numbers, which are never given anew, also not when a file is gone.
+    files: Vec<Numbered>,
+    /// Their paths.
     known: BTreeSet<PathBuf>,
-    blocks: Vec<Block>,
+    /// So many files, and the cutting, have been noted.
+    noted: usize,
+    cutting_noted: bool,
     wakers: Vec<Waker>,
     /// What the last look for new files ended with.
     failure: Option<Error>,
+}
+
+#[derive(Debug)]
+struct Numbered {
+    file: Arc<InputFile>,
+    /// Number of its first block.
+    first: u64,
+}
+
+impl State {
+    fn blocks(&self) -> u64 {
+        self.files.last().map_or(0, |last| last.first + last.file.blocks)
+    }
+
+    fn push(&mut self, file: InputFile) {
+        self.known.insert(file.found.path.clone());
+        let first = self.blocks();
+        self.files.push(Numbered { file: Arc::new(file), first });
+    }
+
+    fn block(&self, index: u64) -> Option<Block> {
+        let after = self.files.partition_point(|file| file.first <= index);
+        let Numbered { file, first } = self.files.get(after.checked_sub(1)?)?;
+        let part = file.part(index - first, self.cutting?.block_bytes)?;
+        Some(Block { file: Arc::clone(file), part })
+    }
 }
 
 impl Blocks {
@@ -77,105 +77,150 @@ impl Blocks {
         &self.options
     }
 
-    /// The state, after the files were listed once.
-    fn listed(&self) -> Result<MutexGuard<'_, State>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if !state.listed {
-            self.extend(&mut state)?;
-            let bytes: u64 = state.blocks.iter().map(|b| b.part.bytes(&b.file)).sum();
-            // A watched input grows, and the number of lanes must not change when it is opened again.
-            let small = bytes < ONE_LANE_BYTES || self.options.watch.is_some();
-            let lanes = self.options.lanes.unwrap_or(if small { 1 } else { LANES });
-            state.lanes = if self.options.watch.is_some() { lanes } else { lanes.min(state.blocks.len().max(1)) };
-            state.listed = true;
-        }
-        Ok(state)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Number of lanes.
-    pub(super) fn lanes(&self) -> Result<usize> {
-        Ok(self.listed()?.lanes)
+    /// Looks for files, where that has not happened yet, and gives the number of lanes.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or an input that ends is not what it was in an earlier run.
+    pub(super) fn list(&self) -> Result<usize> {
+        let mut state = self.state();
+        if !state.listed {
+            match (self.options.watch, state.cutting) {
+                (None, Some(_)) => self.compare(&state)?,
+                _ => self.extend(&mut state)?,
+            }
+            state.listed = true;
+            state.wakers.iter().for_each(Waker::wake);
+        }
+        Ok(self.cutting(&mut state).lanes)
+    }
+
+    /// Number of lanes, if an earlier run (or the one that is followed) has told it, or files have been looked for.
+    pub(super) fn lanes(&self) -> Option<usize> {
+        self.state().cutting.map(|cutting| cutting.lanes)
     }
 
     /// Block `index`, if it exists yet.
     pub(super) fn get(&self, index: u64) -> Result<Option<Block>> {
-        let state = self.listed()?;
+        let state = self.state();
         match &state.failure {
             Some(failure) => Err(failure.clone()),
-            None => Ok(usize::try_from(index).ok().and_then(|index| state.blocks.get(index).cloned())),
+            None => Ok(state.block(index)),
         }
     }
 
     /// Looks for new files and wakes the readers when there are some (or the look failed).
     pub(super) fn refresh(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = state.blocks.len();
+        let mut state = self.state();
+        let before = state.blocks();
         if let Err(error) = self.extend(&mut state) {
             state.failure = Some(error);
         }
-        if state.blocks.len() > before || state.failure.is_some() {
+        if state.blocks() > before || state.failure.is_some() {
             state.wakers.iter().for_each(Waker::wake);
         }
     }
 
     /// Wakes this reader when there is something new.
     pub(super) fn register(&self, waker: Waker) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).wakers.push(waker);
+        self.state().wakers.push(waker);
+    }
+
+    /// What has become known since the last call.
+    pub(super) fn new_notes(&self) -> Vec<String> {
+        let mut state = self.state();
+        let mut notes = vec![];
+        if let Some(cutting) = state.cutting.filter(|_| !state.cutting_noted) {
+            state.cutting_noted = true;
+            notes.push(Note::Cut(cutting).to_text());
+        }
+        let new = state.files.iter().skip(state.noted);
+        notes.extend(new.map(|Numbered { file, .. }| Note::File(file.found.clone(), file.blocks).to_text()));
+        state.noted = state.files.len();
+        notes
+    }
+
+    /// Takes up what earlier runs have noted, or the run that is followed. What is known already is passed over.
+    ///
+    /// # Errors
+    /// When a note cannot be understood.
+    pub(super) fn recall(&self, notes: &[String]) -> Result<()> {
+        let mut state = self.state();
+        for note in notes {
+            match Note::of_text(note)? {
+                Note::Cut(cutting) => {
+                    state.cutting.get_or_insert(cutting);
+                    state.cutting_noted = true;
+                }
+                Note::File(found, blocks) => {
+                    if !state.known.contains(&found.path) {
+                        state.push(InputFile::remembered(found, blocks, &self.options)?);
+                    }
+                }
+            }
+        }
+        state.noted = state.files.len();
+        state.wakers.iter().for_each(Waker::wake);
+        Ok(())
+    }
+
+    /// The cutting, settled when it is not yet.
+    fn cutting(&self, state: &mut State) -> Cutting {
+        let bytes: u64 = state.files.iter().map(|file| file.file.data_bytes()).sum();
+        let blocks = usize::try_from(state.blocks()).unwrap_or(usize::MAX);
+        *state.cutting.get_or_insert_with(|| {
+            // A watched input grows, and the number of lanes stays.
+            let small = bytes < ONE_LANE_BYTES || self.options.watch.is_some();
+            let lanes = self.options.lanes.unwrap_or(if small { 1 } else { LANES });
+            let lanes = if self.options.watch.is_some() { lanes } else { lanes.min(blocks.max(1)) };
+            Cutting { lanes, block_bytes: self.options.step() }
+        })
     }
 
     fn extend(&self, state: &mut State) -> Result<()> {
         let mut found = list(&self.options.path)?;
         found.retain(|file| !state.known.contains(&file.path));
         if self.options.watch.is_some() {
-            // Old files first, so that those that come later get later numbers, also when all is listed anew.
+            // Old files first: events come in the order of their times as far as files do.
             found.sort_by(|a, b| (a.modified_ms, &a.path).cmp(&(b.modified_ms, &b.path)));
         }
+        let step = state.cutting.map_or(self.options.step(), |cutting| cutting.block_bytes);
         for file in found {
-            state.known.insert(file.path.clone());
-            cut(file, &self.options, &mut state.blocks)?;
+            state.push(InputFile::found(file, &self.options, step)?);
         }
         Ok(())
     }
-}
 
-impl Part {
-    fn bytes(self, file: &InputFile) -> u64 {
-        match self {
-            Part::Bytes { start, end } => end - start,
-            Part::Whole => file.found.bytes,
-            Part::RowGroup(index) => {
-                let group = file.parquet.as_ref().and_then(|meta| meta.metadata().row_groups().get(index));
-                group.map_or(0, |group| u64::try_from(group.compressed_size()).unwrap_or(0))
+    /// Whether the files of an input that ends are those that the job has begun with. Only names and sizes count: files that
+    /// were copied back have other times.
+    fn compare(&self, state: &State) -> Result<()> {
+        let now: BTreeMap<PathBuf, FileFound> =
+            list(&self.options.path)?.into_iter().map(|file| (file.path.clone(), file)).collect();
+        let mut changes: Vec<String> = vec![];
+        for Numbered { file, .. } in &state.files {
+            let FileFound { path, bytes, .. } = &file.found;
+            match now.get(path) {
+                None => changes.push(format!("'{}' is gone", path.display())),
+                Some(now) if now.bytes != *bytes => {
+                    changes.push(format!("'{}' had {bytes} bytes and has {}", path.display(), now.bytes));
+                }
+                Some(_) => (),
             }
         }
+        let new = now.keys().filter(|path| !state.known.contains(*path));
+        changes.extend(new.map(|path| format!("'{}' is new", path.display())));
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let more = changes.len().saturating_sub(NAMED_MAX);
+        changes.truncate(NAMED_MAX);
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        Err(Error::invalid(format!("the input has changed since the job began: {}{more}", changes.join(", "))).hint(
+            "Put the files back as they were; or begin anew in another state directory. Set 'source.monitor-interval' for \
+             a directory that is given new files.",
+        ))
     }
-}
-
-/// Cuts a file into blocks.
-fn cut(found: FileFound, options: &ReadOptions, blocks: &mut Vec<Block>) -> Result<()> {
-    if options.format == "parquet" {
-        let mut file = InputFile { found, packing: Packing::Plain, parquet: None };
-        let bad = |e| Error::data(format!("file '{}' is no valid Parquet file: {e}", file.found.path.display()));
-        let metadata = ArrowReaderMetadata::load(&file.open()?, ArrowReaderOptions::new()).map_err(bad)?;
-        let groups = metadata.metadata().num_row_groups();
-        file.parquet = Some(metadata);
-        let file = Arc::new(file);
-        blocks.extend((0..groups).map(|group| Block { file: file.clone(), part: Part::RowGroup(group) }));
-        return Ok(());
-    }
-    let packing = found.packing()?;
-    let bytes = found.bytes;
-    let file = Arc::new(InputFile { found, packing, parquet: None });
-    if packing != Packing::Plain {
-        blocks.push(Block { file, part: Part::Whole });
-        return Ok(());
-    }
-    let step = if options.multiline { bytes.max(1) } else { options.block_bytes };
-    let mut start = 0;
-    while start < bytes {
-        let end = start.saturating_add(step).min(bytes);
-        blocks.push(Block { file: file.clone(), part: Part::Bytes { start, end } });
-        start = end;
-    }
-    Ok(())
 }

@@ -23,6 +23,8 @@ pub(super) enum Packing {
     Plain,
     Gzip,
     Zstd,
+    /// Packed in itself.
+    Parquet,
 }
 
 impl FileFound {

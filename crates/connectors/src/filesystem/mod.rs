@@ -11,10 +11,15 @@
 //!
 //! So all lanes advance side by side through the input and time stays roughly in order. An offset is
 //! `block << 40 | position`, the position counting bytes (text) or rows (Parquet) from the block's start.
+//!
+//! Which file has which blocks is noted with the job's log and checkpoints, so that it stays so after a restart, whatever has
+//! happened to the directory. A file that a watched directory is given later has the next numbers.
 
 mod blocks;
 mod columns;
+mod input;
 mod listing;
+mod notes;
 mod parquet_block;
 mod sink;
 mod source;
@@ -97,6 +102,11 @@ struct ReadOptions {
 }
 
 impl ReadOptions {
+    /// Plain text is cut at multiples of it.
+    fn step(&self) -> u64 {
+        if self.multiline { u64::MAX } else { self.block_bytes }
+    }
+
     fn new(table: &TableSpec) -> Result<Self> {
         let options = &table.options;
         options.check_known("filesystem", &KNOWN, &FORMAT_PREFIXES)?;

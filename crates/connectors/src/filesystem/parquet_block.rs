@@ -13,7 +13,7 @@ use parquet::file::metadata::RowGroupMetaData;
 use parquet::schema::types::SchemaDescriptor;
 use sloth_types::{Error, Result, Rows};
 
-use super::blocks::InputFile;
+use super::input::InputFile;
 use super::text_block::Batch;
 use crate::format::{Unfit, adapt_batch};
 
@@ -35,7 +35,15 @@ impl ParquetBlock {
     /// Opens a row group at row `position`.
     pub(super) fn open(file: &InputFile, group: usize, schema: &SchemaRef, position: u64) -> Result<Self> {
         let path = file.found.path.display().to_string();
-        let metadata = file.parquet.clone().ok_or_else(|| Error::internal("a Parquet file without a footer"))?;
+        let metadata = file.footer()?.clone();
+        let groups = metadata.metadata().num_row_groups();
+        if groups as u64 != file.blocks {
+            return Err(Error::invalid(format!(
+                "file '{path}' had {} row groups when it was found, and now has {groups}",
+                file.blocks
+            ))
+            .hint("Not all of it has been read: put it back as it was."));
+        }
         let rows = metadata.metadata().row_group(group).num_rows();
         let mask = projection(metadata.parquet_schema(), schema.fields());
         let metadata =

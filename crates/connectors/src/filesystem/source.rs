@@ -9,8 +9,9 @@ use sloth_types::{
 };
 
 use super::ReadOptions;
-use super::blocks::{Block, Blocks, Part};
+use super::blocks::Blocks;
 use super::columns::Columns;
+use super::input::{Block, Part};
 use super::parquet_block::ParquetBlock;
 use super::text_block::{TextBlock, TextReader};
 use crate::format::{self, physical_columns};
@@ -41,7 +42,19 @@ impl FileSource {
 
 impl Source for FileSource {
     fn splits(&self) -> Result<Vec<SplitId>> {
-        Ok((0..self.blocks.lanes()?).map(|lane| SplitId::new(format!("lane-{lane}"))).collect())
+        let lanes = self.blocks.list()?;
+        if let Some(interval) = self.blocks.options().watch {
+            self.watching.get_or_init(|| watch(Arc::downgrade(&self.blocks), interval));
+        }
+        Ok((0..lanes).map(|lane| SplitId::new(format!("lane-{lane}"))).collect())
+    }
+
+    fn new_notes(&self) -> Vec<String> {
+        self.blocks.new_notes()
+    }
+
+    fn recall(&self, notes: &[String]) -> Result<()> {
+        self.blocks.recall(notes)
     }
 
     fn bounded(&self) -> bool {
@@ -49,16 +62,24 @@ impl Source for FileSource {
     }
 
     fn open(&self, split: OpenSplit) -> Result<Box<dyn SplitReader>> {
-        let lanes = self.blocks.lanes()? as u64;
+        let lanes = match self.blocks.lanes() {
+            Some(lanes) => lanes,
+            // Which files an offset has behind it cannot be found out.
+            None if split.from.is_some() && !self.bounded() => {
+                return Err(Error::invalid(format!(
+                    "the state of table '{}' is of an earlier release, which did not note the files of a watched directory",
+                    self.table.name
+                ))
+                .hint("Begin anew in another state directory; rows that were written before will be written again."));
+            }
+            None => self.blocks.list()?,
+        } as u64;
         let lane = split.split.0.strip_prefix("lane-").and_then(|n| n.parse::<u64>().ok()).filter(|n| *n < lanes);
         let lane = lane.ok_or_else(|| {
             Error::invalid(format!("table '{}' has no split '{}'", self.table.name, split.split))
                 .hint("The input or 'scan.parallelism' has changed since the offsets were written.")
         })?;
-        if let Some(interval) = self.blocks.options().watch {
-            self.blocks.register(split.waker);
-            self.watching.get_or_init(|| watch(Arc::downgrade(&self.blocks), interval));
-        }
+        self.blocks.register(split.waker);
         let options = self.blocks.options();
         let columns = Columns::new(&self.table, split.schema)?;
         let text = if options.format == "parquet" {

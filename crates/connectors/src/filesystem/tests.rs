@@ -1,5 +1,7 @@
 //! Reading files: every record exactly once however the input is cut, and seeking to every offset.
 
+mod restart;
+
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sloth_types::{BadRecord, Error, Result, Rows};
 
-use super::blocks::{InputFile, Part};
+use super::input::{InputFile, Part};
 use super::listing::Packing;
 use crate::format::Decoder;
 
@@ -83,6 +83,7 @@ impl TextReader {
             Packing::Zstd => Input::Packed(Box::new(
                 zstd::stream::read::Decoder::new(file.open()?).map_err(|e| unreadable(file, &e))?,
             )),
+            Packing::Parquet => return Err(Error::internal("a Parquet file is no text")),
         };
         let file = file.clone();
         let mut block = TextBlock { file, input, start, end, position: 0, from: 0, to: 0, exhausted: false };
