@@ -20,7 +20,7 @@ fn go_on(table: &TableSpec, notes: &[String], from: Option<Offset>) -> Result<(V
         source.open(OpenSplit { split, from, appeared: false, schema, waker, clock: Clock::manual(0) })
     };
     let resumed = from.map(|_| opening(split.clone())).transpose()?;
-    assert_eq!(source.splits()?, [split.clone()]);
+    assert_eq!(source.splits()?, std::slice::from_ref(&split));
     let mut reader = resumed.map_or_else(|| opening(split), Ok)?;
     let mut ids = vec![];
     while let ReadOutcome::Rows(read) = reader.read(rows(1))? {
