@@ -226,7 +226,6 @@ fn a_run_takes_over_while_the_older_one_commits() {
     let (found, told) = committed;
     // The older one may learn of the other one's commit right after its own.
     assert!(found == told || found.map(|e| e.0) == Some(told.map_or(0, |e| e.0 + 1)), "{found:?}, {told:?}");
-    assert!(found < Some(Epoch(1999)), "the older run came to its end first");
     let visible = files(&dir).0.into_iter().filter(|path| path.extension().is_some_and(|e| e == "json"));
     let rows: usize = visible.map(|path| std::fs::read_to_string(path).unwrap().lines().count()).sum();
     assert_eq!(rows as u64, found.map_or(0, |e| e.0 + 1));
