@@ -1,7 +1,7 @@
 //! What nobody needs any more is removed: old checkpoints, state files that nothing names, and the log before the oldest
 //! checkpoint.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use object_store::path::Path;
@@ -73,6 +73,7 @@ impl Cleaning<'_> {
             return Ok(());
         }
         let Kept { named, oldest } = self.remove_checkpoints()?;
+        let named: HashSet<&Path> = named.iter().collect();
         let mut unnamed = self.objects.list(layout::STATE)?;
         unnamed.retain(|path| {
             // What a newer run has uploaded and not published yet is not ours to judge.

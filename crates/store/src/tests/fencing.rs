@@ -6,6 +6,7 @@ use sloth_types::threads::{simulate, sleep};
 use super::*;
 use crate::keeper::newest_segment;
 use crate::layout;
+use crate::recover::Claim;
 
 /// Runs a test in which time passes only when all wait.
 fn in_simulated_time(test: impl Fn(&Objects) + Send + Clone + 'static) {
@@ -26,6 +27,17 @@ fn work_and_clean_up(keeper: &Keeper, epochs: std::ops::Range<u64>) {
     checkpoint(keeper, epochs.end);
 }
 
+/// A run that has slept since its claim, and the one that has taken over: so long that the number of the first one's next
+/// segment is free again.
+fn sleep_until_the_next_segment_is_free(objects: &Objects) -> (Claim, Arc<Keeper>) {
+    let asleep = claim(objects, &plan("a plan")).unwrap();
+    let free = layout::segment(asleep.segment);
+    let awake = start(objects);
+    work_and_clean_up(&awake, 0..4);
+    wait("the cleaning", || !objects.exists(&free).unwrap());
+    (asleep, awake)
+}
+
 fn is_fenced(error: Option<Error>) -> bool {
     error.is_some_and(|error| message(&error).contains("another run of this job has taken over"))
 }
@@ -33,11 +45,7 @@ fn is_fenced(error: Option<Error>) -> bool {
 #[test]
 fn a_run_that_slept_while_it_began_is_not_in_charge() {
     in_simulated_time(|objects| {
-        let asleep = claim(objects, &plan("a plan")).unwrap();
-        let free = layout::segment(asleep.segment);
-        let awake = start(objects);
-        work_and_clean_up(&awake, 0..4);
-        wait("the cleaning", || !objects.exists(&free).unwrap());
+        let (asleep, awake) = sleep_until_the_next_segment_is_free(objects);
         let asleep = Keeper::start(asleep, 1).unwrap().0;
         asleep.append(Epoch(0), EpochEntry { now_ms: 77, ..entry(0) });
         wait("the end", || asleep.failure().is_some() || asleep.durable() > Epoch(0));
@@ -51,11 +59,8 @@ fn a_run_that_slept_while_it_began_is_not_in_charge() {
 #[test]
 fn a_run_that_slept_before_it_changed_the_plan_has_not_changed_it() {
     in_simulated_time(|objects| {
-        let asleep = claim(objects, &plan("a plan")).unwrap();
+        let (asleep, awake) = sleep_until_the_next_segment_is_free(objects);
         let free = layout::segment(asleep.segment);
-        let awake = start(objects);
-        work_and_clean_up(&awake, 0..4);
-        wait("the cleaning", || !objects.exists(&free).unwrap());
         assert!(is_fenced(crate::change(asleep, plan("another plan"), &[]).err()));
         assert!(!objects.exists(&free).unwrap(), "nothing is left of it");
         awake.close().unwrap();
